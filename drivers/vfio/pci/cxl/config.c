@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * CXL DVSECs in config space (CXL r3.1 8.1): nothing written reaches hardware
+ *
+ * The body of the CXL Device DVSEC is the emulation's.  Headers and the other
+ * DVSECs that CXL defines read as vfio_pci_core serves them, with the virtual
+ * capability chain, and are read-only.
+ */
+#include <linux/uaccess.h>
+
+#include "vfio_cxl.h"
+
+static ssize_t config_drop_write(struct vfio_cxl_device *cvdev,
+				 const char __user *buf, size_t count,
+				 u64 offset)
+{
+	return count;
+}
+
+/* Bytes of an access, from @offset in the body on, that are in the emulation */
+static unsigned int config_width(u64 offset, size_t count)
+{
+	u64 size = VFIO_CXL_EMU_DVSEC_SIZE - VFIO_CXL_EMU_DVSEC_BODY;
+
+	return offset < size ? min3(count, size - offset, 4) : 0;
+}
+
+static __le32 config_read_image(struct vfio_cxl_device *cvdev, u64 offset,
+				unsigned int width, u32 memory_state)
+{
+	guard(mutex)(&cvdev->emu_lock);
+	vfio_cxl_emu_dvsec_set_memory_state(&cvdev->dvsec, memory_state);
+
+	return cpu_to_le32(vfio_cxl_emu_block_read(&cvdev->dvsec.block, offset,
+						   width));
+}
+
+static ssize_t config_read_body(struct vfio_cxl_device *cvdev, char __user *buf,
+				size_t count, u64 offset)
+{
+	u32 state = vfio_cxl_host_memory_state(cvdev);
+	unsigned int width;
+	size_t done;
+	__le32 val;
+
+	for (done = 0; done < count; done += width) {
+		width = config_width(offset + done, count - done);
+		if (!width)	/* what a later revision appended */
+			break;
+		val = config_read_image(cvdev, VFIO_CXL_EMU_DVSEC_BODY +
+					       offset + done, width, state);
+		if (copy_to_user(buf + done, &val, width))
+			return done ?: -EFAULT;
+	}
+	if (done < count && clear_user(buf + done, count - done))
+		return done ?: -EFAULT;
+
+	return count;
+}
+
+static ssize_t config_write_body(struct vfio_cxl_device *cvdev,
+				 const char __user *buf, size_t count,
+				 u64 offset)
+{
+	unsigned int width;
+	size_t done;
+
+	for (done = 0; done < count; done += width) {
+		__le32 val = 0;
+
+		width = config_width(offset + done, count - done);
+		if (!width)
+			break;
+		if (copy_from_user(&val, buf + done, width))
+			return done ?: -EFAULT;
+		scoped_guard(mutex, &cvdev->emu_lock)
+			vfio_cxl_emu_block_write(&cvdev->dvsec.block,
+						 VFIO_CXL_EMU_DVSEC_BODY +
+						 offset + done,
+						 width, le32_to_cpu(val));
+	}
+
+	return count;
+}
+
+static int config_trap(struct vfio_cxl_device *cvdev, u64 start, u64 end,
+		       bool emulated)
+{
+	const struct vfio_cxl_trap trap = {
+		.region = VFIO_PCI_CONFIG_REGION_INDEX,
+		.start = start,
+		.end = end,
+		.read = emulated ? config_read_body : NULL,
+		.write = emulated ? config_write_body : config_drop_write,
+	};
+
+	return vfio_cxl_add_trap(cvdev, &trap);
+}
+
+/**
+ * vfio_cxl_config_init - trap the DVSECs that CXL defines, and power state
+ * @cvdev: the device, with its host side bound
+ *
+ * Return: 0, or -E2BIG where the device has too many of them.
+ */
+int vfio_cxl_config_init(struct vfio_cxl_device *cvdev)
+{
+	struct pci_dev *pdev = vfio_cxl_pdev(cvdev);
+	u32 header, length, body;
+	u16 dvsec = 0;
+	int ret = 0;
+
+	/* Memory in use keeps the device in D0: PowerState is not the guest's */
+	if (pdev->pm_cap)
+		ret = config_trap(cvdev, pdev->pm_cap + PCI_PM_CTRL,
+				  pdev->pm_cap + PCI_PM_CTRL + 1, false);
+
+	while (!ret) {
+		dvsec = pci_find_next_ext_capability(pdev, dvsec,
+						     PCI_EXT_CAP_ID_DVSEC);
+		if (!dvsec)
+			break;
+		pci_read_config_dword(pdev, dvsec + PCI_DVSEC_HEADER1, &header);
+		if (PCI_DVSEC_HEADER1_VID(header) != PCI_VENDOR_ID_CXL)
+			continue;
+
+		length = PCI_DVSEC_HEADER1_LEN(header);
+		if (dvsec != cvdev->host.dvsec) {
+			ret = config_trap(cvdev, dvsec, dvsec + length, false);
+			continue;
+		}
+		body = dvsec + VFIO_CXL_EMU_DVSEC_BODY;
+		ret = config_trap(cvdev, dvsec, body, false) ?:
+		      config_trap(cvdev, body, dvsec + length, true);
+	}
+	if (ret)
+		pci_err(pdev, "more than %u DVSECs of CXL: not a layout that CXL defines\n",
+			VFIO_CXL_MAX_TRAPS);
+
+	return ret;
+}
+
+/**
+ * vfio_cxl_config_reset - the DVSEC as firmware leaves it for a guest
+ * @cvdev: the device
+ *
+ * A lock that was set stays.
+ */
+void vfio_cxl_config_reset(struct vfio_cxl_device *cvdev)
+{
+	lockdep_assert_held(&cvdev->emu_lock);
+
+	vfio_cxl_emu_dvsec_init(&cvdev->dvsec, &cvdev->host.dvsec_config);
+	if (cvdev->base)
+		vfio_cxl_emu_dvsec_lock(&cvdev->dvsec, cvdev->base);
+}

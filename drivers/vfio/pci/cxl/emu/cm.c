@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Component registers (CXL r3.1 8.2.3): the capability array of the CXL.cache
+ * and CXL.mem registers, access rules, and dispatch to the structures
+ *
+ * The array names the HDM decoders and RAS, where the host has them.  Whatever
+ * else the host's array names (link, security, snoop filter, extended metadata,
+ * …) is not there, and its registers read 0.
+ */
+#include <linux/bitfield.h>
+#include <linux/export.h>
+#include <linux/kernel.h>
+#include <linux/string.h>
+#include <linux/unaligned.h>
+
+#include "emu.h"
+
+#define CM_HEADER_ARRAY_SIZE	GENMASK_U32(31, 24)
+#define CM_CAP_POINTER		GENMASK_U32(31, 20)
+
+/* The next free block, after its entry went into the capability array */
+static struct vfio_cxl_emu_block *cm_add(struct vfio_cxl_emu_cm *cm, u32 header)
+{
+	put_unaligned_le32(header, cm->image + 4 * ++cm->nr_blocks);
+
+	return &cm->blocks[cm->nr_blocks - 1];
+}
+
+/**
+ * vfio_cxl_emu_cm_init - component registers with an uncommitted decoder
+ * @cm: to set up
+ * @config: what the host's are; the structures that the headers point to lie
+ *	inside VFIO_CXL_EMU_CM_SIZE, past the array, and do not overlap
+ *
+ * The count of bad accesses is the caller's to keep or clear: it is kept.
+ */
+void vfio_cxl_emu_cm_init(struct vfio_cxl_emu_cm *cm,
+			  const struct vfio_cxl_emu_cm_config *config)
+{
+	u32 hdm = FIELD_GET(CM_CAP_POINTER, config->hdm_header);
+	u32 ras = FIELD_GET(CM_CAP_POINTER, config->ras_header);
+
+	memset(cm->image, 0, sizeof(cm->image));
+	cm->nr_blocks = 0;
+	vfio_cxl_emu_hdm_init(cm_add(cm, config->hdm_header), cm->image + hdm,
+			      config->hdm);
+	if (config->ras_header)
+		vfio_cxl_emu_ras_init(cm_add(cm, config->ras_header),
+				      cm->image + ras, config->ras);
+
+	put_unaligned_le32((config->header & ~CM_HEADER_ARRAY_SIZE) |
+			   FIELD_PREP(CM_HEADER_ARRAY_SIZE, cm->nr_blocks),
+			   cm->image);
+}
+EXPORT_SYMBOL_GPL(vfio_cxl_emu_cm_init);
+
+/**
+ * vfio_cxl_emu_cm_lock - commit and lock decoder 0
+ * @cm: set up by vfio_cxl_emu_cm_init()
+ * @base: guest physical address of the memory, a multiple of 256 MiB
+ * @size: of the memory, in bytes
+ */
+void vfio_cxl_emu_cm_lock(struct vfio_cxl_emu_cm *cm, u64 base, u64 size)
+{
+	vfio_cxl_emu_hdm_lock(&cm->blocks[0], base, size);
+}
+EXPORT_SYMBOL_GPL(vfio_cxl_emu_cm_lock);
+
+/* CXL defines 4 and 8 byte accesses, naturally aligned (8.2.3) */
+static bool cm_access_ok(struct vfio_cxl_emu_cm *cm, u32 offset,
+			 unsigned int width)
+{
+	if ((width == 4 || width == 8) && !(offset & (width - 1)) &&
+	    offset < VFIO_CXL_EMU_COMPONENT_SIZE)
+		return true;
+
+	cm->bad_accesses++;
+	return false;
+}
+
+/**
+ * vfio_cxl_emu_cm_read - what a guest reads from the component registers
+ * @cm: the registers
+ * @offset: in the component register block, in bytes
+ * @width: of the access, in bytes, 1 to 8
+ *
+ * Return: the value; all ones for a size or alignment that CXL does not define.
+ */
+u64 vfio_cxl_emu_cm_read(struct vfio_cxl_emu_cm *cm, u32 offset,
+			 unsigned int width)
+{
+	if (!cm_access_ok(cm, offset, width))
+		return GENMASK_ULL(8 * width - 1, 0);
+
+	offset -= VFIO_CXL_EMU_CM_OFFSET;
+	if (offset >= VFIO_CXL_EMU_CM_SIZE)	/* wraps where below */
+		return 0;
+
+	return width == 4 ? get_unaligned_le32(cm->image + offset) :
+			    get_unaligned_le64(cm->image + offset);
+}
+EXPORT_SYMBOL_GPL(vfio_cxl_emu_cm_read);
+
+/**
+ * vfio_cxl_emu_cm_write - what a guest's write to the component registers does
+ * @cm: the registers
+ * @offset: in the component register block, in bytes
+ * @width: of the access, in bytes, 1 to 8
+ * @val: what is written
+ *
+ * A write of a size or alignment that CXL does not define changes nothing.
+ */
+void vfio_cxl_emu_cm_write(struct vfio_cxl_emu_cm *cm, u32 offset,
+			   unsigned int width, u64 val)
+{
+	struct vfio_cxl_emu_block *block;
+
+	if (!cm_access_ok(cm, offset, width))
+		return;
+
+	offset -= VFIO_CXL_EMU_CM_OFFSET;
+	for (block = cm->blocks; block < cm->blocks + cm->nr_blocks; block++) {
+		u32 start = block->image - cm->image;
+
+		if (offset < start + block->size && offset + width > start)
+			vfio_cxl_emu_block_write(block, offset - start, width,
+						 val);
+	}
+}
+EXPORT_SYMBOL_GPL(vfio_cxl_emu_cm_write);

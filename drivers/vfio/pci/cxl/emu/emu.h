@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Virtual CXL registers: a pure model, on images in memory
+ *
+ * Nothing here touches hardware, user memory or a lock, and nothing here knows
+ * PCI or VFIO, so the same sources run in the driver, in KUnit on UML and in
+ * user space.  The caller serialises.
+ *
+ * reg.c	the table engine: what a write does to a block of registers
+ * hdm.c	HDM Decoder Capability Structure (CXL r3.1 8.2.4.20)
+ * ras.c	RAS Capability Structure (8.2.4.17)
+ * cm.c		component registers: capability array, access rules, dispatch
+ * dvsec.c	PCIe DVSEC for CXL Devices (8.1.3)
+ */
+#ifndef VFIO_CXL_EMU_H
+#define VFIO_CXL_EMU_H
+
+#include <linux/bits.h>
+#include <linux/types.h>
+
+/**
+ * enum vfio_cxl_emu_kind - what a write does to the bits of a field
+ * @VFIO_CXL_EMU_RO: read-only
+ * @VFIO_CXL_EMU_RW: takes what is written
+ * @VFIO_CXL_EMU_RWL: as RW until the block is locked, then read-only
+ * @VFIO_CXL_EMU_RW1C: writing 1 clears
+ * @VFIO_CXL_EMU_RWO: the first write that sets a bit sticks, then read-only
+ * @VFIO_CXL_EMU_HWINIT: set by firmware or hardware, then read-only
+ * @VFIO_CXL_EMU_RSVDP: reserved and preserved: reads 0, writes are ignored
+ * @VFIO_CXL_EMU_RSVDZ: reserved and zero: reads 0, writes are ignored
+ *
+ * The names are those of the specification's register attributes.  A bit that
+ * no row of a table names reads 0 and ignores writes.
+ */
+enum vfio_cxl_emu_kind {
+	VFIO_CXL_EMU_RO,
+	VFIO_CXL_EMU_RW,
+	VFIO_CXL_EMU_RWL,
+	VFIO_CXL_EMU_RW1C,
+	VFIO_CXL_EMU_RWO,
+	VFIO_CXL_EMU_HWINIT,
+	VFIO_CXL_EMU_RSVDP,
+	VFIO_CXL_EMU_RSVDZ,
+};
+
+struct vfio_cxl_emu_block;
+
+/**
+ * struct vfio_cxl_emu_field - one row of a register table
+ * @offset: of the register in its block, in bytes
+ * @width: of the register, in bytes: 2 or 4
+ * @mask: the bits of the register that make up the field
+ * @kind: what a write does to them
+ * @host: those of them that start as the host's are; the others start as 0
+ * @effect: called after a write reached any byte of the register, or NULL
+ */
+struct vfio_cxl_emu_field {
+	u16 offset;
+	u8 width;
+	u32 mask;
+	enum vfio_cxl_emu_kind kind;
+	u32 host;
+	void (*effect)(struct vfio_cxl_emu_block *block);
+};
+
+/**
+ * struct vfio_cxl_emu_block - a block of registers and its image
+ * @fields: the table, ascending by offset
+ * @nr_fields: rows in @fields
+ * @image: what the registers read, little endian
+ * @size: of @image, in bytes
+ * @locked: fields of kind RWL are read-only
+ */
+struct vfio_cxl_emu_block {
+	const struct vfio_cxl_emu_field *fields;
+	unsigned int nr_fields;
+	u8 *image;
+	u32 size;
+	bool locked;
+};
+
+void vfio_cxl_emu_block_init(struct vfio_cxl_emu_block *block, const u8 *host);
+u64 vfio_cxl_emu_block_read(const struct vfio_cxl_emu_block *block, u32 offset,
+			    unsigned int width);
+void vfio_cxl_emu_block_write(struct vfio_cxl_emu_block *block, u32 offset,
+			      unsigned int width, u64 val);
+u32 vfio_cxl_emu_reg_get(const struct vfio_cxl_emu_block *block, u32 offset,
+			 unsigned int width);
+void vfio_cxl_emu_reg_set(struct vfio_cxl_emu_block *block, u32 offset,
+			  unsigned int width, u32 val);
+
+/* A fixed memory window, and a decoder's base and size (8.2.4.20.3) */
+#define VFIO_CXL_EMU_HDM_ALIGN		(256ULL << 20)
+
+/* HDM Decoder Capability Structure with one decoder (8.2.4.20) */
+#define VFIO_CXL_EMU_HDM_SIZE		0x30
+
+void vfio_cxl_emu_hdm_init(struct vfio_cxl_emu_block *block, u8 *image,
+			   const u8 *host);
+void vfio_cxl_emu_hdm_lock(struct vfio_cxl_emu_block *block, u64 base,
+			   u64 size);
+
+/* RAS Capability Structure (8.2.4.17) */
+#define VFIO_CXL_EMU_RAS_SIZE		0x58
+
+void vfio_cxl_emu_ras_init(struct vfio_cxl_emu_block *block, u8 *image,
+			   const u8 *host);
+
+/* Component registers (8.2.3), CXL.cache and CXL.mem registers (8.2.4) */
+#define VFIO_CXL_EMU_COMPONENT_SIZE	0x10000
+#define VFIO_CXL_EMU_CM_OFFSET		0x1000
+#define VFIO_CXL_EMU_CM_SIZE		0x1000
+
+/**
+ * struct vfio_cxl_emu_cm_config - the host's component registers, at bind
+ * @header: CXL Capability Header Register (8.2.4.1)
+ * @hdm_header: capability array entry of the HDM Decoder Capability (8.2.4.4)
+ * @ras_header: that of the RAS Capability, or 0 where the host has none
+ * @hdm: HDM Decoder Capability Structure, up to decoder 0, little endian
+ * @ras: RAS Capability Structure, little endian
+ */
+struct vfio_cxl_emu_cm_config {
+	u32 header;
+	u32 hdm_header;
+	u32 ras_header;
+	u8 hdm[VFIO_CXL_EMU_HDM_SIZE];
+	u8 ras[VFIO_CXL_EMU_RAS_SIZE];
+};
+
+/**
+ * struct vfio_cxl_emu_cm - virtual component registers of one device
+ * @image: CXL.cache and CXL.mem primary range
+ * @blocks: the capability structures that are virtualised
+ * @nr_blocks: number of @blocks in use
+ * @bad_accesses: accesses of a size or alignment that CXL does not define
+ */
+struct vfio_cxl_emu_cm {
+	u8 image[VFIO_CXL_EMU_CM_SIZE];
+	struct vfio_cxl_emu_block blocks[2];
+	unsigned int nr_blocks;
+	u64 bad_accesses;
+};
+
+void vfio_cxl_emu_cm_init(struct vfio_cxl_emu_cm *cm,
+			  const struct vfio_cxl_emu_cm_config *config);
+void vfio_cxl_emu_cm_lock(struct vfio_cxl_emu_cm *cm, u64 base, u64 size);
+u64 vfio_cxl_emu_cm_read(struct vfio_cxl_emu_cm *cm, u32 offset,
+			 unsigned int width);
+void vfio_cxl_emu_cm_write(struct vfio_cxl_emu_cm *cm, u32 offset,
+			   unsigned int width, u64 val);
+
+/* PCIe DVSEC for CXL Devices (8.1.3), revision 2 or later */
+#define VFIO_CXL_EMU_DVSEC_SIZE		0x3c
+/* Its first byte that is not the DVSEC header (8.1.3.1) */
+#define VFIO_CXL_EMU_DVSEC_BODY		0x0a
+
+/**
+ * struct vfio_cxl_emu_dvsec_config - the host's CXL Device DVSEC, at bind
+ * @host: from its header on, little endian; 0 past the length that it has
+ * @size: of the memory, in bytes
+ */
+struct vfio_cxl_emu_dvsec_config {
+	u8 host[VFIO_CXL_EMU_DVSEC_SIZE];
+	u64 size;
+};
+
+/**
+ * struct vfio_cxl_emu_dvsec - virtual CXL Device DVSEC of one device
+ * @block: the registers; reads and writes go to it
+ * @image: of @block
+ */
+struct vfio_cxl_emu_dvsec {
+	struct vfio_cxl_emu_block block;
+	u8 image[VFIO_CXL_EMU_DVSEC_SIZE];
+};
+
+void vfio_cxl_emu_dvsec_init(struct vfio_cxl_emu_dvsec *dvsec,
+			     const struct vfio_cxl_emu_dvsec_config *config);
+void vfio_cxl_emu_dvsec_lock(struct vfio_cxl_emu_dvsec *dvsec, u64 base);
+void vfio_cxl_emu_dvsec_set_memory_state(struct vfio_cxl_emu_dvsec *dvsec,
+					 u32 range1_size_low);
+
+#endif /* VFIO_CXL_EMU_H */

@@ -1,0 +1,356 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * VFIO variant driver for CXL.mem devices: pci_driver and vfio_device_ops
+ */
+#include <linux/module.h>
+#include <linux/pci.h>
+#include <linux/sort.h>
+
+#include <linux/vfio_cxl.h>
+
+#include "vfio_cxl.h"
+
+static struct vfio_cxl_device *cxl_from_vfio(struct vfio_device *core_vdev)
+{
+	return container_of(core_vdev, struct vfio_cxl_device,
+			    core_device.vdev);
+}
+
+static struct vfio_cxl_device *cxl_from_pci(struct pci_dev *pdev)
+{
+	return vfio_cxl_from_core(dev_get_drvdata(&pdev->dev));
+}
+
+/* What a guest sees, as firmware would leave it */
+static void cxl_emu_reset(struct vfio_cxl_device *cvdev)
+{
+	guard(mutex)(&cvdev->emu_lock);
+	vfio_cxl_regs_reset(cvdev);
+	vfio_cxl_config_reset(cvdev);
+}
+
+static int cxl_init(struct vfio_device *core_vdev)
+{
+	struct vfio_cxl_device *cvdev = cxl_from_vfio(core_vdev);
+
+	/* A device in D3 has no memory */
+	cvdev->core_device.disable_idle_d3 = true;
+	mutex_init(&cvdev->emu_lock);
+	vfio_cxl_mem_init(cvdev);
+
+	return vfio_pci_core_init_dev(core_vdev);
+}
+
+static void cxl_release(struct vfio_device *core_vdev)
+{
+	struct vfio_cxl_device *cvdev = cxl_from_vfio(core_vdev);
+
+	mutex_destroy(&cvdev->emu_lock);
+	vfio_pci_core_release_dev(core_vdev);
+}
+
+static int cxl_open_device(struct vfio_device *core_vdev)
+{
+	struct vfio_cxl_device *cvdev = cxl_from_vfio(core_vdev);
+	int ret;
+
+	ret = vfio_pci_core_enable(&cvdev->core_device);
+	if (ret)
+		return ret;
+
+	ret = vfio_cxl_mem_open(cvdev);
+	if (ret) {
+		vfio_pci_core_disable(&cvdev->core_device);
+		vfio_cxl_host_restore(cvdev);
+		return ret;
+	}
+
+	scoped_guard(mutex, &cvdev->emu_lock) {
+		cvdev->base = 0;
+		cvdev->cm.bad_accesses = 0;
+	}
+	cxl_emu_reset(cvdev);
+	/* The enable reset the device, if it could: trust only what is read */
+	vfio_cxl_mem_ungate(cvdev, !vfio_cxl_host_restore(cvdev));
+	vfio_pci_core_finish_enable(&cvdev->core_device);
+
+	return 0;
+}
+
+static void cxl_close_device(struct vfio_device *core_vdev)
+{
+	struct vfio_cxl_device *cvdev = cxl_from_vfio(core_vdev);
+
+	vfio_cxl_mem_close(cvdev);
+	if (cvdev->cm.bad_accesses)
+		pci_info(vfio_cxl_pdev(cvdev),
+			 "%llu accesses to component registers had a size or alignment that CXL does not define\n",
+			 cvdev->cm.bad_accesses);
+	/* This resets the device without our hooks */
+	vfio_pci_core_close_device(core_vdev);
+	vfio_cxl_mem_ungate(cvdev, !vfio_cxl_host_restore(cvdev));
+}
+
+static long cxl_ioctl(struct vfio_device *core_vdev, unsigned int cmd,
+		      unsigned long arg)
+{
+	/* An ioeventfd would write to a BAR behind our traps */
+	if (cmd == VFIO_DEVICE_IOEVENTFD)
+		return -ENOTTY;
+
+	return vfio_pci_core_ioctl(core_vdev, cmd, arg);
+}
+
+static int cxl_device_feature(struct vfio_device *core_vdev, u32 flags,
+			      void __user *arg, size_t argsz)
+{
+	switch (flags & VFIO_DEVICE_FEATURE_MASK) {
+	case VFIO_DEVICE_FEATURE_CXL_HDM_DECODER:
+		return vfio_cxl_feature_hdm_decoder(cxl_from_vfio(core_vdev),
+						    flags, arg, argsz);
+	/* A device in low power has no memory */
+	case VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY:
+	case VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY_WITH_WAKEUP:
+	case VFIO_DEVICE_FEATURE_LOW_POWER_EXIT:
+		return -ENOTTY;
+	default:
+		return vfio_pci_core_ioctl_feature(core_vdev, flags, arg,
+						   argsz);
+	}
+}
+
+static int cxl_get_region_info(struct vfio_device *core_vdev,
+			       struct vfio_region_info *info,
+			       struct vfio_info_cap *caps)
+{
+	int ret;
+
+	ret = vfio_pci_ioctl_get_region_info(core_vdev, info, caps);
+	if (ret)
+		return ret;
+
+	return vfio_cxl_regs_region_info(cxl_from_vfio(core_vdev), info, caps);
+}
+
+/* One piece that lies in @trap, or that lies in no trap where @trap is NULL */
+static ssize_t cxl_rw_piece(struct vfio_cxl_device *cvdev,
+			    const struct vfio_cxl_trap *trap, char __user *buf,
+			    size_t count, loff_t pos, bool iswrite)
+{
+	struct vfio_device *core_vdev = &cvdev->core_device.vdev;
+
+	if (trap && iswrite && trap->write)
+		return trap->write(cvdev, buf, count,
+				   (pos & VFIO_PCI_OFFSET_MASK) - trap->start);
+	if (trap && !iswrite && trap->read)
+		return trap->read(cvdev, buf, count,
+				  (pos & VFIO_PCI_OFFSET_MASK) - trap->start);
+	if (iswrite)
+		return vfio_pci_core_write(core_vdev, buf, count, &pos);
+
+	return vfio_pci_core_read(core_vdev, buf, count, &pos);
+}
+
+/*
+ * Split an access at the edges of the trapped ranges and have each piece served
+ * once, in order.  A short count ends it.
+ */
+static ssize_t cxl_rw(struct vfio_device *core_vdev, char __user *buf,
+		      size_t count, loff_t *ppos, bool iswrite)
+{
+	struct vfio_cxl_device *cvdev = cxl_from_vfio(core_vdev);
+	unsigned int region = VFIO_PCI_OFFSET_TO_INDEX(*ppos);
+	const struct vfio_cxl_trap *trap = cvdev->traps;
+	const struct vfio_cxl_trap *end = trap + cvdev->nr_traps;
+	u64 pos = *ppos & VFIO_PCI_OFFSET_MASK;
+	size_t done = 0, piece;
+	ssize_t ret = 0;
+
+	while (done < count) {
+		while (trap < end && (trap->region != region ||
+				      trap->end <= pos))
+			trap++;
+
+		if (trap == end)
+			piece = count - done;
+		else if (pos < trap->start)
+			piece = min_t(u64, count - done, trap->start - pos);
+		else
+			piece = min_t(u64, count - done, trap->end - pos);
+
+		ret = cxl_rw_piece(cvdev, trap < end && pos >= trap->start ?
+				   trap : NULL, buf + done, piece,
+				   *ppos + done, iswrite);
+		if (ret <= 0)
+			break;
+		done += ret;
+		pos += ret;
+		if (ret < piece)
+			break;
+	}
+	if (!done)
+		return ret;
+
+	*ppos += done;
+	return done;
+}
+
+static ssize_t cxl_read(struct vfio_device *core_vdev, char __user *buf,
+			size_t count, loff_t *ppos)
+{
+	return cxl_rw(core_vdev, buf, count, ppos, false);
+}
+
+static ssize_t cxl_write(struct vfio_device *core_vdev, const char __user *buf,
+			 size_t count, loff_t *ppos)
+{
+	return cxl_rw(core_vdev, (char __user *)buf, count, ppos, true);
+}
+
+static int cxl_mmap(struct vfio_device *core_vdev, struct vm_area_struct *vma)
+{
+	u64 pos = PFN_PHYS(vma->vm_pgoff);
+
+	if (vfio_cxl_regs_overlap(cxl_from_vfio(core_vdev),
+				  VFIO_PCI_OFFSET_TO_INDEX(pos),
+				  pos & VFIO_PCI_OFFSET_MASK,
+				  vma->vm_end - vma->vm_start))
+		return -EINVAL;
+
+	return vfio_pci_core_mmap(core_vdev, vma);
+}
+
+static const struct vfio_device_ops cxl_vfio_ops = {
+	.name = "vfio-cxl-pci",
+	.init = cxl_init,
+	.release = cxl_release,
+	.open_device = cxl_open_device,
+	.close_device = cxl_close_device,
+	.ioctl = cxl_ioctl,
+	.get_region_info_caps = cxl_get_region_info,
+	.device_feature = cxl_device_feature,
+	.read = cxl_read,
+	.write = cxl_write,
+	.mmap = cxl_mmap,
+	.request = vfio_pci_core_request,
+	.match = vfio_pci_core_match,
+	.match_token_uuid = vfio_pci_core_match_token_uuid,
+	.bind_iommufd = vfio_iommufd_physical_bind,
+	.unbind_iommufd = vfio_iommufd_physical_unbind,
+	.attach_ioas = vfio_iommufd_physical_attach_ioas,
+	.detach_ioas = vfio_iommufd_physical_detach_ioas,
+	.pasid_attach_ioas = vfio_iommufd_physical_pasid_attach_ioas,
+	.pasid_detach_ioas = vfio_iommufd_physical_pasid_detach_ioas,
+};
+
+static const struct vfio_pci_device_ops cxl_pci_ops = {
+	.get_dmabuf_phys = vfio_cxl_regs_get_dmabuf_phys,
+};
+
+static int cxl_compare_traps(const void *a, const void *b)
+{
+	const struct vfio_cxl_trap *x = a, *y = b;
+
+	return cmp_int(x->start, y->start);
+}
+
+static int cxl_probe(struct pci_dev *pdev, const struct pci_device_id *id)
+{
+	struct vfio_cxl_device *cvdev;
+	int ret;
+
+	cvdev = vfio_alloc_device(vfio_cxl_device, core_device.vdev, &pdev->dev,
+				  &cxl_vfio_ops);
+	if (IS_ERR(cvdev))
+		return PTR_ERR(cvdev);
+
+	dev_set_drvdata(&pdev->dev, &cvdev->core_device);
+	cvdev->core_device.pci_ops = &cxl_pci_ops;
+
+	/* A driver before us may have left the device asleep */
+	ret = pci_set_power_state(pdev, PCI_D0);
+	if (ret)
+		goto err_put;
+	ret = vfio_cxl_host_bind(cvdev);
+	if (ret)
+		goto err_put;
+	ret = vfio_cxl_regs_init(cvdev);
+	if (ret)
+		goto err_unbind;
+	ret = vfio_cxl_config_init(cvdev);
+	if (ret)
+		goto err_unbind;
+	sort(cvdev->traps, cvdev->nr_traps, sizeof(*cvdev->traps),
+	     cxl_compare_traps, NULL);
+	ret = vfio_pci_core_register_device(&cvdev->core_device);
+	if (ret)
+		goto err_unbind;
+
+	return 0;
+
+err_unbind:
+	vfio_cxl_host_unbind(cvdev);
+err_put:
+	vfio_put_device(&cvdev->core_device.vdev);
+	return ret;
+}
+
+static void cxl_remove(struct pci_dev *pdev)
+{
+	struct vfio_cxl_device *cvdev = cxl_from_pci(pdev);
+
+	vfio_pci_core_unregister_device(&cvdev->core_device);
+	vfio_cxl_host_unbind(cvdev);
+	vfio_put_device(&cvdev->core_device.vdev);
+}
+
+/* Every reset but the one at close comes here first, whoever asked for it */
+static void cxl_reset_prepare(struct pci_dev *pdev)
+{
+	vfio_cxl_mem_gate(cxl_from_pci(pdev), VFIO_CXL_MEM_RESET);
+}
+
+static void cxl_reset_done(struct pci_dev *pdev)
+{
+	struct vfio_cxl_device *cvdev = cxl_from_pci(pdev);
+
+	cxl_emu_reset(cvdev);
+	vfio_cxl_mem_ungate(cvdev, !vfio_cxl_host_restore(cvdev));
+}
+
+/* Memory that reported an error is not touched until a reset */
+static pci_ers_result_t cxl_error_detected(struct pci_dev *pdev,
+					   pci_channel_state_t state)
+{
+	vfio_cxl_mem_gate(cxl_from_pci(pdev), VFIO_CXL_MEM_GATED);
+
+	return vfio_pci_core_aer_err_detected(pdev, state);
+}
+
+static const struct pci_error_handlers cxl_err_handlers = {
+	.error_detected = cxl_error_detected,
+	.reset_prepare = cxl_reset_prepare,
+	.reset_done = cxl_reset_done,
+};
+
+/* Only by driver_override: which device is given to a guest is a choice */
+static const struct pci_device_id cxl_table[] = {
+	{ PCI_DRIVER_OVERRIDE_DEVICE_VFIO(PCI_ANY_ID, PCI_ANY_ID) },
+	{}
+};
+MODULE_DEVICE_TABLE(pci, cxl_table);
+
+static struct pci_driver cxl_driver = {
+	.name = "vfio-cxl-pci",
+	.id_table = cxl_table,
+	.probe = cxl_probe,
+	.remove = cxl_remove,
+	.err_handler = &cxl_err_handlers,
+	.driver_managed_dma = true,
+};
+module_pci_driver(cxl_driver);
+
+/* The CXL windows must be in the iomem tree when a device is bound */
+MODULE_SOFTDEP("pre: cxl_acpi");
+MODULE_LICENSE("GPL");
+MODULE_DESCRIPTION("VFIO variant driver for CXL.mem devices");

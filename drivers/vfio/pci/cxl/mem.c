@@ -1,0 +1,318 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The HDM memory region: mmap and faults, read and write, gate and zap
+ *
+ * CXL.mem does not depend on Memory Space Enable of the PCI command register,
+ * so the region has a gate of its own.  vfio_pci_vmf_insert_pfn(), which
+ * refuses while memory decode is off, would take a guest's memory away while it
+ * sizes BARs.
+ */
+#include <linux/mm.h>
+#include <linux/overflow.h>
+#include <linux/pagemap.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+#include <linux/vfio_cxl.h>
+
+#include "vfio_cxl.h"
+
+/* read() and write() go through a buffer of at most this many bytes */
+#define MEM_BOUNCE_SIZE		SZ_16K
+
+/* Offset in the region of a file offset or of a mapping's */
+static u64 mem_offset(u64 file_offset)
+{
+	return file_offset & VFIO_PCI_OFFSET_MASK;
+}
+
+/*
+ * Take the lock for touching or mapping the memory, after the end of a reset.
+ * Return: 0 with the lock held for reading, -EIO where the memory is not
+ * usable, -EINTR where the task is killed.
+ */
+static int mem_lock_ready(struct vfio_cxl_mem *mem)
+{
+	for (;;) {
+		if (wait_event_killable(mem->wait, READ_ONCE(mem->state) !=
+						   VFIO_CXL_MEM_RESET))
+			return -EINTR;
+
+		down_read(&mem->lock);
+		if (mem->state == VFIO_CXL_MEM_READY)
+			return 0;
+		if (mem->state != VFIO_CXL_MEM_RESET) {
+			up_read(&mem->lock);
+			return -EIO;
+		}
+		up_read(&mem->lock);
+	}
+}
+
+static vm_fault_t mem_insert_pfn(struct vm_fault *vmf, unsigned long pfn,
+				 unsigned int order)
+{
+	if (!order)
+		return vmf_insert_pfn(vmf->vma, vmf->address, pfn);
+
+	if (IS_ENABLED(CONFIG_ARCH_SUPPORTS_PMD_PFNMAP) && order == PMD_ORDER)
+		return vmf_insert_pfn_pmd(vmf, pfn, false);
+
+	if (IS_ENABLED(CONFIG_ARCH_SUPPORTS_PUD_PFNMAP) && order == PUD_ORDER)
+		return vmf_insert_pfn_pud(vmf, pfn, false);
+
+	return VM_FAULT_FALLBACK;
+}
+
+static vm_fault_t mem_huge_fault(struct vm_fault *vmf, unsigned int order)
+{
+	struct vm_area_struct *vma = vmf->vma;
+	struct vfio_cxl_device *cvdev = vma->vm_private_data;
+	unsigned long addr = ALIGN_DOWN(vmf->address, PAGE_SIZE << order);
+	unsigned long pfn = PHYS_PFN(cvdev->host.base +
+				     mem_offset(PFN_PHYS(vma->vm_pgoff))) +
+			    linear_page_delta(vma, addr);
+	vm_fault_t ret;
+
+	if (!is_aligned_for_order(vma, addr, pfn, order))
+		return VM_FAULT_FALLBACK;
+
+	if (mem_lock_ready(&cvdev->mem))
+		return VM_FAULT_SIGBUS;
+	ret = mem_insert_pfn(vmf, pfn, order);
+	up_read(&cvdev->mem.lock);
+
+	return ret;
+}
+
+static vm_fault_t mem_fault(struct vm_fault *vmf)
+{
+	return mem_huge_fault(vmf, 0);
+}
+
+static const struct vm_operations_struct mem_vm_ops = {
+	.fault = mem_fault,
+#ifdef CONFIG_ARCH_SUPPORTS_HUGE_PFNMAP
+	.huge_fault = mem_huge_fault,
+#endif
+};
+
+static int mem_mmap(struct vfio_pci_core_device *vdev,
+		    struct vfio_pci_region *region, struct vm_area_struct *vma)
+{
+	u64 start = mem_offset(PFN_PHYS(vma->vm_pgoff));
+	u64 end;
+
+	if (check_add_overflow(start, vma->vm_end - vma->vm_start, &end) ||
+	    end > region->size)
+		return -EINVAL;
+
+	/*
+	 * The page protection stays as it is, write-back: KVM follows it, and
+	 * coherent memory must not be mapped uncached.
+	 */
+	vm_flags_set(vma, VM_IO | VM_PFNMAP | VM_DONTEXPAND | VM_DONTDUMP);
+	vma->vm_ops = &mem_vm_ops;
+	vma->vm_private_data = vfio_cxl_from_core(vdev);
+
+	return 0;
+}
+
+/* Copy between the memory and a kernel buffer, of which poison may cut it short */
+static ssize_t mem_copy(struct vfio_cxl_device *cvdev, void *buf, u64 offset,
+			size_t count, bool iswrite)
+{
+	void *mem = cvdev->host.mem + offset;
+	size_t left = 0;
+	int ret;
+
+	ret = mem_lock_ready(&cvdev->mem);
+	if (ret)
+		return ret;
+	if (iswrite)
+		memcpy(mem, buf, count);
+	else
+		left = copy_mc_to_kernel(buf, mem, count);
+	up_read(&cvdev->mem.lock);
+
+	return left == count ? -EIO : count - left;
+}
+
+/*
+ * One buffer's worth.  User memory is copied with no lock held: it may be a
+ * mapping of this very region.
+ */
+static ssize_t mem_rw_bounce(struct vfio_cxl_device *cvdev, void *bounce,
+			     char __user *buf, u64 offset, size_t count,
+			     bool iswrite)
+{
+	ssize_t done;
+	size_t left;
+
+	if (iswrite) {
+		left = copy_from_user(bounce, buf, count);
+		if (left == count)
+			return -EFAULT;
+		return mem_copy(cvdev, bounce, offset, count - left, true);
+	}
+
+	done = mem_copy(cvdev, bounce, offset, count, false);
+	if (done < 0)
+		return done;
+	left = copy_to_user(buf, bounce, done);
+	return left == done ? -EFAULT : done - left;
+}
+
+static ssize_t mem_rw(struct vfio_pci_core_device *vdev, char __user *buf,
+		      size_t count, loff_t *ppos, bool iswrite)
+{
+	struct vfio_cxl_device *cvdev = vfio_cxl_from_core(vdev);
+	u64 offset = mem_offset(*ppos);
+	size_t done = 0, chunk;
+	ssize_t ret = 0;
+	void *bounce;
+
+	if (offset >= cvdev->host.size)
+		return -EINVAL;
+	count = min_t(u64, count, cvdev->host.size - offset);
+
+	bounce = kmalloc(min(count, MEM_BOUNCE_SIZE), GFP_KERNEL_ACCOUNT);
+	if (!bounce)
+		return -ENOMEM;
+
+	while (done < count) {
+		chunk = min(count - done, MEM_BOUNCE_SIZE);
+		ret = mem_rw_bounce(cvdev, bounce, buf + done, offset + done,
+				    chunk, iswrite);
+		if (ret < 0)
+			break;
+		done += ret;
+		/* A short count or a signal ends it, as read(2) has it */
+		if (ret < chunk || signal_pending(current))
+			break;
+		cond_resched();
+	}
+	kfree(bounce);
+	if (!done)
+		return ret;
+
+	*ppos += done;
+	return done;
+}
+
+static void mem_release(struct vfio_pci_core_device *vdev,
+			struct vfio_pci_region *region)
+{
+}
+
+static const struct vfio_pci_regops mem_regops = {
+	.rw = mem_rw,
+	.mmap = mem_mmap,
+	.release = mem_release,
+};
+
+/* Leave no mapping behind, whoever holds it */
+static void mem_zap(struct vfio_cxl_device *cvdev)
+{
+	unmap_mapping_range(cvdev->core_device.vdev.inode->i_mapping,
+			    VFIO_PCI_INDEX_TO_OFFSET(cvdev->mem.region),
+			    cvdev->host.size, true);
+}
+
+/**
+ * vfio_cxl_mem_gate - from here on nobody touches the memory
+ * @cvdev: the device
+ * @state: why, anything but VFIO_CXL_MEM_READY
+ */
+void vfio_cxl_mem_gate(struct vfio_cxl_device *cvdev,
+		       enum vfio_cxl_mem_state state)
+{
+	scoped_guard(rwsem_write, &cvdev->mem.lock)
+		WRITE_ONCE(cvdev->mem.state, state);
+	mem_zap(cvdev);
+}
+
+/**
+ * vfio_cxl_mem_ungate - the end of a reset, or of an open
+ * @cvdev: the device
+ * @restored: the host's decoder is as it was
+ */
+void vfio_cxl_mem_ungate(struct vfio_cxl_device *cvdev, bool restored)
+{
+	struct vfio_cxl_mem *mem = &cvdev->mem;
+	enum vfio_cxl_mem_state state;
+
+	scoped_guard(rwsem_write, &mem->lock) {
+		if (!restored)
+			state = VFIO_CXL_MEM_LOST;
+		else
+			state = mem->open ? VFIO_CXL_MEM_READY :
+					    VFIO_CXL_MEM_GATED;
+		WRITE_ONCE(mem->state, state);
+	}
+	wake_up_all(&mem->wait);
+}
+
+/**
+ * vfio_cxl_mem_state - whether the memory may be touched
+ * @cvdev: the device
+ *
+ * Return: the state of this moment.
+ */
+enum vfio_cxl_mem_state vfio_cxl_mem_state(struct vfio_cxl_device *cvdev)
+{
+	return READ_ONCE(cvdev->mem.state);
+}
+
+/**
+ * vfio_cxl_mem_open - offer the region to a user
+ * @cvdev: the device, enabled; vfio_cxl_mem_ungate() opens the gate
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int vfio_cxl_mem_open(struct vfio_cxl_device *cvdev)
+{
+	const u32 type = VFIO_REGION_TYPE_PCI_VENDOR_TYPE | VFIO_CXL_VENDOR_ID;
+	const u32 flags = VFIO_REGION_INFO_FLAG_READ |
+			  VFIO_REGION_INFO_FLAG_WRITE |
+			  VFIO_REGION_INFO_FLAG_MMAP;
+	struct vfio_pci_core_device *vdev = &cvdev->core_device;
+	int ret;
+
+	ret = vfio_pci_core_register_dev_region(vdev, type,
+						VFIO_REGION_SUBTYPE_CXL_MEM,
+						&mem_regops, cvdev->host.size,
+						flags, NULL);
+	if (ret)
+		return ret;
+
+	guard(rwsem_write)(&cvdev->mem.lock);
+	cvdev->mem.region = VFIO_PCI_NUM_REGIONS + vdev->num_regions - 1;
+	cvdev->mem.open = true;
+
+	return 0;
+}
+
+/**
+ * vfio_cxl_mem_close - the last user is gone
+ * @cvdev: the device, still enabled
+ */
+void vfio_cxl_mem_close(struct vfio_cxl_device *cvdev)
+{
+	scoped_guard(rwsem_write, &cvdev->mem.lock)
+		cvdev->mem.open = false;
+	vfio_cxl_mem_gate(cvdev, VFIO_CXL_MEM_GATED);
+}
+
+/**
+ * vfio_cxl_mem_init - a closed gate
+ * @cvdev: the device
+ */
+void vfio_cxl_mem_init(struct vfio_cxl_device *cvdev)
+{
+	init_rwsem(&cvdev->mem.lock);
+	init_waitqueue_head(&cvdev->mem.wait);
+	cvdev->mem.state = VFIO_CXL_MEM_GATED;
+	cvdev->mem.region = VFIO_PCI_NUM_REGIONS;
+}

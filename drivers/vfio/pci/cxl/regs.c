@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Component registers: trapped in their BAR and handed to the emulation
+ */
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+#include "vfio_cxl.h"
+
+/* The widest access that offset and count allow, as vfio_pci_core splits them */
+static unsigned int regs_width(u64 offset, size_t count)
+{
+	unsigned int width = 8;
+
+	while (width > count || !IS_ALIGNED(offset, width))
+		width /= 2;
+
+	return width;
+}
+
+static ssize_t regs_read(struct vfio_cxl_device *cvdev, char __user *buf,
+			 size_t count, u64 offset)
+{
+	unsigned int width;
+	size_t done;
+	__le64 val;
+
+	for (done = 0; done < count; done += width) {
+		width = regs_width(offset + done, count - done);
+		scoped_guard(mutex, &cvdev->emu_lock)
+			val = cpu_to_le64(vfio_cxl_emu_cm_read(&cvdev->cm,
+							       offset + done,
+							       width));
+		if (copy_to_user(buf + done, &val, width))
+			return done ?: -EFAULT;
+	}
+
+	return done;
+}
+
+static ssize_t regs_write(struct vfio_cxl_device *cvdev, const char __user *buf,
+			  size_t count, u64 offset)
+{
+	unsigned int width;
+	size_t done;
+
+	for (done = 0; done < count; done += width) {
+		__le64 val = 0;
+
+		width = regs_width(offset + done, count - done);
+		if (copy_from_user(&val, buf + done, width))
+			return done ?: -EFAULT;
+		scoped_guard(mutex, &cvdev->emu_lock)
+			vfio_cxl_emu_cm_write(&cvdev->cm, offset + done, width,
+					      le64_to_cpu(val));
+	}
+
+	return done;
+}
+
+/**
+ * vfio_cxl_regs_init - trap the component registers
+ * @cvdev: the device, with its host side bound
+ *
+ * Return: 0 or a negative errno.
+ */
+int vfio_cxl_regs_init(struct vfio_cxl_device *cvdev)
+{
+	const struct vfio_cxl_trap trap = {
+		.region = cvdev->host.bar,
+		.start = cvdev->host.offset,
+		.end = cvdev->host.offset + VFIO_CXL_EMU_COMPONENT_SIZE,
+		.read = regs_read,
+		.write = regs_write,
+	};
+
+	return vfio_cxl_add_trap(cvdev, &trap);
+}
+
+/**
+ * vfio_cxl_regs_reset - component registers as firmware leaves them for a guest
+ * @cvdev: the device
+ *
+ * A lock that was set stays.
+ */
+void vfio_cxl_regs_reset(struct vfio_cxl_device *cvdev)
+{
+	lockdep_assert_held(&cvdev->emu_lock);
+
+	vfio_cxl_emu_cm_init(&cvdev->cm, &cvdev->host.cm_config);
+	if (cvdev->base)
+		vfio_cxl_emu_cm_lock(&cvdev->cm, cvdev->base,
+				     cvdev->host.size);
+}
+
+/**
+ * vfio_cxl_regs_overlap - whether a part of a region is not the user's to map
+ * @cvdev: the device
+ * @region: VFIO region index
+ * @start: of the part, as an offset in the region
+ * @len: of the part, in bytes
+ *
+ * Return: true where the part overlaps the component registers or where its end
+ * wraps.
+ */
+bool vfio_cxl_regs_overlap(struct vfio_cxl_device *cvdev, unsigned int region,
+			   u64 start, u64 len)
+{
+	struct vfio_cxl_host *host = &cvdev->host;
+	u64 end;
+
+	if (region != host->bar)
+		return false;
+	if (check_add_overflow(start, len, &end))
+		return true;
+
+	return start < host->offset + VFIO_CXL_EMU_COMPONENT_SIZE &&
+	       end > host->offset;
+}
+
+/**
+ * vfio_cxl_regs_region_info - say which parts of the BAR can be mapped
+ * @cvdev: the device
+ * @info: region info as vfio_pci_core made it
+ * @caps: its capabilities
+ *
+ * Adds the sparse-mmap capability to the BAR that has the component registers.
+ * The block is 64 KiB and so aligned (CXL r3.1 8.1.9.1), hence whole pages.
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int vfio_cxl_regs_region_info(struct vfio_cxl_device *cvdev,
+			      struct vfio_region_info *info,
+			      struct vfio_info_cap *caps)
+{
+	struct vfio_cxl_host *host = &cvdev->host;
+	DEFINE_RAW_FLEX(struct vfio_region_info_cap_sparse_mmap, sparse, areas,
+			2);
+	u64 end = host->offset + VFIO_CXL_EMU_COMPONENT_SIZE;
+
+	if (info->index != host->bar ||
+	    !(info->flags & VFIO_REGION_INFO_FLAG_MMAP))
+		return 0;
+
+	sparse->header.id = VFIO_REGION_INFO_CAP_SPARSE_MMAP;
+	sparse->header.version = 1;
+	if (host->offset)
+		sparse->areas[sparse->nr_areas++] =
+			(struct vfio_region_sparse_mmap_area) {
+				.size = host->offset,
+			};
+	if (end < info->size)
+		sparse->areas[sparse->nr_areas++] =
+			(struct vfio_region_sparse_mmap_area) {
+				.offset = end,
+				.size = info->size - end,
+			};
+	/* Say so too where nothing is left: not every client reads areas */
+	if (!sparse->nr_areas)
+		info->flags &= ~VFIO_REGION_INFO_FLAG_MMAP;
+
+	return vfio_info_add_capability(caps, &sparse->header,
+					struct_size(sparse, areas,
+						    sparse->nr_areas));
+}
+
+/**
+ * vfio_cxl_regs_get_dmabuf_phys - keep the component registers out of a dma-buf
+ * @vdev: the device
+ * @provider: see struct vfio_pci_device_ops
+ * @region_index: VFIO region index
+ * @phys_vec: see struct vfio_pci_device_ops
+ * @dma_ranges: the kernel's copy of the ranges to export
+ * @nr_ranges: number of @dma_ranges
+ *
+ * Return: 0, or -EINVAL for a range that overlaps them, or what
+ * vfio_pci_core_get_dmabuf_phys() returns.
+ */
+int vfio_cxl_regs_get_dmabuf_phys(struct vfio_pci_core_device *vdev,
+				  struct p2pdma_provider **provider,
+				  unsigned int region_index,
+				  struct phys_vec *phys_vec,
+				  struct vfio_region_dma_range *dma_ranges,
+				  size_t nr_ranges)
+{
+	struct vfio_cxl_device *cvdev = vfio_cxl_from_core(vdev);
+	size_t i;
+
+	for (i = 0; i < nr_ranges; i++)
+		if (vfio_cxl_regs_overlap(cvdev, region_index,
+					  dma_ranges[i].offset,
+					  dma_ranges[i].length))
+			return -EINVAL;
+
+	return vfio_pci_core_get_dmabuf_phys(vdev, provider, region_index,
+					     phys_vec, dma_ranges, nr_ranges);
+}

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * vfio-cxl-pci: VFIO variant driver for CXL.mem devices
+ *
+ * main.c	pci_driver, vfio_device_ops, dispatch of reads and writes
+ * mem.c	the HDM memory region
+ * regs.c	component registers in their BAR
+ * config.c	CXL DVSECs in config space
+ * feature.c	VFIO_DEVICE_FEATURE_CXL_HDM_DECODER
+ * host.c	the host's decoder: find, check, claim, restore
+ * emu/		the virtual registers, pure
+ *
+ * Locks, outermost first.  None is held while user memory is accessed: the
+ * buffer may be a mapping of the HDM region, whose faults wait for resets.
+ *
+ *	vfio_pci_core_device.memory_lock (never taken here, often held)
+ *	vfio_cxl_host.lock
+ *	vfio_cxl_mem.lock
+ *	vfio_cxl_device.emu_lock
+ */
+#ifndef VFIO_CXL_H
+#define VFIO_CXL_H
+
+#include <linux/mutex.h>
+#include <linux/rwsem.h>
+#include <linux/vfio_pci_core.h>
+#include <linux/wait.h>
+
+#include "emu/emu.h"
+
+struct vfio_cxl_device;
+
+/**
+ * struct vfio_cxl_host - what the host's firmware set up, found at bind
+ * @lock: held while the decoder is put back
+ * @regs: the component registers, mapped
+ * @bar: index of the BAR that they are in
+ * @offset: of the component registers in that BAR, in bytes
+ * @hdm: HDM Decoder Capability Structure in @regs, in bytes from their start
+ * @dvsec: CXL Device DVSEC in config space
+ * @dvsec_length: of the CXL Device DVSEC, in bytes
+ * @base: host physical address of the memory
+ * @size: of the memory, in bytes
+ * @claim: the memory's range in the iomem tree
+ * @mem: the memory, mapped write-back
+ * @cm_config: the component registers as they were at bind
+ * @dvsec_config: the CXL Device DVSEC as it was at bind
+ *
+ * All but the lock are constant while the driver is bound.
+ */
+struct vfio_cxl_host {
+	struct mutex lock;	/* serialises vfio_cxl_host_restore() */
+	void __iomem *regs;
+	unsigned int bar;
+	u64 offset;
+	u32 hdm;
+	u16 dvsec;
+	u16 dvsec_length;
+	phys_addr_t base;
+	u64 size;
+	struct resource *claim;
+	void *mem;
+	struct vfio_cxl_emu_cm_config cm_config;
+	struct vfio_cxl_emu_dvsec_config dvsec_config;
+};
+
+/**
+ * enum vfio_cxl_mem_state - whether the device's memory may be touched
+ * @VFIO_CXL_MEM_GATED: no: not open, or an error was reported, no reset yet
+ * @VFIO_CXL_MEM_RESET: not now: a reset is under way, wait for its end
+ * @VFIO_CXL_MEM_READY: yes
+ * @VFIO_CXL_MEM_LOST: no: a reset took the host's decoder, it did not come back
+ */
+enum vfio_cxl_mem_state {
+	VFIO_CXL_MEM_GATED,
+	VFIO_CXL_MEM_RESET,
+	VFIO_CXL_MEM_READY,
+	VFIO_CXL_MEM_LOST,
+};
+
+/**
+ * struct vfio_cxl_mem - the HDM memory region
+ * @lock: held for reading while the memory is touched or mapped
+ * @state: changes with @lock held for writing
+ * @open: the device is open; as @state
+ * @wait: for the end of a reset
+ * @region: VFIO region index
+ */
+struct vfio_cxl_mem {
+	struct rw_semaphore lock;	/* protects state and open */
+	enum vfio_cxl_mem_state state;
+	bool open;
+	wait_queue_head_t wait;
+	unsigned int region;
+};
+
+/**
+ * struct vfio_cxl_trap - a range of a region that is not the device's to serve
+ * @region: VFIO region index
+ * @start: first byte, as an offset in the region
+ * @end: byte past the last
+ * @read: serves a read of bytes that all lie in the range, at @offset from
+ *	@start; NULL to let vfio_pci_core read
+ * @write: the same for a write; NULL to let vfio_pci_core write
+ *
+ * The handlers return the bytes handled or a negative errno.
+ */
+struct vfio_cxl_trap {
+	unsigned int region;
+	u64 start;
+	u64 end;
+	ssize_t (*read)(struct vfio_cxl_device *cvdev, char __user *buf,
+			size_t count, u64 offset);
+	ssize_t (*write)(struct vfio_cxl_device *cvdev, const char __user *buf,
+			 size_t count, u64 offset);
+};
+
+/* The component registers, the PM capability and the DVSECs that CXL defines */
+#define VFIO_CXL_MAX_TRAPS	16
+
+/**
+ * struct vfio_cxl_device - a CXL.mem device bound to this driver
+ * @core_device: what vfio_pci_core keeps
+ * @host: the host's side
+ * @mem: the HDM memory region
+ * @traps: constant while bound
+ * @nr_traps: in use
+ * @emu_lock: held while the virtual registers are accessed
+ * @cm: virtual component registers
+ * @dvsec: virtual CXL Device DVSEC
+ * @base: guest physical address where decoder 0 is locked, else 0
+ */
+struct vfio_cxl_device {
+	struct vfio_pci_core_device core_device;
+	struct vfio_cxl_host host;
+	struct vfio_cxl_mem mem;
+	struct vfio_cxl_trap traps[VFIO_CXL_MAX_TRAPS];
+	unsigned int nr_traps;
+	struct mutex emu_lock;	/* protects cm, dvsec and base */
+	struct vfio_cxl_emu_cm cm;
+	struct vfio_cxl_emu_dvsec dvsec;
+	u64 base;
+};
+
+/* host.c */
+int vfio_cxl_host_bind(struct vfio_cxl_device *cvdev);
+void vfio_cxl_host_unbind(struct vfio_cxl_device *cvdev);
+int vfio_cxl_host_restore(struct vfio_cxl_device *cvdev);
+u32 vfio_cxl_host_memory_state(struct vfio_cxl_device *cvdev);
+bool vfio_cxl_host_device_coherent(struct vfio_cxl_device *cvdev);
+
+/* mem.c */
+void vfio_cxl_mem_init(struct vfio_cxl_device *cvdev);
+int vfio_cxl_mem_open(struct vfio_cxl_device *cvdev);
+void vfio_cxl_mem_close(struct vfio_cxl_device *cvdev);
+void vfio_cxl_mem_gate(struct vfio_cxl_device *cvdev,
+		       enum vfio_cxl_mem_state state);
+void vfio_cxl_mem_ungate(struct vfio_cxl_device *cvdev, bool restored);
+enum vfio_cxl_mem_state vfio_cxl_mem_state(struct vfio_cxl_device *cvdev);
+
+/* regs.c */
+int vfio_cxl_regs_init(struct vfio_cxl_device *cvdev);
+void vfio_cxl_regs_reset(struct vfio_cxl_device *cvdev);
+int vfio_cxl_regs_region_info(struct vfio_cxl_device *cvdev,
+			      struct vfio_region_info *info,
+			      struct vfio_info_cap *caps);
+bool vfio_cxl_regs_overlap(struct vfio_cxl_device *cvdev, unsigned int region,
+			   u64 start, u64 len);
+int vfio_cxl_regs_get_dmabuf_phys(struct vfio_pci_core_device *vdev,
+				  struct p2pdma_provider **provider,
+				  unsigned int region_index,
+				  struct phys_vec *phys_vec,
+				  struct vfio_region_dma_range *dma_ranges,
+				  size_t nr_ranges);
+
+/* config.c */
+int vfio_cxl_config_init(struct vfio_cxl_device *cvdev);
+void vfio_cxl_config_reset(struct vfio_cxl_device *cvdev);
+
+/* feature.c */
+int vfio_cxl_feature_hdm_decoder(struct vfio_cxl_device *cvdev, u32 flags,
+				 void __user *arg, size_t argsz);
+
+static inline struct vfio_cxl_device *
+vfio_cxl_from_core(struct vfio_pci_core_device *vdev)
+{
+	return container_of(vdev, struct vfio_cxl_device, core_device);
+}
+
+static inline struct pci_dev *vfio_cxl_pdev(struct vfio_cxl_device *cvdev)
+{
+	return cvdev->core_device.pdev;
+}
+
+/*
+ * The traps of regs.c and config.c go through here at bind.  Return: 0, or
+ * -E2BIG where the device has more ranges to trap than CXL defines.
+ */
+static inline int vfio_cxl_add_trap(struct vfio_cxl_device *cvdev,
+				    const struct vfio_cxl_trap *trap)
+{
+	if (cvdev->nr_traps == VFIO_CXL_MAX_TRAPS)
+		return -E2BIG;
+
+	cvdev->traps[cvdev->nr_traps++] = *trap;
+	return 0;
+}
+
+#endif /* VFIO_CXL_H */

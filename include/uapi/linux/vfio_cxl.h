@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: GPL-2.0-only WITH Linux-syscall-note */
+/*
+ * VFIO API of the vfio-cxl-pci variant driver: CXL.mem devices
+ *
+ * A CXL.mem device bound to vfio-cxl-pci is an ordinary VFIO PCI device with
+ * one more region, its host-managed device memory (HDM), and one more feature,
+ * by which the VMM says where in guest physical address space that memory
+ * belongs.  Its HDM decoders and CXL DVSECs are virtual: what a user reads in
+ * the component registers' BAR and in config space is what platform firmware
+ * would leave for a guest, and nothing that a user writes there reaches the
+ * hardware.
+ *
+ * All structures are host endian, like the rest of <linux/vfio.h>.  Registers
+ * read through the BAR and config space are little endian.
+ *
+ * Section numbers are those of the CXL specification, revision 3.1.
+ */
+#ifndef _UAPI_LINUX_VFIO_CXL_H
+#define _UAPI_LINUX_VFIO_CXL_H
+
+#include <linux/types.h>
+#include <linux/vfio.h>
+
+/*
+ * The HDM memory region
+ *
+ * A device specific region, found by its VFIO_REGION_INFO_CAP_TYPE capability
+ * (see struct vfio_region_info_cap_type): type is
+ * VFIO_REGION_TYPE_PCI_VENDOR_TYPE | VFIO_CXL_VENDOR_ID, subtype is
+ * VFIO_REGION_SUBTYPE_CXL_MEM.  There is exactly one.
+ *
+ * The region is as large as the range that the host's HDM decoder 0 decodes, in
+ * bytes.  It supports read(), write() and mmap() with MAP_SHARED.  A mapping is
+ * cacheable (write-back) and is populated by faults, with huge pages where
+ * address, offset and length allow: align the address of a mapping to 2 MiB, or
+ * to 1 GiB for a memory as large as that.
+ *
+ * While the device is being reset, accesses through a mapping wait, and read()
+ * and write() wait too (both can be killed).  Where the memory is not usable
+ * (see VFIO_CXL_HDM_DECODER_USABLE), an access through a mapping raises SIGBUS,
+ * read() and write() fail with EIO.  The memory does not depend on the Memory
+ * Space Enable bit of the PCI command register.
+ */
+#define VFIO_CXL_VENDOR_ID		0x1e98
+#define VFIO_REGION_SUBTYPE_CXL_MEM	1
+
+/**
+ * struct vfio_device_feature_cxl_hdm_decoder - where HDM decoder 0 belongs
+ * @decoder: index of the HDM decoder, on input for both GET and SET: 0
+ * @flags: GET: a combination of VFIO_CXL_HDM_DECODER_*; SET: 0
+ * @base: guest physical address in bytes, a multiple of 256 MiB.  SET: where to
+ *	lock the decoder; GET: where it is locked, 0 while it is not
+ * @size: SET: bytes from @base to the end of the guest's fixed memory window, a
+ *	multiple of 256 MiB; GET: bytes that the decoder decodes
+ * @region_index: GET: index of the VFIO region of the memory; SET: 0
+ * @reserved: 0
+ *
+ * Upon VFIO_DEVICE_FEATURE_SET, place virtual HDM decoder 0 at @base, commit
+ * it and lock it, as platform firmware does (8.2.4.20).  @base is the base of
+ * the guest's CXL fixed memory window that targets the host bridge above the
+ * device.  The lock lasts until the last close of the device file descriptor:
+ * no reset and no guest write moves it.  A SET with the base that the decoder
+ * is locked at already succeeds and changes nothing.
+ *
+ * Upon VFIO_DEVICE_FEATURE_GET, report the state of the decoder.
+ *
+ * Return: 0 on success, -1 and errno is set on failure, with nothing changed:
+ *
+ * * EINVAL - argsz too small; @decoder not 0; SET: @base or @size 0 or not a
+ *   multiple of 256 MiB, or any of @flags, @region_index, @reserved not 0
+ * * EFAULT - the structure cannot be read or written
+ * * EOVERFLOW - SET: @base plus the size of the memory wraps or passes 2^52
+ * * ENOSPC - SET: @size is less than the size of the memory
+ * * EBUSY - SET: locked already, at another base
+ * * EIO - SET: the host's decoder was lost in a reset and could not be restored
+ * * ENOTTY - not a CXL.mem device of this driver
+ */
+struct vfio_device_feature_cxl_hdm_decoder {
+	__u32 decoder;
+	__u32 flags;
+/* The virtual decoder is committed. */
+#define VFIO_CXL_HDM_DECODER_COMMITTED		(1 << 0)
+/* The virtual decoder is locked: only the last close unlocks it. */
+#define VFIO_CXL_HDM_DECODER_LOCKED		(1 << 1)
+/* Target type of the host's decoder: device-coherent, else host-only. */
+#define VFIO_CXL_HDM_DECODER_DEVICE_COHERENT	(1 << 2)
+/* The memory can be accessed: the host's decoder is committed, no error. */
+#define VFIO_CXL_HDM_DECODER_USABLE		(1 << 3)
+	__aligned_u64 base;
+	__aligned_u64 size;
+	__u32 region_index;
+	__u32 reserved;
+};
+
+/*
+ * Provisional number, out of the way of those that <linux/vfio.h> enumerates:
+ * always VFIO_DEVICE_FEATURE_PROBE it.
+ */
+#define VFIO_DEVICE_FEATURE_CXL_HDM_DECODER	0x1e98
+
+#endif /* _UAPI_LINUX_VFIO_CXL_H */
