@@ -428,8 +428,6 @@ static const u32 host_decoder_regs[] = {
 
 static bool host_decoder_intact(struct vfio_cxl_device *cvdev)
 {
-	const u32 ctrl_bits = HDM_CTRL_COMMITTED | HDM_CTRL_ERROR |
-			      HDM_CTRL_IW | HDM_CTRL_HOST_ONLY;
 	struct vfio_cxl_host *host = &cvdev->host;
 	unsigned int i;
 	u16 ctrl;
@@ -442,8 +440,7 @@ static bool host_decoder_intact(struct vfio_cxl_device *cvdev)
 	pci_read_config_word(vfio_cxl_pdev(cvdev),
 			     host->dvsec + PCI_DVSEC_CXL_CTRL, &ctrl);
 
-	return ((host_readl(host, HDM_CTRL) ^ host_saved(host, HDM_CTRL)) &
-		ctrl_bits) == 0 &&
+	return host_readl(host, HDM_CTRL) == host_saved(host, HDM_CTRL) &&
 	       host_readl(host, HDM_GLOBAL_CTRL) & HDM_GLOBAL_ENABLE &&
 	       ctrl & PCI_DVSEC_CXL_MEM_ENABLE;
 }

@@ -9,7 +9,6 @@
  */
 #include <linux/mm.h>
 #include <linux/overflow.h>
-#include <linux/pagemap.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
@@ -71,8 +70,8 @@ static vm_fault_t mem_huge_fault(struct vm_fault *vmf, unsigned int order)
 	struct vfio_cxl_device *cvdev = vma->vm_private_data;
 	unsigned long addr = ALIGN_DOWN(vmf->address, PAGE_SIZE << order);
 	unsigned long pfn = PHYS_PFN(cvdev->host.base +
-				     mem_offset(PFN_PHYS(vma->vm_pgoff))) +
-			    linear_page_delta(vma, addr);
+				     mem_offset(PFN_PHYS(vma->vm_pgoff)) +
+				     addr - vma->vm_start);
 	vm_fault_t ret;
 
 	if (!is_aligned_for_order(vma, addr, pfn, order))
