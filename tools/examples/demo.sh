@@ -1,0 +1,20 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# The demo, inside a machine with CXL.mem devices: give each to vfio-cxl-pci
+# as an administrator does, then run the VMM program on them.
+#
+# usage: demo.sh VMM		addresses of the devices in $RIG_DEVICES
+
+set -eu
+
+driver=/sys/bus/pci/drivers/vfio-cxl-pci
+
+modprobe vfio-cxl-pci
+for bdf in $RIG_DEVICES; do
+	echo vfio-cxl-pci > "/sys/bus/pci/devices/$bdf/driver_override"
+	echo "$bdf" > $driver/bind
+done
+
+# shellcheck disable=SC2086 # a list of addresses
+exec "$1" $RIG_DEVICES

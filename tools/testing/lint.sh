@@ -1,0 +1,101 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Static checks, each reported as a TAP line.
+#
+# usage: lint.sh LINUX KDIR WORK
+#	LINUX	Linux source with scripts/
+#	KDIR	build folder of a configured kernel
+#	WORK	folder for logs and objects
+
+set -u
+
+if [ $# -ne 3 ]; then
+	sed -n '5,10s/^# \{0,1\}//p' "$0" >&2
+	exit 2
+fi
+linux=$1 kdir=$2 work=$3
+top=$(cd "$(dirname "$0")/../.." && pwd)
+driver=$top/drivers/vfio/pci/cxl
+sparse=$("$top/tools/testing/rig/rig.py" path sparse)/sparse
+cd "$top" || exit 2
+mkdir -p "$work"
+
+files() {
+	git ls-files --cached --others --exclude-standard -- "$@"
+}
+
+# A log without a line that matches is clean.
+no_match() {
+	! grep -nE "$1" "$2"
+}
+
+kbuild() {
+	make --no-print-directory -C "$kdir" M="$driver" MO="$work/modules" \
+		CONFIG_VFIO_CXL_PCI=m CONFIG_VFIO_CXL_EMU=m "$@"
+}
+
+check_sparse_and_W1() {
+	rm -rf "$work/modules" && mkdir -p "$work/modules" &&
+		kbuild W=1 C=2 CHECK="$sparse" modules > "$work/kbuild.log" 2>&1 &&
+		no_match 'warning|error|not available' "$work/kbuild.log"
+}
+
+check_in_tree_W1() {
+	kunit/overlay.sh "$linux" "$work/tree" > "$work/tree.log" 2>&1 &&
+		mkdir -p "$work/tree-build" &&
+		cp "$kdir/.config" "$work/tree-build/" &&
+		printf 'CONFIG_%s=y\n' VFIO_CXL_PCI KUNIT VFIO_CXL_PCI_KUNIT_TEST \
+			>> "$work/tree-build/.config" &&
+		make -C "$work/tree" O="$work/tree-build" olddefconfig prepare \
+			>> "$work/tree.log" 2>&1 &&
+		make -C "$work/tree" O="$work/tree-build" W=1 \
+			drivers/vfio/pci/cxl/ > "$work/tree-W1.log" 2>&1 &&
+		grep -q CONFIG_VFIO_CXL_PCI=y "$work/tree-build/.config" &&
+		no_match 'warning|error' "$work/tree-W1.log"
+}
+
+check_coccicheck() {
+	kbuild coccicheck MODE=report J="$(nproc)" > "$work/cocci.log" 2>&1 &&
+		no_match '^[^ ]+:[0-9]+:.*(WARNING|ERROR)' "$work/cocci.log"
+}
+
+check_checkpatch() {
+	files '*.[ch]' '*Kconfig' '*Makefile' | xargs -d '\n' \
+		"$linux/scripts/checkpatch.pl" --no-tree --strict --terse \
+		--show-types --max-line-length=80 --ignore \
+		SPDX_LICENSE_TAG,CONFIG_DESCRIPTION -f \
+		> "$work/checkpatch.log" 2>&1
+	no_match '(ERROR|WARNING|CHECK):' "$work/checkpatch.log"
+}
+
+check_kernel_doc() {
+	files 'drivers/*.[ch]' 'include/*.h' | xargs -d '\n' \
+		"$linux/scripts/kernel-doc" -none -Wall \
+		> "$work/kernel-doc.log" 2>&1 &&
+		no_match '.' "$work/kernel-doc.log"
+}
+
+check_shellcheck() {
+	git grep -lE --untracked '^#!.*(/| )(ba)?sh\b' | xargs -d '\n' shellcheck
+}
+
+check_flake8() {
+	flake8 --max-line-length 80 tools kunit
+}
+
+checks=(sparse_and_W1 in_tree_W1 coccicheck checkpatch kernel_doc shellcheck
+	flake8)
+status=0
+echo "TAP version 13"
+echo "1..${#checks[@]}"
+for i in "${!checks[@]}"; do
+	if out=$("check_${checks[i]}" 2>&1); then
+		echo "ok $((i + 1)) - ${checks[i]}"
+	else
+		status=1
+		printf '%s\n' "$out" | sed 's/^/# /'
+		echo "not ok $((i + 1)) - ${checks[i]} (logs in $work)"
+	fi
+done
+exit $status
