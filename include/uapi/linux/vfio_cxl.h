@@ -59,21 +59,23 @@
  * it and lock it, as platform firmware does (8.2.4.20).  @base is the base of
  * the guest's CXL fixed memory window that targets the host bridge above the
  * device.  The lock lasts until the last close of the device file descriptor:
- * no reset and no guest write moves it.  A SET with the base that the decoder
- * is locked at already succeeds and changes nothing.
+ * no reset and no guest write moves it.  A valid SET with the base that the
+ * decoder is locked at already succeeds and changes nothing.
  *
  * Upon VFIO_DEVICE_FEATURE_GET, report the state of the decoder.
  *
- * Return: 0 on success, -1 and errno is set on failure, with nothing changed:
+ * Return: 0 on success, -1 and errno is set on failure, with nothing changed.
+ * Where several reasons apply, the errno is the first of these:
  *
- * * EINVAL - argsz too small; @decoder not 0; SET: @base or @size 0 or not a
- *   multiple of 256 MiB, or any of @flags, @region_index, @reserved not 0
+ * * ENOTTY - not a CXL.mem device of this driver
+ * * EINVAL - argsz too small
  * * EFAULT - the structure cannot be read or written
+ * * EINVAL - @decoder not 0; SET: @base or @size 0 or not a multiple of 256 MiB,
+ *   or any of @flags, @region_index, @reserved not 0
  * * EOVERFLOW - SET: @base plus the size of the memory wraps or passes 2^52
  * * ENOSPC - SET: @size is less than the size of the memory
- * * EBUSY - SET: locked already, at another base
  * * EIO - SET: the host's decoder was lost in a reset and could not be restored
- * * ENOTTY - not a CXL.mem device of this driver
+ * * EBUSY - SET: locked already, at another base
  */
 struct vfio_device_feature_cxl_hdm_decoder {
 	__u32 decoder;

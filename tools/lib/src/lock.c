@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Lock HDM decoder 0 at the base of a window
+ */
+#include <errno.h>
+#include <stddef.h>
+
+#include <linux/vfio.h>
+
+#include "internal.h"
+
+/* What the errno of a SET means, and what to do about it. */
+static const char *const advices[] = {
+	[EINVAL] =
+		"base and size must be non-zero multiples of 256 MiB; correct the window",
+	[EFAULT] =
+		"the kernel cannot read the request; report a bug of libvfio-cxl",
+	[EOVERFLOW] =
+		"the memory would reach beyond 2^52 there; give the window a lower base",
+	[ENOSPC] =
+		"the memory is larger than the window; make the window larger",
+	[EBUSY] =
+		"the decoder is locked at another base; to move it, close the device and open it again",
+	[EIO] =
+		"the host's decoder was lost in a reset and could not be restored; see the kernel log, then bind the device again",
+	[ENOTTY] =
+		"not a CXL.mem device of vfio-cxl-pci; bind it to that driver",
+};
+
+static const char *advice(int err)
+{
+	if ((size_t)err < ARRAY_SIZE(advices) && advices[err])
+		return advices[err];
+	return vfio_cxl_errno_text(err);
+}
+
+int vfio_cxl_lock(int device_fd, const struct vfio_cxl_device *device,
+		  const struct vfio_cxl_window *window,
+		  struct vfio_cxl_reason *reason)
+{
+	static const struct vfio_cxl_device nobody;
+	struct vfio_device_feature_cxl_hdm_decoder decoder = { 0 };
+	int ret;
+
+	if (!device)
+		return vfio_cxl_explain(-EINVAL, reason, &nobody, window,
+					"no device is given; give one that vfio_cxl_select() accepted");
+	if (!window || !window->placed)
+		return vfio_cxl_explain(-EINVAL, reason, device, window,
+					"there is no base to lock it at; give the window that vfio_cxl_select() chose");
+
+	decoder.base = window->base;
+	decoder.size = window->size;
+	ret = vfio_cxl_feature(device_fd, VFIO_DEVICE_FEATURE_SET, &decoder);
+	if (ret)
+		return vfio_cxl_explain(ret, reason, device, window, "%s",
+					advice(-ret));
+	return vfio_cxl_explain_nothing(reason);
+}
