@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Packages of other suites of the machine's own Debian archive.
+
+The machine's apt set-up is only asked for the archive's address. Lists and
+downloads live in the cache, so that no suite is added to the machine and
+no privilege is needed.
+"""
+
+import re
+import shutil
+
+import cache
+import process
+from errors import RigError
+
+KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
+MIB = 1 << 20
+
+
+def _options(folder):
+    """Return apt options that keep all of apt's state in a folder."""
+    settings = {
+        "Dir::State::Lists": folder / "lists",
+        "Dir::Cache": folder / "cache",
+        "Dir::Etc::Preferences": "/dev/null",
+        "Dir::Etc::PreferencesParts": "/dev/null",
+        "Debug::NoLocking": 1,
+        # The cache need not be readable by the user _apt.
+        "APT::Sandbox::User": "root",
+        "APT::Update::Error-Mode": "any",
+        "Acquire::Languages": "none",
+        "Acquire::Retries": 3,
+    }
+    return [word for name, value in settings.items()
+            for word in ("-o", f"{name}={value}")]
+
+
+def _prepare(folder):
+    for name in ("lists/partial", "cache/archives/partial"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+
+
+def _addresses(options=()):
+    """Return the addresses of Debian archives that apt knows."""
+    text = process.output(
+        ["apt-get", *options, "indextargets", "--format",
+         "$(ORIGIN)|$(LABEL)|$(CREATED_BY)|$(REPO_URI)"]) or ""
+    prefix = "Debian|Debian|Packages|"
+    return sorted({line.removeprefix(prefix) for line in text.splitlines()
+                   if line.startswith(prefix)})
+
+
+class Archive:
+    """The Debian archive that the machine installs from."""
+
+    def __init__(self, step, log):
+        self.step = step
+        self.log = log
+        self.folder = cache.root() / "apt"
+        self.suites = {}
+        self.address = self._find()
+
+    def _find(self):
+        """Return the archive's address."""
+        found = _addresses()
+        if not found:
+            # The machine's lists were removed, as images often do.
+            self.step.phase("asking apt for the archive's address")
+            folder = self.folder / "machine"
+            _prepare(folder)
+            try:
+                process.logged(["apt-get", *_options(folder), "-q",
+                                "update"], self.log, self.step)
+            except RigError:
+                # A third party's archive that fails does not matter here.
+                pass
+            found = _addresses(_options(folder))
+        if not found:
+            raise RigError("apt has no Debian archive among its sources; "
+                           "add one to /etc/apt/sources.list and run "
+                           "apt-get update")
+        return found[0]
+
+    def suite(self, name):
+        """Return a suite, with its lists up to date."""
+        if name not in self.suites:
+            self.suites[name] = Suite(self, name)
+        return self.suites[name]
+
+
+class Suite:
+    """One suite: its own lists, and downloads from it."""
+
+    def __init__(self, archive, name):
+        self.name = name
+        self.step = archive.step
+        self.log = archive.log
+        folder = archive.folder / name
+        _prepare(folder)
+        sources = folder / "sources.list"
+        sources.write_text("".join(
+            f"{kind} [signed-by={KEYRING}] {archive.address} {name} main\n"
+            for kind in ("deb", "deb-src")), encoding="utf-8")
+        self.options = _options(folder) + [
+            "-o", f"Dir::Etc::SourceList={sources}",
+            "-o", "Dir::Etc::SourceParts=/dev/null"]
+        self.step.phase(f"reading the package lists of {name}")
+        process.logged(["apt-get", *self.options, "-q", "update"],
+                       self.log, self.step)
+
+    def packages(self, prefix):
+        """Return the binary packages whose name begins with a prefix."""
+        text = process.output(["apt-cache", *self.options, "pkgnames",
+                               prefix]) or ""
+        return text.split()
+
+    def version(self, package, kind="Packages"):
+        """Return the newest version of a package, or None.
+
+        kind is Packages for a binary package, Sources for a source one.
+        """
+        text = process.output(["apt-cache", *self.options, "madison",
+                               package]) or ""
+        for line in text.splitlines():
+            name, version, origin = (f.strip() for f in line.split("|"))
+            if name == package and origin.endswith(f" {kind}"):
+                return version
+        return None
+
+    def _fetch(self, argv, target, size):
+        """Run an apt-get that downloads into a folder, with progress."""
+        target.mkdir(parents=True, exist_ok=True)
+
+        def far():
+            done = sum(p.stat().st_size for p in target.rglob("*")
+                       if p.is_file())
+            of = f" of {size / MIB:.0f}" if size else ""
+            return f"{done / MIB:.0f}{of} MiB"
+
+        process.logged(["apt-get", *self.options, "-q", *argv], self.log,
+                       self.step, poll=far, cwd=target)
+
+    def download(self, package, version, target):
+        """Download a binary package; return its file."""
+        shutil.rmtree(target, ignore_errors=True)
+        text = process.output(["apt-cache", *self.options, "show",
+                               f"{package}={version}"]) or ""
+        size = re.search(r"^Size: (\d+)$", text, re.MULTILINE)
+        self.step.phase(f"downloading {package} {version}")
+        self._fetch(["download", f"{package}={version}"], target,
+                    int(size[1]) if size else 0)
+        return next(target.glob("*.deb"))
+
+    def download_source(self, package, version, target):
+        """Download a source package; return its .dsc file."""
+        shutil.rmtree(target, ignore_errors=True)
+        text = process.output(
+            ["apt-get", *self.options, "source", "--print-uris", "-qq",
+             "--download-only", f"{package}={version}"]) or ""
+        sizes = re.findall(r"^'[^']*' \S+ (\d+)", text, re.MULTILINE)
+        self.step.phase(f"downloading the source of {package} {version}")
+        self._fetch(["source", "--download-only", f"{package}={version}"],
+                    target, sum(map(int, sizes)))
+        return next(target.glob("*.dsc"))

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The machine's first stage: busybox, its script and the firmware."""
+
+import shutil
+from pathlib import Path
+
+import cache
+import process
+from cache import RIG, Item
+from cpio import Cpio
+
+# The kernel asks for modules from outside of the command's root.
+MODPROBE = b"""#!/bin/busybox sh
+exec /bin/busybox chroot /root /sbin/modprobe "$@"
+"""
+
+
+class Initramfs(Item):
+    """The part of the initramfs that is the same in every run."""
+
+    name = "initramfs"
+    init = RIG / "init"
+    firmware = RIG / "firmware.c"
+
+    @staticmethod
+    def busybox():
+        """Return the machine's static busybox."""
+        return Path(shutil.which("busybox") or "/bin/busybox")
+
+    def key(self):
+        """Hash all that goes into it."""
+        if not self.busybox().exists():
+            return None
+        return cache.digest(self.init, self.firmware, self.busybox(),
+                            RIG / "cpio.py", RIG / "initramfs.py")
+
+    def archive(self):
+        """Return the initramfs."""
+        return self.path() / "initramfs.cpio"
+
+    def make(self, work, step, log):
+        """Compile the firmware's stand-in and pack."""
+        step.phase("compiling the firmware's stand-in")
+        program = work / "firmware"
+        process.logged(["gcc", "-static", "-O2", "-Wall", "-Wextra", "-o",
+                        program, self.firmware], log, step)
+        cpio = Cpio()
+        for folder in ("dev", "host", "modules", "proc", "rig/share", "root",
+                       "skeleton", "sys"):
+            cpio.folder(folder)
+        # Before the script mounts anything: where its errors go.
+        cpio.character_device("dev/console", 5, 1)
+        cpio.file("bin/busybox", self.busybox().read_bytes(), 0o755)
+        cpio.file("init", self.init.read_bytes(), 0o755)
+        cpio.file("modprobe", MODPROBE, 0o755)
+        cpio.file("firmware", program.read_bytes(), 0o755)
+        (work / "initramfs.cpio").write_bytes(cpio.finish())

@@ -1,0 +1,310 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""One run of the machine: its folder, its command, its end."""
+
+import contextlib
+import fcntl
+import os
+import selectors
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+import termios
+import time
+import tty
+from pathlib import Path
+
+import cache
+import machine
+import process
+import splats
+from cache import CHECKOUT
+from cpio import Cpio
+from errors import RigError
+
+# Exit statuses of the rig itself; everything else is the command's.
+MACHINE_DIED = 98
+SPLAT = 99
+TIMED_OUT = 124
+FAILED = 125
+
+# What a terminal takes for the end of its input.
+END_OF_FILE = b"\x04"
+
+SHARED_MEMORY = Path("/dev/shm")
+# Folders of the machine's own, which hide the host's.
+HIDDEN = ("/tmp", "/run", "/dev")
+
+# panic=-1 and QEMU's -no-reboot: a panic ends the machine. Warnings have to
+# reach the console, less has not: a character costs an exit.
+KERNEL_COMMAND_LINE = """
+    console=ttyS0 loglevel=5 panic=-1 kasan_multi_shot log_buf_len=16M
+    nokaslr no_timer_check watchdog_thresh=30
+    rcupdate.rcu_expedited=1 random.trust_cpu=on
+""".split()
+
+
+def available_memory():
+    """Return how much memory the host has to give."""
+    with open("/proc/meminfo", encoding="ascii") as file:
+        for line in file:
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) * 1024
+    return 0
+
+
+def place(config):
+    """Return where the run's folder goes, if the machine fits the host."""
+    devices = sum(device.size for device in config.devices)
+    free = available_memory()
+    if free < config.memory:
+        raise RigError(
+            f"the machine needs {config.memory // machine.MIB} MiB of "
+            f"memory, {free // machine.MIB} are available; end something "
+            "or give it less with --memory")
+    # The files are sparse, but a test may fill them.
+    if (os.access(SHARED_MEMORY, os.W_OK | os.X_OK) and
+            shutil.disk_usage(SHARED_MEMORY).free > devices and
+            free > config.memory + devices):
+        return SHARED_MEMORY
+    folder = cache.root() / "run"
+    folder.mkdir(parents=True, exist_ok=True)
+    if shutil.disk_usage(folder).free < devices:
+        raise RigError(f"neither {SHARED_MEMORY} nor {folder} has room for "
+                       f"{devices // machine.MIB} MiB of device memory; "
+                       "free some or use smaller --devices")
+    return folder
+
+
+@contextlib.contextmanager
+def run_folder(parent):
+    """Make the run's folder; remove it at the end."""
+    for old in parent.glob("vfio-cxl-*/lock"):
+        # Left by a rig that was killed: nobody holds its lock.
+        with contextlib.suppress(OSError), open(old, "rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(old.parent)
+    folder = Path(tempfile.mkdtemp(prefix="vfio-cxl-", dir=parent))
+    try:
+        with open(folder / "new", "wb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            (folder / "new").rename(folder / "lock")
+            yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def hidden_folders(folders):
+    """Return those of the folders that the machine's own mounts hide."""
+    return [str(folder) for folder in folders
+            if any(folder.is_relative_to(top) for top in HIDDEN)]
+
+
+def modules(kernel, folder):
+    """Return the module folder of a run: the kernel's and the project's."""
+    target = folder / "lib/modules" / kernel.release()
+    shutil.copytree(kernel.modules(), target,
+                    ignore=shutil.ignore_patterns("build", "source"))
+    folder_of_own = kernel.name.replace("kernel", "modules")
+    own = sorted((CHECKOUT / "build" / folder_of_own).rglob("*.ko"))
+    (target / "updates").mkdir()
+    for module in own:
+        shutil.copy(module, target / "updates")
+    depmod = shutil.which("depmod") or "/sbin/depmod"
+    try:
+        subprocess.run([depmod, "-b", folder, kernel.release()], check=True,
+                       stdin=subprocess.DEVNULL)
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise RigError(f"depmod failed: {error}; are the modules in "
+                       "build/modules complete?") from error
+    return folder / "lib/modules"
+
+
+def initrd(config, parts, folder, command):
+    """Write the initramfs of a run; return its path.
+
+    The kernel unpacks several archives in a row: what is the same in every
+    run comes first.
+    """
+    interactive = command is None
+    size = shutil.get_terminal_size()
+    term = os.environ.get("TERM", "dumb") if interactive else "dumb"
+    indices = range(len(config.devices))
+    settings = {
+        "devices_expected": len(config.devices),
+        "environment": f"TERM={term}",
+        "setsid": "-c" if interactive else "",
+        "stdin": "/dev/hvc0" if interactive else "/dev/null",
+        "stty": (f"sane rows {size.lines} cols {size.columns}"
+                 if interactive else "raw -echo"),
+        "RIG_FILES": " ".join(f"/run/rig/mem/{i}" for i in indices),
+        "RIG_QOM": " ".join(d.qom for d in config.devices),
+        "RIG_SPLATS": splats.PATTERNS,
+    }
+    cpio = Cpio()
+    cpio.file("rig/env", "".join(
+        f"{name}={shlex.quote(str(value))}\n"
+        for name, value in settings.items()).encode())
+    cpio.file("rig/binds", "".join(
+        f"{path}\n" for path in hidden_folders((CHECKOUT, cache.root()))
+        ).encode())
+    cpio.tree("modules", modules(parts.kernel, folder / "modules"))
+    shutil.rmtree(folder / "modules")
+    path = folder / "initrd"
+    path.write_bytes(parts.initramfs.archive().read_bytes() + cpio.finish())
+    return path
+
+
+def script(command):
+    """Return the script that runs the command inside."""
+    argv = command or ["bash", "-i"]
+    return (f"cd {shlex.quote(str(CHECKOUT))} || exit {FAILED}\n"
+            f"exec {shlex.join(argv)}\n")
+
+
+class Terminal:
+    """The user's terminal, raw while a shell runs in the machine."""
+
+    def __init__(self, interactive):
+        self.file = sys.stdin.fileno() if interactive else None
+        self.saved = None
+
+    def __enter__(self):
+        if self.file is not None and os.isatty(self.file):
+            self.saved = termios.tcgetattr(self.file)
+            tty.setraw(self.file)
+        return self
+
+    def __exit__(self, *_):
+        if self.saved:
+            termios.tcsetattr(self.file, termios.TCSADRAIN, self.saved)
+
+
+def relay(child, interactive, deadline):
+    """Copy between the command and the rig's own stdin and stdout.
+
+    Returns whether the machine ended by itself before the deadline.
+    """
+    with selectors.DefaultSelector() as selector:
+        selector.register(child.stdout, selectors.EVENT_READ, "out")
+        if interactive:
+            selector.register(sys.stdin, selectors.EVENT_READ, "in")
+        while True:
+            left = deadline - time.monotonic() if deadline else None
+            if left is not None and left <= 0:
+                return False
+            for key, _ in selector.select(timeout=left):
+                data = os.read(key.fd, 65536)
+                if key.data == "out":
+                    if not data:
+                        return True
+                    sys.stdout.buffer.write(data)
+                    sys.stdout.buffer.flush()
+                elif data:
+                    child.stdin.write(data)
+                    child.stdin.flush()
+                else:
+                    selector.unregister(key.fileobj)
+                    child.stdin.write(END_OF_FILE)
+                    child.stdin.flush()
+
+
+def read(path):
+    """Return a text file of the run, empty if there is none."""
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+
+
+def keep_log(folder, wanted, failed):
+    """Keep the kernel's log where it is wanted; return the path or None."""
+    log = folder / "share/dmesg"
+    if not read(log):
+        log = folder / "console.log"
+    if not wanted:
+        if not failed:
+            return None
+        wanted = cache.root() / "log" / "machine.log"
+        wanted.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(log, wanted)
+    return wanted
+
+
+def say(text):
+    """Write a line about the run to stderr."""
+    print(f"rig: {text}", file=sys.stderr, flush=True)
+
+
+def verdict(folder, ended, timeout, errors, log):
+    """Return the run's exit status, and say why where it is the rig's."""
+    console = read(folder / "console.log")
+    kernel_log = read(folder / "share/dmesg") or console
+    status = read(folder / "share/status").strip()
+    result = int(status) if status else None
+
+    if not ended:
+        say(f"the command ran past {timeout} s, the machine was ended")
+        result = TIMED_OUT
+    elif result is None:
+        result = MACHINE_DIED
+        own = [line for line in console.splitlines()
+               if line.startswith("rig: ")]
+        if own:
+            say(own[-1].removeprefix("rig: "))
+        elif not console:
+            say(f"QEMU failed: {errors or 'it printed nothing'}")
+            return FAILED
+        else:
+            say("the machine ended without a status; its last lines:")
+            print("\n".join(console.splitlines()[-30:]), file=sys.stderr)
+            if errors:
+                print(errors, file=sys.stderr)
+    report = splats.first(kernel_log)
+    if report:
+        say("the kernel reported a bug:")
+        print("\n".join(report), file=sys.stderr)
+        if result not in (TIMED_OUT, MACHINE_DIED):
+            result = SPLAT
+    if result in (TIMED_OUT, MACHINE_DIED, SPLAT):
+        kept = keep_log(folder, log, True)
+        say(f"the kernel's log: {kept}")
+    elif log:
+        keep_log(folder, log, False)
+    return result
+
+
+def run(config, parts, command, timeout=None, log=None):
+    """Run a command in the machine, a shell if it is None.
+
+    Returns the exit status for the rig.
+    """
+    interactive = command is None
+    with run_folder(place(config)) as folder:
+        (folder / "share/mem").mkdir(parents=True)
+        (folder / "share/command").write_text(script(command),
+                                              encoding="utf-8")
+        argv = machine.command_line(
+            config, parts.qemu.binary(), parts.kernel.image(),
+            initrd(config, parts, folder, command),
+            " ".join([*KERNEL_COMMAND_LINE, config.append]))
+        with open(folder / "qemu.log", "wb") as errors:
+            child = subprocess.Popen(
+                argv, cwd=folder, stderr=errors, stdout=subprocess.PIPE,
+                stdin=subprocess.PIPE if interactive else subprocess.DEVNULL,
+                start_new_session=True,
+                preexec_fn=process.killed_with_parent)
+        deadline = time.monotonic() + timeout if timeout else None
+        ended = False
+        try:
+            with Terminal(interactive):
+                ended = relay(child, interactive, deadline)
+            if ended:
+                child.wait()
+        finally:
+            if child.poll() is None:
+                child.kill()
+                child.wait()
+        return verdict(folder, ended, timeout,
+                       read(folder / "qemu.log").strip(), log)

@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What in a kernel log is the report of a bug."""
+
+import re
+
+from cache import RIG
+
+PATTERNS = RIG / "splats.txt"
+# A report is shown to its end, at most so many lines of it.
+LENGTH = 80
+_END = re.compile(r"---\[ end trace|={40}")
+
+
+def patterns():
+    """Return the patterns, one a line; tests inside read the file, too."""
+    lines = PATTERNS.read_text(encoding="ascii").splitlines()
+    return re.compile("|".join(f"(?:{line})" for line in lines
+                               if line and not line.startswith("#")))
+
+
+def first(log):
+    """Return the lines of the first report in a log, or none."""
+    lines = log.splitlines()
+    find = patterns()
+    for start, line in enumerate(lines):
+        if find.search(line):
+            break
+    else:
+        return []
+    report = [lines[start]]
+    for line in lines[start + 1:start + LENGTH]:
+        report.append(line)
+        if _END.search(line):
+            break
+    return report
