@@ -9,13 +9,17 @@ O	:= $(CURDIR)/build
 RIG	:= tools/testing/rig/rig.py
 # What the rig has set up, asked for when it is needed
 LINUX	= $(shell $(RIG) path linux)
-RIGKDIR	= $(shell $(RIG) path kernel)/build
+RIGKDIR	= $(shell $(RIG) path kernel)
+PRODKDIR = $(shell $(RIG) path kernel-production)
 DEMO	:= 256M,512M,1G,2G
+# Debian packages of the checks, beside those of the rig
+LINTERS	:= coccinelle flake8 g++ ocaml-nox shellcheck
 
-KBUILD	= $(MAKE) -C $(1) M=$(CURDIR)/drivers/vfio/pci/cxl MO=$(O)/modules \
-	  CONFIG_VFIO_CXL_PCI=m CONFIG_VFIO_CXL_EMU=m
+# $(call kbuild,KDIR,FOLDER,TARGETS): the modules, built in FOLDER
+kbuild	= mkdir -p $(2) && $(MAKE) -C $(1) M=$(CURDIR)/drivers/vfio/pci/cxl \
+	  MO=$(2) CONFIG_VFIO_CXL_PCI=m CONFIG_VFIO_CXL_EMU=m $(3)
 
-.PHONY: help modules install uninstall lib examples setup rig-modules \
+.PHONY: help modules install lib examples setup setup-demo rig-modules \
 	selftests kunit emu-check demo check lint shell clean
 
 help:
@@ -40,11 +44,11 @@ modules:
 	@test -e $(KDIR)/Makefile || { \
 		echo 'No configured kernel in $(KDIR): install its headers or give KDIR=...'; \
 		exit 1; }
-	mkdir -p $(O)/modules
-	$(call KBUILD,$(KDIR)) modules
+	$(call kbuild,$(KDIR),$(O)/host-modules,modules)
 
-install: modules
-	$(call KBUILD,$(KDIR)) INSTALL_MOD_PATH=$(DESTDIR) modules_install
+install: modules lib
+	$(call kbuild,$(KDIR),$(O)/host-modules,INSTALL_MOD_PATH=$(DESTDIR) \
+		modules_install)
 	$(MAKE) -C tools/lib O=$(O)/lib DESTDIR=$(DESTDIR) PREFIX=$(PREFIX) install
 
 lib:
@@ -54,18 +58,25 @@ examples: lib
 	$(MAKE) -C tools/examples O=$(O)/examples LIB=$(O)/lib all
 
 setup:
-	$(RIG) setup
+	@$(RIG) packages $(LINTERS)
+	@$(RIG) setup packages linux kernel kernel-production qemu initramfs \
+		sparse
+
+setup-demo:
+	@$(RIG) setup packages linux kernel-production qemu initramfs
 
 rig-modules: setup
-	mkdir -p $(O)/modules
-	$(call KBUILD,$(RIGKDIR)) --no-print-directory modules
+	@$(call kbuild,$(RIGKDIR),$(O)/modules,--no-print-directory modules)
 
-selftests: setup
-	$(MAKE) -C tools/testing/selftests O=$(O)/selftests LINUX=$(LINUX) \
-		KDIR=$(RIGKDIR) all linux
+selftests: rig-modules
+	$(MAKE) -C tools/testing/selftests O=$(O)/selftests all linux
 
-demo: rig-modules examples
-	$(RIG) run --devices $(DEMO) -- tools/examples/demo.sh $(O)/examples/vmm
+demo: setup-demo
+	@$(call kbuild,$(PRODKDIR),$(O)/modules-production,\
+		--no-print-directory -s modules)
+	@$(MAKE) --no-print-directory -s examples
+	@$(RIG) run --production --devices $(DEMO) -- \
+		tools/examples/demo.sh $(O)/examples/vmm
 
 shell: rig-modules examples
 	$(RIG) shell

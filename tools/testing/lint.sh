@@ -8,6 +8,9 @@
 #	KDIR	build folder of a configured kernel
 #	WORK	folder for logs and objects
 
+# The checks are called by name:
+# shellcheck disable=SC2317
+
 set -u
 
 if [ $# -ne 3 ]; then
@@ -17,7 +20,7 @@ fi
 linux=$1 kdir=$2 work=$3
 top=$(cd "$(dirname "$0")/../.." && pwd)
 driver=$top/drivers/vfio/pci/cxl
-sparse=$("$top/tools/testing/rig/rig.py" path sparse)/sparse
+sparse=$("$top/tools/testing/rig/rig.py" path sparse)
 cd "$top" || exit 2
 mkdir -p "$work"
 
@@ -60,12 +63,23 @@ check_coccicheck() {
 		no_match '^[^ ]+:[0-9]+:.*(WARNING|ERROR)' "$work/cocci.log"
 }
 
+checkpatch() {
+	xargs -d '\n' "$linux/scripts/checkpatch.pl" --no-tree --strict --terse \
+		--show-types --max-line-length=80 --ignore "$1" -f \
+		>> "$work/checkpatch.log" 2>&1
+}
+
+# What does not hold outside of the kernel: its types, its macros, its ban on
+# volatile; and names of files in Makefiles, which are rules.
 check_checkpatch() {
-	files '*.[ch]' '*Kconfig' '*Makefile' | xargs -d '\n' \
-		"$linux/scripts/checkpatch.pl" --no-tree --strict --terse \
-		--show-types --max-line-length=80 --ignore \
-		SPDX_LICENSE_TAG,CONFIG_DESCRIPTION -f \
-		> "$work/checkpatch.log" 2>&1
+	local both=SPDX_LICENSE_TAG,CONFIG_DESCRIPTION,EMBEDDED_FILENAME
+	local user=PREFER_KERNEL_TYPES,PREFER_DEFINED_ATTRIBUTE_MACRO,BIT_MACRO
+
+	rm -f "$work/checkpatch.log"
+	files drivers include kunit Kconfig Makefile |
+		grep -E '(\.[ch]|Kconfig|Makefile)$' | checkpatch "$both"
+	files 'tools/*.[ch]' 'tools/*Makefile' |
+		checkpatch "$both,$user,VOLATILE,EMBEDDED_FUNCTION_NAME"
 	no_match '(ERROR|WARNING|CHECK):' "$work/checkpatch.log"
 }
 

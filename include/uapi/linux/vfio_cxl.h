@@ -70,8 +70,8 @@
  * * ENOTTY - not a CXL.mem device of this driver
  * * EINVAL - argsz too small
  * * EFAULT - the structure cannot be read or written
- * * EINVAL - @decoder not 0; SET: @base or @size 0 or not a multiple of 256 MiB,
- *   or any of @flags, @region_index, @reserved not 0
+ * * EINVAL - @decoder not 0; SET: @base or @size 0 or not a multiple of
+ *   256 MiB, or any of @flags, @region_index, @reserved not 0
  * * EOVERFLOW - SET: @base plus the size of the memory wraps or passes 2^52
  * * ENOSPC - SET: @size is less than the size of the memory
  * * EIO - SET: the host's decoder was lost in a reset and could not be restored

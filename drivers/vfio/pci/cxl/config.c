@@ -110,7 +110,7 @@ int vfio_cxl_config_init(struct vfio_cxl_device *cvdev)
 	u16 dvsec = 0;
 	int ret = 0;
 
-	/* Memory in use keeps the device in D0: PowerState is not the guest's */
+	/* The memory needs D0: PowerState is not the guest's to write */
 	if (pdev->pm_cap)
 		ret = config_trap(cvdev, pdev->pm_cap + PCI_PM_CTRL,
 				  pdev->pm_cap + PCI_PM_CTRL + 1, false);

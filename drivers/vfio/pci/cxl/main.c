@@ -318,17 +318,38 @@ static void cxl_reset_done(struct pci_dev *pdev)
 	vfio_cxl_mem_ungate(cvdev, !vfio_cxl_host_restore(cvdev));
 }
 
-/* Memory that reported an error is not touched until a reset */
+/*
+ * Memory that reported an error is not touched until a reset.  After a fatal
+ * error the port above resets the device first, without our hooks: tell the
+ * user when that is over, for then a reset finds the registers in their place.
+ */
 static pci_ers_result_t cxl_error_detected(struct pci_dev *pdev,
 					   pci_channel_state_t state)
 {
 	vfio_cxl_mem_gate(cxl_from_pci(pdev), VFIO_CXL_MEM_GATED);
+	if (state == pci_channel_io_frozen)
+		return PCI_ERS_RESULT_NEED_RESET;
 
 	return vfio_pci_core_aer_err_detected(pdev, state);
 }
 
+static pci_ers_result_t cxl_slot_reset(struct pci_dev *pdev)
+{
+	struct vfio_cxl_device *cvdev = cxl_from_pci(pdev);
+	int ret;
+
+	/* A reset of the user's may have come in between */
+	vfio_cxl_mem_gate(cvdev, VFIO_CXL_MEM_GATED);
+	pci_restore_state(pdev);
+	ret = vfio_cxl_host_restore(cvdev);
+	vfio_pci_core_aer_err_detected(pdev, pci_channel_io_frozen);
+
+	return ret ? PCI_ERS_RESULT_DISCONNECT : PCI_ERS_RESULT_RECOVERED;
+}
+
 static const struct pci_error_handlers cxl_err_handlers = {
 	.error_detected = cxl_error_detected,
+	.slot_reset = cxl_slot_reset,
 	.reset_prepare = cxl_reset_prepare,
 	.reset_done = cxl_reset_done,
 };

@@ -118,7 +118,7 @@ static int mem_mmap(struct vfio_pci_core_device *vdev,
 	return 0;
 }
 
-/* Copy between the memory and a kernel buffer, of which poison may cut it short */
+/* Copy between the memory and a kernel buffer; poison may cut it short */
 static ssize_t mem_copy(struct vfio_cxl_device *cvdev, void *buf, u64 offset,
 			size_t count, bool iswrite)
 {

@@ -7,7 +7,7 @@
 
 #include "vfio_cxl.h"
 
-/* The widest access that offset and count allow, as vfio_pci_core splits them */
+/* The widest access that offset and count allow, as in vfio_pci_core */
 static unsigned int regs_width(u64 offset, size_t count)
 {
 	unsigned int width = 8;

@@ -50,7 +50,8 @@ static void hdm_global_ctrl(struct vfio_cxl_emu_block *block)
 {
 	u32 val = vfio_cxl_emu_reg_get(block, HDM_GLOBAL_CTRL, 4);
 
-	if (!(vfio_cxl_emu_reg_get(block, HDM_CAP, 4) & HDM_CAP_POISON_ON_ERROR))
+	if (!(vfio_cxl_emu_reg_get(block, HDM_CAP, 4) &
+	      HDM_CAP_POISON_ON_ERROR))
 		val &= ~HDM_GLOBAL_POISON_ON_ERROR;
 	vfio_cxl_emu_reg_set(block, HDM_GLOBAL_CTRL, 4, val);
 }

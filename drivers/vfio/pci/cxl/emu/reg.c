@@ -126,8 +126,8 @@ static u32 field_write(const struct vfio_cxl_emu_block *block,
 /**
  * vfio_cxl_emu_block_write - what a guest's write does
  * @block: the block
- * @offset: of the first byte in @block
- * @width: bytes to write, 1 to 8, all of them inside @block
+ * @offset: of the first byte in @block; wraps where that is before @block
+ * @width: bytes to write, 1 to 8; those that are not in @block are ignored
  * @val: the bytes to write, the first one lowest
  *
  * A register of which only some bytes are written keeps the others.  Every
@@ -162,8 +162,8 @@ void vfio_cxl_emu_block_write(struct vfio_cxl_emu_block *block, u32 offset,
 	}
 
 	for (field = block->fields; field < end; field++)
-		if (field->effect && field->offset < offset + width &&
-		    offset < field->offset + field->width)
+		if (field->effect && (field->offset - offset < width ||
+				      offset - field->offset < field->width))
 			field->effect(block);
 }
 EXPORT_SYMBOL_GPL(vfio_cxl_emu_block_write);
