@@ -9,7 +9,7 @@ import subprocess
 import cache
 import process
 from archive import Archive
-from cache import RIG, Fetched, Item
+from cache import CHECKOUT, RIG, Fetched, Item
 from errors import RigError
 
 # The Debian suite for all but the kernel, and where the kernel is looked
@@ -121,8 +121,11 @@ class Kernel(Item):
         self.source = source
         self.name = "kernel-production" if production else "kernel"
         self.fragments = (RIG / "kernel.config",)
+        # Where the project's modules for it are built.
+        self.own_modules = CHECKOUT / "build/modules-production"
         if not production:
             self.fragments += (RIG / "debug.config",)
+            self.own_modules = CHECKOUT / "build/modules"
 
     def key(self):
         """Hash the source's version, the configuration and the compiler."""
@@ -241,17 +244,18 @@ class Sparse(Fetched):
             raise RigError(f"suite {SPARSE_SUITE} has no source package "
                            "sparse; check that the machine's archive is a "
                            "complete mirror")
+        if self.choose(version):
+            return
         download = work.with_name("sparse.download")
         dsc = suite.download_source("sparse", version, download)
         source = download / "source"
-        process.logged(["dpkg-source", "--no-check", "-x", dsc, source], log,
-                       step)
+        process.logged(["dpkg-source", "--no-check", "--no-copy", "-x", dsc,
+                        source], log, step)
         step.phase(f"building sparse {version}")
         process.logged(["make", "-C", source, jobs(), "CC=gcc", "sparse"],
                        log, step)
         shutil.copy2(source / "sparse", work)
         shutil.rmtree(download)
-        self.choose(version)
 
     def binary(self):
         """Return the checker."""

@@ -103,6 +103,7 @@ class Machine:
     memory: int
     cpus: int
     append: str = ""
+    leaks: bool = False
 
 
 def command_line(machine, qemu, kernel, initrd, append):

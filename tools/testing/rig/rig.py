@@ -118,7 +118,8 @@ def set_up(parts, names=()):
 def do_setup(parts, args):
     """Make what is missing, and say so when that is nothing."""
     if args.update:
-        for item in (parts.linux, parts.meson, parts.qemu_source):
+        for item in (parts.linux, parts.meson, parts.qemu_source,
+                     parts.sparse):
             item.forget()
     set_up(parts, args.what)
     print(f"rig: set up in {cache.root()}")
@@ -150,7 +151,7 @@ def configuration(args):
         devices=devices,
         order=machine.parse_order(args.order, len(devices)),
         memory=machine.parse_size(args.memory), cpus=args.cpus,
-        append=args.append)
+        append=args.append, leaks=args.leaks)
 
 
 def set_up_machine(parts, args):
@@ -205,6 +206,9 @@ def machine_options():
                         help="processors (default: %(default)s)")
     parser.add_argument("--append", metavar="TEXT", default="",
                         help="add to the kernel's command line")
+    parser.add_argument("--leaks", action="store_true",
+                        help="treat kernel memory that is leaked by the end "
+                             "of the command as a bug; slow")
     parser.add_argument("--log", metavar="FILE", type=Path,
                         help="write the kernel's log to FILE")
     return parser

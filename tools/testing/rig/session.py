@@ -37,12 +37,14 @@ SHARED_MEMORY = Path("/dev/shm")
 HIDDEN = ("/tmp", "/run", "/dev")
 
 # panic=-1 and QEMU's -no-reboot: a panic ends the machine. Warnings have to
-# reach the console, less has not: a character costs an exit.
+# reach the console, less has not: a character costs an exit. Of slab_debug
+# only what KASAN does not do as well, and without its stack traces.
 KERNEL_COMMAND_LINE = """
     console=ttyS0 loglevel=5 panic=-1 kasan_multi_shot log_buf_len=16M
-    nokaslr no_timer_check watchdog_thresh=30
-    rcupdate.rcu_expedited=1 random.trust_cpu=on
+    slab_debug=FZ nokaslr no_timer_check watchdog_thresh=30
+    rcupdate.rcu_expedited=1 random.trust_cpu=on 8250.nr_uarts=1
 """.split()
+LEAKS = ["kmemleak=on"]
 
 
 def available_memory():
@@ -106,10 +108,8 @@ def modules(kernel, folder):
     target = folder / "lib/modules" / kernel.release()
     shutil.copytree(kernel.modules(), target,
                     ignore=shutil.ignore_patterns("build", "source"))
-    folder_of_own = kernel.name.replace("kernel", "modules")
-    own = sorted((CHECKOUT / "build" / folder_of_own).rglob("*.ko"))
     (target / "updates").mkdir()
-    for module in own:
+    for module in sorted(kernel.own_modules.rglob("*.ko")):
         shutil.copy(module, target / "updates")
     depmod = shutil.which("depmod") or "/sbin/depmod"
     try:
@@ -117,7 +117,7 @@ def modules(kernel, folder):
                        stdin=subprocess.DEVNULL)
     except (OSError, subprocess.CalledProcessError) as error:
         raise RigError(f"depmod failed: {error}; are the modules in "
-                       "build/modules complete?") from error
+                       f"{kernel.own_modules} complete?") from error
     return folder / "lib/modules"
 
 
@@ -135,6 +135,7 @@ def initrd(config, parts, folder, command):
         "devices_expected": len(config.devices),
         "environment": f"TERM={term}",
         "setsid": "-c" if interactive else "",
+        "leaks": "1" if config.leaks else "",
         "stdin": "/dev/hvc0" if interactive else "/dev/null",
         "stty": (f"sane rows {size.lines} cols {size.columns}"
                  if interactive else "raw -echo"),
@@ -288,7 +289,8 @@ def run(config, parts, command, timeout=None, log=None):
         argv = machine.command_line(
             config, parts.qemu.binary(), parts.kernel.image(),
             initrd(config, parts, folder, command),
-            " ".join([*KERNEL_COMMAND_LINE, config.append]))
+            " ".join([*KERNEL_COMMAND_LINE, *LEAKS * config.leaks,
+                      config.append]))
         with open(folder / "qemu.log", "wb") as errors:
             child = subprocess.Popen(
                 argv, cwd=folder, stderr=errors, stdout=subprocess.PIPE,

@@ -309,6 +309,14 @@ static int host_check_decoders(struct vfio_cxl_device *cvdev)
 	return 0;
 }
 
+/* @part is what a CXL window and the memory share: all of it, or too little */
+static int host_in_window(struct resource *part, void *arg)
+{
+	const struct vfio_cxl_host *host = arg;
+
+	return part->start == host->base && resource_size(part) == host->size;
+}
+
 /*
  * The claim lies directly in a CXL window, hence in one window only, and not in
  * a region that the CXL core assembled there or in memory the kernel uses.
@@ -321,9 +329,10 @@ static int host_claim(struct vfio_cxl_device *cvdev)
 
 	pci_dbg(pdev, "HDM decoder 0: %pa, %#llx bytes\n", &host->base,
 		host->size);
-	if (region_intersects(host->base, host->size, IORESOURCE_MEM,
-			      IORES_DESC_CXL) != REGION_INTERSECTS) {
-		pci_err(pdev, "HDM decoder 0 decodes a range outside any CXL window: load cxl_acpi, check ACPI CEDT\n");
+	if (walk_iomem_res_desc(IORES_DESC_CXL, IORESOURCE_MEM, host->base,
+				host->base + host->size - 1, host,
+				host_in_window) != 1) {
+		pci_err(pdev, "HDM decoder 0 decodes a range that is not inside one CXL window: load cxl_acpi, check ACPI CEDT\n");
 		return -EADDRNOTAVAIL;
 	}
 

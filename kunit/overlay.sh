@@ -1,0 +1,125 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Puts the project into a Linux source tree, at the places that it would have
+# in mainline, without touching that tree: the result is a tree of symbolic
+# links to the source's files, with copies of the project's files beside them.
+# It takes seconds and 130 MB, needs no privilege, and works across file systems.
+# Another run, after edits in the project, takes a fraction of a second.
+#
+# VFIO_PCI_CORE builds on UML too (KUNIT_UML_PCI brings PCI, and VFIO brings the
+# IOMMU API), so that kunit/.kunitconfig enables it and nothing else is needed
+# for drivers/vfio/pci/ to be entered there.
+
+set -eu
+
+usage() {
+	cat <<'EOF'
+usage: kunit/overlay.sh LINUX TREE
+
+Makes TREE a Linux source tree with the project in it: that of LINUX, an
+unpacked and clean Linux source, which is left as it is and must stay where it
+is.  TREE is made, or brought up to date; with another LINUX it is made afresh,
+and a build below TREE goes with it.  Build in it with O=, for instance
+
+  make -C TREE O=BUILD drivers/vfio/pci/cxl/
+EOF
+}
+
+fail() {
+	echo "overlay: $*" >&2
+	exit 1
+}
+
+case "${1-}" in
+-h | --help)
+	usage
+	exit 0
+	;;
+esac
+if [ $# -ne 2 ]; then
+	usage >&2
+	exit 2
+fi
+
+project=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd -P)
+[ -f "$1/drivers/vfio/pci/Kconfig" ] ||
+	fail "$1 is no Linux source tree: unpack one and name its top folder"
+linux=$(CDPATH='' cd -- "$1" && pwd -P)
+tree=${2%/}
+vfio=drivers/vfio/pci
+stamp=.vfio-cxl-overlay
+
+[ ! -e "$linux/$vfio/cxl" ] ||
+	fail "$linux has $vfio/cxl already: take a source without it"
+case "$linux$project" in
+*[[:space:]:]*)
+	fail "make cannot build below a path with a space or colon: $linux, $project"
+	;;
+esac
+
+# Write standard input to file $1, unless that is what it holds: builds go by
+# the time of the last change.
+update() {
+	cat >"$1.new"
+	if [ ! -L "$1" ] && cmp -s "$1.new" "$1"; then
+		rm -f "$1.new"
+	else
+		mv -f "$1.new" "$1"
+	fi
+}
+
+# The stamp is written last, so a tree without one is unfinished, or not ours.
+# It names what the links depend on.
+version=$(stat -c '%n %i %Y' "$linux/Makefile")
+if [ -e "$tree" ] && [ "$(cat "$tree/$stamp" 2>/dev/null)" != "$version" ]; then
+	[ -e "$tree/$stamp" ] || [ -e "$tree/$stamp.part" ] ||
+		[ -z "$(ls -A "$tree")" ] ||
+		fail "$tree was not made by this script: remove it or name another"
+	# Out of the way and gone at the end: ext4 is slow with freed inodes
+	mv "$tree" "$tree.old.$$"
+fi
+if [ ! -e "$tree/$stamp" ]; then
+	mkdir -p "$tree"
+	: >"$tree/$stamp.part"
+	cp -asT "$linux" "$tree"
+	# kunit.py finds the top of its tree by its own real path
+	rm -rf "$tree/tools/testing/kunit"
+	cp -r "$linux/tools/testing/kunit" "$tree/tools/testing/kunit"
+	echo "$version" >"$tree/$stamp"
+	rm -f "$tree/$stamp.part"
+fi
+
+# The project's files.  Those that are what they were keep their time, those of
+# another checkout that are older than what was built get a new one, and those
+# that are gone go.
+old=$tree/$vfio/cxl
+new=$tree/$vfio/.cxl.new
+rm -rf "$new"
+mkdir -p "$new/emu" "$new/kunit"
+cxl=$project/$vfio/cxl
+cp "$cxl"/*.[ch] "$cxl/Kconfig" "$cxl/Makefile" "$new"
+cp "$cxl"/emu/*.[ch] "$new/emu"
+cp "$project"/kunit/*.[ch] "$project/kunit/Makefile" \
+	"$project/kunit/.kunitconfig" "$new/kunit"
+rm -f "$new"/*.mod.c
+find "$new" -type f | while read -r file; do
+	was=$old${file#"$new"}
+	! cmp -s "$file" "$was" || touch -r "$was" "$file"
+done
+rm -rf "$old"
+mv "$new" "$old"
+update "$tree/include/uapi/linux/vfio_cxl.h" \
+	<"$project/include/uapi/linux/vfio_cxl.h"
+
+# One line each
+sed '/^endmenu/i source "drivers/vfio/pci/cxl/Kconfig"\n' \
+	"$linux/$vfio/Kconfig" | update "$tree/$vfio/Kconfig"
+grep -q '^source "drivers/vfio/pci/cxl/Kconfig"' "$tree/$vfio/Kconfig" ||
+	fail "$linux/$vfio/Kconfig has no endmenu to put the driver before"
+{
+	cat "$linux/$vfio/Makefile"
+	printf '\nobj-y += cxl/\n'
+} | update "$tree/$vfio/Makefile"
+
+rm -rf "$tree.old.$$"

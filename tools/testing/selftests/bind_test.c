@@ -1,0 +1,679 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Bind and unbind: what the driver refuses, what it claims and gives back
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <linux/bits.h>
+#include <linux/const.h>
+#include <linux/pci_regs.h>
+
+#include "kselftest_harness.h"
+#include "lib.h"
+
+/* A part of the address space that no window of the rig comes near to */
+#define NOWHERE		0x200000000000ULL
+
+/*
+ * /proc/iomem
+ */
+
+struct iomem {
+	uint64_t start;
+	uint64_t end;
+	char name[64];
+	char parent[64];
+};
+
+/* Call @match for each line, with the line around it; 1 where it says so */
+static int iomem_find(int (*match)(const struct iomem *line, const void *arg),
+		      const void *arg, struct iomem *line)
+{
+	char text[256], names[16][64] = { "" };
+	unsigned long long start, end;
+	int found = 0, depth, at;
+	FILE *file;
+
+	file = fopen("/proc/iomem", "re");
+	if (!file)
+		return -errno;
+	while (!found && fgets(text, sizeof(text), file)) {
+		depth = strspn(text, " ") / 2;
+		if (depth >= 15 ||
+		    sscanf(text, "%llx-%llx : %n", &start, &end, &at) != 2)
+			continue;
+		text[strcspn(text, "\n")] = '\0';
+		snprintf(names[depth + 1], sizeof(names[0]), "%.63s",
+			 text + at);
+		line->start = start;
+		line->end = end;
+		memcpy(line->name, names[depth + 1], sizeof(line->name));
+		memcpy(line->parent, names[depth], sizeof(line->parent));
+		found = match(line, arg);
+	}
+	fclose(file);
+
+	return found;
+}
+
+static int is_named(const struct iomem *line, const void *name)
+{
+	return !strcmp(line->name, name) &&
+	       !strncmp(line->parent, "CXL Window", 10);
+}
+
+/* The window that decoder 0 is in */
+static int is_window(const struct iomem *line, const void *arg)
+{
+	const struct host_device *host = arg;
+
+	return !strncmp(line->name, "CXL Window", 10) &&
+	       line->start <= host->base && line->end >= host->base;
+}
+
+static bool is_claimed(const struct host_device *host)
+{
+	struct iomem line;
+
+	return iomem_find(is_named, host->bdf, &line) == 1 &&
+	       line.start == host->base &&
+	       line.end == host->base + host->size - 1;
+}
+
+static bool is_bound(const struct host_device *host)
+{
+	char driver[64];
+
+	return !strcmp(sysfs_driver(host->bdf, driver, sizeof(driver)), DRIVER);
+}
+
+/* A write of @bdf to @file of our driver's folder, and nothing else */
+static int driver_write(const char *file, const char *bdf)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "/sys/bus/pci/drivers/" DRIVER "/%s",
+		 file);
+	return sysfs_write(path, bdf);
+}
+
+static int set_override(const char *bdf, const char *driver)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/driver_override",
+		 bdf);
+	return sysfs_write(path, driver);
+}
+
+static void end_bind(struct __test_metadata *_metadata,
+		     struct test_device *test)
+{
+	const char *wrong;
+
+	if (!is_bound(&test->host))
+		host_restore_decoder(&test->host);
+	wrong = test_end(test);
+	EXPECT_EQ(NULL, wrong)
+		TH_LOG("%s", wrong);
+}
+
+/*
+ * Failures
+ */
+
+static void break_commit(const struct host_device *host)
+{
+	host_hdm_write(host, HDM_CTRL, 0);
+}
+
+static void break_global(const struct host_device *host)
+{
+	host_hdm_write(host, HDM_GLOBAL, 0);
+}
+
+static void break_mem_enable(const struct host_device *host)
+{
+	const uint32_t ctrl = host->dvsec + PCI_DVSEC_CXL_CTRL;
+
+	host_config_write(host, ctrl, 2, host_config(host, ctrl, 2) &
+			  ~PCI_DVSEC_CXL_MEM_ENABLE);
+}
+
+static void break_interleave(const struct host_device *host)
+{
+	host_hdm_write(host, HDM_CTRL, 0);
+	host_hdm_write(host, HDM_CTRL, 1 << 4 | HDM_COMMIT);
+}
+
+static void commit_at(const struct host_device *host, unsigned int decoder,
+		      uint64_t base, uint64_t size)
+{
+	const uint32_t reg = decoder * HDM_STRIDE;
+
+	host_hdm_write(host, HDM_CTRL + reg, 0);
+	host_hdm_write(host, HDM_BASE_LOW + reg, base);
+	host_hdm_write(host, HDM_BASE_HIGH + reg, base >> 32);
+	host_hdm_write(host, HDM_SIZE_LOW + reg, size);
+	host_hdm_write(host, HDM_SIZE_HIGH + reg, size >> 32);
+	host_hdm_write(host, HDM_CTRL + reg, HDM_COMMIT);
+}
+
+static void break_second(const struct host_device *host)
+{
+	commit_at(host, 1, host->base + host->size, SZ_256M);
+}
+
+static void break_last(const struct host_device *host)
+{
+	commit_at(host, 3, host->base + host->size, SZ_256M);
+}
+
+static void break_size(const struct host_device *host)
+{
+	commit_at(host, 0, host->base, 0);
+}
+
+static void break_outside(const struct host_device *host)
+{
+	commit_at(host, 0, NOWHERE, host->size);
+}
+
+/* 256 MiB in the window, and as many behind it, where the next window starts */
+static void break_straddle(const struct host_device *host)
+{
+	struct iomem window = { };
+
+	iomem_find(is_window, host, &window);
+	commit_at(host, 0, window.end + 1 - SZ_256M, 2 * SZ_256M);
+}
+
+/* Where the next device's memory is */
+static void break_in_use(const struct host_device *host)
+{
+	struct host_device next;
+
+	if (host_open(&next, host->index + 1))
+		return;
+	sysfs_bind(next.bdf, DRIVER);
+	commit_at(host, 0, next.base, host->size);
+	host_close(&next);
+}
+
+FIXTURE(bind_failure) {
+	struct test_device test;
+};
+
+FIXTURE_VARIANT(bind_failure) {
+	void (*break_it)(const struct host_device *host);
+	int ret;
+	const char *message;
+};
+
+FIXTURE_VARIANT_ADD(bind_failure, not_committed) {
+	.break_it = break_commit,
+	.ret = -ENODATA,
+	.message = "HDM decoder 0 is not committed and enabled",
+};
+
+FIXTURE_VARIANT_ADD(bind_failure, global_enable_off) {
+	.break_it = break_global,
+	.ret = -ENODATA,
+	.message = "HDM decoder 0 is not committed and enabled",
+};
+
+FIXTURE_VARIANT_ADD(bind_failure, mem_enable_off) {
+	.break_it = break_mem_enable,
+	.ret = -ENODATA,
+	.message = "HDM decoder 0 is not committed and enabled",
+};
+
+FIXTURE_VARIANT_ADD(bind_failure, interleaved) {
+	.break_it = break_interleave,
+	.ret = -EXDEV,
+	.message = "HDM decoder 0 is interleaved",
+};
+
+FIXTURE_VARIANT_ADD(bind_failure, second_decoder_committed) {
+	.break_it = break_second,
+	.ret = -EMLINK,
+	.message = "HDM decoder 1 is committed too",
+};
+
+FIXTURE_VARIANT_ADD(bind_failure, last_decoder_committed) {
+	.break_it = break_last,
+	.ret = -EMLINK,
+	.message = "HDM decoder 3 is committed too",
+};
+
+FIXTURE_VARIANT_ADD(bind_failure, size_0) {
+	.break_it = break_size,
+	.ret = -EINVAL,
+	.message = "HDM decoder 0 decodes 0x0 bytes",
+};
+
+FIXTURE_VARIANT_ADD(bind_failure, outside_any_window) {
+	.break_it = break_outside,
+	.ret = -EADDRNOTAVAIL,
+	.message = "not inside one CXL window",
+};
+
+FIXTURE_VARIANT_ADD(bind_failure, in_two_windows) {
+	.break_it = break_straddle,
+	.ret = -EADDRNOTAVAIL,
+	.message = "not inside one CXL window",
+};
+
+FIXTURE_VARIANT_ADD(bind_failure, in_use_by_another_device) {
+	.break_it = break_in_use,
+	.ret = -EBUSY,
+	.message = "the memory is in use",
+};
+
+FIXTURE_SETUP(bind_failure)
+{
+	ASSERT_LE(2, host_count());
+	ASSERT_EQ(0, test_begin(&self->test, 0));
+}
+
+FIXTURE_TEARDOWN(bind_failure)
+{
+	end_bind(_metadata, &self->test);
+}
+
+/* One of the lines has the device and @message, none the host's address */
+static void expect_log(struct __test_metadata *_metadata,
+		       const struct test_device *test, int kmsg,
+		       const char *bdf, const char *message)
+{
+	const uint64_t ends[] = {
+		test->host.base, test->host.base + test->host.size - 1,
+	};
+	char lines[8192], *line, *rest, hpa[32];
+	unsigned int i, found = 0;
+
+	kmsg_read(kmsg, lines, sizeof(lines));
+	for (i = 0; i < 2; i++) {
+		snprintf(hpa, sizeof(hpa), "%llx", (unsigned long long)ends[i]);
+		EXPECT_EQ(NULL, strcasestr(lines, hpa))
+			TH_LOG("%s", lines);
+	}
+	for (line = strtok_r(lines, "\n", &rest); line;
+	     line = strtok_r(NULL, "\n", &rest))
+		found += strstr(line, bdf) && strstr(line, DRIVER) &&
+			 strstr(line, message);
+	EXPECT_EQ(1, found)
+		TH_LOG("no line with \"%s\"", message);
+}
+
+TEST_F(bind_failure, has_an_errno_and_a_message)
+{
+	const struct host_device *host = &self->test.host;
+	int kmsg;
+
+	ASSERT_EQ(0, sysfs_unbind(host->bdf));
+	variant->break_it(host);
+	kmsg = kmsg_open();
+	ASSERT_LE(0, kmsg);
+	EXPECT_EQ(variant->ret, driver_write("bind", host->bdf));
+	EXPECT_FALSE(is_bound(host));
+	EXPECT_FALSE(is_claimed(host));
+	expect_log(_metadata, &self->test, kmsg, host->bdf, variant->message);
+	close(kmsg);
+
+	ASSERT_EQ(0, host_restore_decoder(host));
+	ASSERT_EQ(0, driver_write("bind", host->bdf));
+	EXPECT_TRUE(is_claimed(host));
+}
+
+FIXTURE(bind) {
+	struct test_device test;
+	const struct host_device *host;
+};
+
+FIXTURE_SETUP(bind)
+{
+	ASSERT_EQ(0, test_begin(&self->test, 0));
+	self->host = &self->test.host;
+}
+
+FIXTURE_TEARDOWN(bind)
+{
+	end_bind(_metadata, &self->test);
+}
+
+/* One that nobody uses: no driver, no bridge, no CXL device */
+static int find_other_device(char *bdf, size_t size)
+{
+	char path[PATH_MAX], driver[64], class[16];
+	struct dirent *entry;
+	int ret = -ENOENT;
+	DIR *dir;
+	int fd;
+
+	dir = opendir("/sys/bus/pci/devices");
+	if (!dir)
+		return -errno;
+	while (ret && (entry = readdir(dir))) {
+		if (entry->d_name[0] == '.' ||
+		    *sysfs_driver(entry->d_name, driver, sizeof(driver)))
+			continue;
+		snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/class",
+			 entry->d_name);
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+		if (fd < 0)
+			continue;
+		memset(class, 0, sizeof(class));
+		if (read(fd, class, sizeof(class) - 1) > 0 &&
+		    strncmp(class, "0x06", 4) && strncmp(class, "0x0502", 6)) {
+			snprintf(bdf, size, "%.31s", entry->d_name);
+			ret = 0;
+		}
+		close(fd);
+	}
+	closedir(dir);
+
+	return ret;
+}
+
+TEST_F(bind, not_a_cxl_device)
+{
+	char bdf[64];
+	int kmsg;
+
+	ASSERT_EQ(0, find_other_device(bdf, sizeof(bdf)));
+	kmsg = kmsg_open();
+	ASSERT_EQ(0, set_override(bdf, DRIVER));
+	EXPECT_EQ(-ENODEV, driver_write("bind", bdf));
+	ASSERT_EQ(0, set_override(bdf, "\n"));
+	expect_log(_metadata, &self->test, kmsg, bdf, "not a CXL device");
+	close(kmsg);
+}
+
+TEST_F(bind, nothing_but_driver_override_matches)
+{
+	ASSERT_EQ(0, sysfs_unbind(self->host->bdf));
+	ASSERT_EQ(0, set_override(self->host->bdf, "\n"));
+	EXPECT_EQ(-ENODEV, driver_write("bind", self->host->bdf));
+	EXPECT_EQ(0, sysfs_write("/sys/bus/pci/drivers_probe",
+				 self->host->bdf));
+	EXPECT_FALSE(is_bound(self->host));
+}
+
+/*
+ * Success
+ */
+
+TEST_F(bind, claim_is_in_a_cxl_window_while_bound)
+{
+	struct iomem window, line;
+	int kmsg = kmsg_open();
+	char lines[8192], hpa[32];
+
+	EXPECT_TRUE(is_claimed(self->host));
+	EXPECT_EQ(1, iomem_find(is_window, self->host, &window));
+	EXPECT_GE(window.end, self->host->base + self->host->size - 1);
+
+	ASSERT_EQ(0, driver_write("unbind", self->host->bdf));
+	EXPECT_EQ(0, iomem_find(is_named, self->host->bdf, &line));
+	ASSERT_EQ(0, driver_write("bind", self->host->bdf));
+	EXPECT_TRUE(is_claimed(self->host));
+
+	/* Where it is, is for debugging only */
+	kmsg_read(kmsg, lines, sizeof(lines));
+	snprintf(hpa, sizeof(hpa), "%llx",
+		 (unsigned long long)self->host->base);
+	EXPECT_EQ(NULL, strcasestr(lines, hpa))
+		TH_LOG("%s", lines);
+	close(kmsg);
+}
+
+TEST_F(bind, mapping_is_write_back)
+{
+	char text[256], range[64];
+	bool found = false;
+	FILE *file;
+
+	file = fopen("/sys/kernel/debug/x86/pat_memtype_list", "re");
+	if (!file)
+		SKIP(return, "no list of memory types on this architecture");
+	snprintf(range, sizeof(range), "0x%016llx-0x%016llx",
+		 (unsigned long long)self->host->base,
+		 (unsigned long long)(self->host->base + self->host->size));
+	while (!found && fgets(text, sizeof(text), file))
+		found = strstr(text, range) && strstr(text, "write-back");
+	fclose(file);
+	EXPECT_TRUE(found)
+		TH_LOG("%s", range);
+}
+
+TEST_F(bind, host_only_decoder_is_reported)
+{
+	struct vfio_device_feature_cxl_hdm_decoder decoder;
+	const struct host_device *host = self->host;
+	struct vfio_cxl_fd *vfio = &self->test.vfio;
+
+	ASSERT_EQ(0, sysfs_unbind(host->bdf));
+	host_hdm_write(host, HDM_CTRL, 0);
+	host_hdm_write(host, HDM_CTRL, HDM_COMMIT | HDM_LOCK | HDM_HOST_ONLY);
+	ASSERT_EQ(0, sysfs_bind(host->bdf, DRIVER));
+
+	ASSERT_EQ(0, vfio_open(vfio, host, VFIO_CDEV_INTERFACE));
+	ASSERT_EQ(0, vfio_hdm_get(vfio->device, &decoder));
+	EXPECT_EQ(VFIO_CXL_HDM_DECODER_USABLE, decoder.flags);
+	EXPECT_EQ(HDM_HOST_ONLY, guest_read32(vfio, host->hdm + HDM_CTRL) &
+		  HDM_HOST_ONLY);
+	/* The open's reset must not have turned it into another kind */
+	EXPECT_EQ(HDM_HOST_ONLY | HDM_COMMITTED | HDM_COMMIT | HDM_LOCK,
+		  host_hdm(host, HDM_CTRL));
+	vfio_close(vfio);
+
+	ASSERT_EQ(0, sysfs_unbind(host->bdf));
+	ASSERT_EQ(0, host_restore_decoder(host));
+}
+
+TEST_F(bind, memory_decode_off_at_bind)
+{
+	const uint32_t cmd = host_config(self->host, PCI_COMMAND, 2);
+
+	ASSERT_EQ(0, sysfs_unbind(self->host->bdf));
+	host_config_write(self->host, PCI_COMMAND, 2,
+			  cmd & ~PCI_COMMAND_MEMORY);
+	EXPECT_EQ(0, driver_write("bind", self->host->bdf));
+	EXPECT_TRUE(is_claimed(self->host));
+	host_config_write(self->host, PCI_COMMAND, 2, cmd);
+}
+
+TEST_F(bind, twenty_times)
+{
+	struct host_snapshot now;
+	unsigned int i;
+
+	for (i = 0; i < 20; i++) {
+		ASSERT_EQ(0, driver_write("unbind", self->host->bdf));
+		ASSERT_FALSE(is_claimed(self->host));
+		ASSERT_EQ(0, driver_write("bind", self->host->bdf));
+		ASSERT_TRUE(is_claimed(self->host));
+	}
+	host_snapshot(self->host, &now);
+	EXPECT_EQ(NULL, host_snapshot_differs(self->host, &self->test.before,
+					      &now));
+}
+
+TEST_F(bind, opened_in_between)
+{
+	struct host_snapshot now;
+	unsigned int i;
+
+	for (i = 0; i < 4; i++) {
+		ASSERT_EQ(0, vfio_open(&self->test.vfio, self->host, i % 2));
+		ASSERT_EQ(0, vfio_hdm_set(self->test.vfio.device, GUEST_BASE,
+					  GUEST_WINDOW));
+		vfio_close(&self->test.vfio);
+		host_snapshot(self->host, &now);
+		EXPECT_EQ(NULL, host_snapshot_differs(self->host,
+						      &self->test.before,
+						      &now));
+		ASSERT_EQ(0, driver_write("unbind", self->host->bdf));
+		ASSERT_EQ(0, driver_write("bind", self->host->bdf));
+	}
+}
+
+static bool have_driver(void)
+{
+	return !access("/sys/bus/pci/drivers/" DRIVER, F_OK);
+}
+
+TEST_F(bind, module_can_be_loaded_again)
+{
+	const struct host_device *host = self->host;
+	struct host_snapshot now;
+	struct iomem line;
+
+	ASSERT_EQ(0, system("modprobe -r " DRIVER));
+	EXPECT_FALSE(have_driver());
+	EXPECT_FALSE(is_bound(host));
+	EXPECT_EQ(0, iomem_find(is_named, host->bdf, &line));
+	host_snapshot(host, &now);
+	EXPECT_EQ(NULL, host_snapshot_differs(host, &self->test.before, &now));
+
+	/* driver_override says whose the device is */
+	ASSERT_EQ(0, system("modprobe " DRIVER));
+	EXPECT_TRUE(have_driver());
+	EXPECT_TRUE(is_bound(host));
+	EXPECT_TRUE(is_claimed(host));
+}
+
+/*
+ * Unbind while open
+ */
+
+FIXTURE(unbind) {
+	struct test_device test;
+	const struct host_device *host;
+};
+
+FIXTURE_VARIANT(unbind) {
+	enum vfio_interface interface;
+};
+
+FIXTURE_VARIANT_ADD(unbind, group) {
+	.interface = VFIO_GROUP_INTERFACE,
+};
+
+FIXTURE_VARIANT_ADD(unbind, cdev) {
+	.interface = VFIO_CDEV_INTERFACE,
+};
+
+FIXTURE_SETUP(unbind)
+{
+	ASSERT_EQ(0, test_open(&self->test, 0, variant->interface));
+	self->host = &self->test.host;
+}
+
+FIXTURE_TEARDOWN(unbind)
+{
+	const char *wrong = test_close(&self->test);
+
+	EXPECT_EQ(NULL, wrong)
+		TH_LOG("%s", wrong);
+}
+
+/* An eventfd that the driver signals when it wants the device back, or -1 */
+static int request_eventfd(int device)
+{
+	union {
+		struct vfio_irq_set set;
+		char room[sizeof(struct vfio_irq_set) + sizeof(int)];
+	} arg = {
+		.set = {
+			.argsz = sizeof(arg),
+			.flags = VFIO_IRQ_SET_DATA_EVENTFD |
+				 VFIO_IRQ_SET_ACTION_TRIGGER,
+			.index = VFIO_PCI_REQ_IRQ_INDEX,
+			.count = 1,
+		},
+	};
+	int fd = eventfd(0, EFD_CLOEXEC);
+
+	memcpy(arg.set.data, &fd, sizeof(fd));
+	return ioctl(device, VFIO_DEVICE_SET_IRQS, &arg) ? -1 : fd;
+}
+
+/* A child closes its copies of what would keep the device open */
+static pid_t unbind_in_child(const struct test_device *test, void *map)
+{
+	struct vfio_cxl_fd copies = test->vfio;
+	pid_t pid = fork();
+
+	if (pid)
+		return pid;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	munmap(map, SZ_4K);
+	vfio_close(&copies);
+	_exit(driver_write("unbind", test->host.bdf) ? 1 : 0);
+}
+
+static bool has_ended(pid_t pid, int *status, unsigned int ms)
+{
+	const struct timespec tick = { .tv_nsec = 10000000 };
+
+	for (;; ms -= 10) {
+		if (waitpid(pid, status, WNOHANG) == pid)
+			return true;
+		if (ms < 10)
+			return false;
+		nanosleep(&tick, NULL);
+	}
+}
+
+TEST_F(unbind, waits_for_the_close)
+{
+	const struct host_device *host = self->host;
+	struct pollfd request = { .events = POLLIN };
+	struct vfio_cxl_fd *vfio = &self->test.vfio;
+	volatile uint8_t *map;
+	int status = -1;
+	pid_t pid;
+
+	request.fd = request_eventfd(vfio->device);
+	ASSERT_LE(0, request.fd);
+	ASSERT_EQ(0, vfio_hdm_set(vfio->device, GUEST_BASE, GUEST_WINDOW));
+	map = guest_map(vfio, 0, SZ_4K, PROT_READ | PROT_WRITE, SZ_4K, 0);
+	ASSERT_NE(MAP_FAILED, map);
+	*map = 0x42;
+
+	pid = unbind_in_child(&self->test, (void *)map);
+	ASSERT_LT(0, pid);
+	EXPECT_EQ(1, poll(&request, 1, 10000));
+
+	/* Until the close the device is ours, whole */
+	EXPECT_FALSE(has_ended(pid, &status, 300));
+	EXPECT_TRUE(is_claimed(host));
+	EXPECT_EQ(0x42, *map);
+	EXPECT_EQ(GUEST_BASE, guest_read64(vfio, host->hdm + HDM_BASE_LOW));
+
+	munmap((void *)map, SZ_4K);
+	vfio_close(vfio);
+	EXPECT_TRUE(has_ended(pid, &status, 20000));
+	EXPECT_EQ(0, status);
+	EXPECT_FALSE(is_bound(host));
+	EXPECT_FALSE(is_claimed(host));
+
+	ASSERT_EQ(0, driver_write("bind", host->bdf));
+	ASSERT_EQ(0, vfio_open(vfio, host, variant->interface));
+	EXPECT_EQ(0, guest_read64(vfio, host->hdm + HDM_BASE_LOW));
+}
+
+TEST_HARNESS_MAIN

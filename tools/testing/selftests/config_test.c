@@ -1,0 +1,618 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Config space as a guest sees it: virtual CXL DVSECs, the rest as vfio-pci
+ */
+#include <errno.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <linux/bits.h>
+#include <linux/const.h>
+#include <linux/pci_regs.h>
+
+#include "kselftest_harness.h"
+#include "lib.h"
+
+#define CONFIG_LEN	PCI_CFG_SPACE_EXP_SIZE
+
+/* PCIe DVSEC for CXL Devices (CXL r3.1 8.1.3), what pci_regs.h does not name */
+#define DVSEC_BODY	0x0a
+#define DVSEC_STATUS	0x0e
+#define DVSEC_CTRL2	0x10
+#define DVSEC_STATUS2	0x12
+#define DVSEC_LOCK	0x14
+#define DVSEC_CAP2	0x16
+#define DVSEC_CAP3	0x38
+/* Cache, IO, Mem capable, Mem_HwInit_Mode, PM Init Completion Reporting */
+#define DVSEC_CAP_OFFERED 0x800f
+/* All of Range 1 Size Low but the size */
+#define DVSEC_RANGE_STATE 0x1ffff
+
+FIXTURE(config) {
+	struct test_device test;
+	const struct host_device *host;
+	const struct vfio_cxl_fd *vfio;
+	uint8_t image[2][CONFIG_LEN];
+};
+
+FIXTURE_VARIANT(config) {
+	enum vfio_interface interface;
+};
+
+FIXTURE_VARIANT_ADD(config, group) {
+	.interface = VFIO_GROUP_INTERFACE,
+};
+
+FIXTURE_VARIANT_ADD(config, cdev) {
+	.interface = VFIO_CDEV_INTERFACE,
+};
+
+/* The last device: the rig can give it power management */
+FIXTURE_SETUP(config)
+{
+	ASSERT_EQ(0, test_open(&self->test, host_count() - 1,
+			       variant->interface));
+	self->host = &self->test.host;
+	self->vfio = &self->test.vfio;
+}
+
+FIXTURE_TEARDOWN(config)
+{
+	const char *wrong = test_close(&self->test);
+
+	EXPECT_EQ(NULL, wrong)
+		TH_LOG("%s", wrong);
+}
+
+static int lock(const struct vfio_cxl_fd *vfio)
+{
+	return vfio_hdm_set(vfio->device, GUEST_BASE, GUEST_WINDOW);
+}
+
+static ssize_t config_read(const struct vfio_cxl_fd *vfio, void *buf,
+			   size_t len, uint32_t at)
+{
+	return pread(vfio->device, buf, len, vfio->config.offset + at);
+}
+
+static ssize_t config_write(const struct vfio_cxl_fd *vfio, const void *buf,
+			    size_t len, uint32_t at)
+{
+	return pwrite(vfio->device, buf, len, vfio->config.offset + at);
+}
+
+/* A register of the Device DVSEC */
+static uint32_t dvsec_read(const struct test_device *test, uint32_t reg,
+			   unsigned int width)
+{
+	return guest_config(&test->vfio, test->host.dvsec + reg, width);
+}
+
+static int dvsec_write(const struct test_device *test, uint32_t reg,
+		       unsigned int width, uint32_t val)
+{
+	return guest_config_write(&test->vfio, test->host.dvsec + reg, width,
+				  val);
+}
+
+static uint32_t get32(const uint8_t *image, uint32_t at)
+{
+	uint32_t val;
+
+	memcpy(&val, image + at, 4);
+	return val;
+}
+
+/* In one of the DVSECs that CXL defines? */
+static bool in_cxl_dvsec(const uint8_t *config, uint32_t at)
+{
+	uint32_t dvsec = 0, len;
+
+	while ((dvsec = next_cxl_dvsec(config, dvsec, &len)))
+		if (at >= dvsec && at < dvsec + len)
+			return true;
+
+	return false;
+}
+
+static bool in_device_dvsec_body(const struct host_device *host, uint32_t at)
+{
+	return at >= (uint32_t)host->dvsec + DVSEC_BODY &&
+	       at < (uint32_t)host->dvsec + host->dvsec_len;
+}
+
+/* A standard capability in config space as a guest reads it, or 0 */
+static uint32_t find_cap(const struct vfio_cxl_fd *vfio, uint8_t id)
+{
+	uint32_t at = guest_config(vfio, PCI_CAPABILITY_LIST, 1);
+	unsigned int left = 48;
+
+	for (; at && left--; at = guest_config(vfio, at + 1, 1))
+		if (guest_config(vfio, at, 1) == id)
+			return at;
+
+	return 0;
+}
+
+/*
+ * The Device DVSEC
+ */
+
+static void expect_widths_agree(struct __test_metadata *_metadata,
+				const struct test_device *test)
+{
+	const uint32_t len = test->host.dvsec_len;
+	uint8_t bytes[256], wide[4];
+	uint32_t at, width;
+
+	ASSERT_GT(sizeof(bytes), len);
+	for (at = 0; at < len; at++)
+		bytes[at] = dvsec_read(test, at, 1);
+	for (width = 2; width <= 4; width++) {
+		for (at = 0; at + width <= len; at++) {
+			ASSERT_EQ(width, config_read(&test->vfio, wide, width,
+						     test->host.dvsec + at));
+			EXPECT_EQ(0, memcmp(bytes + at, wide, width))
+				TH_LOG("%u bytes at %#x", width, at);
+		}
+	}
+}
+
+TEST_F(config, reads_of_all_widths_agree)
+{
+	uint32_t at;
+
+	expect_widths_agree(_metadata, &self->test);
+	for (at = DVSEC_BODY; at < self->host->dvsec_len; at += 2)
+		EXPECT_EQ(0, dvsec_write(&self->test, at, 2, 0xa5c3));
+	expect_widths_agree(_metadata, &self->test);
+	ASSERT_EQ(0, lock(self->vfio));
+	expect_widths_agree(_metadata, &self->test);
+}
+
+TEST_F(config, part_of_a_register_can_be_written)
+{
+	const uint32_t high = PCI_DVSEC_CXL_RANGE_BASE_HIGH(0);
+	const uint32_t low = PCI_DVSEC_CXL_RANGE_BASE_LOW(0);
+	const struct test_device *test = &self->test;
+	unsigned int at, width;
+	uint32_t want;
+
+	for (width = 1; width <= 2; width++) {
+		for (at = 0; at + width <= 4; at++) {
+			ASSERT_EQ(0, dvsec_write(test, high, 4, 0x11223344));
+			ASSERT_EQ(0, dvsec_write(test, low, 4, 0xf0000000));
+			ASSERT_EQ(0, dvsec_write(test, high + at, width,
+						 0xaaaa));
+			want = 0x11223344;
+			memset((char *)&want + at, 0xaa, width);
+			EXPECT_EQ(want, dvsec_read(test, high, 4))
+				TH_LOG("%u bytes at +%u", width, at);
+			EXPECT_EQ(0xf0000000, dvsec_read(test, low, 4));
+		}
+	}
+
+	/* One write that ends in one register and starts in the next */
+	ASSERT_EQ(0, dvsec_write(test, high, 4, 0x11223344));
+	ASSERT_EQ(0, dvsec_write(test, low, 4, 0xf0000000));
+	ASSERT_EQ(0, dvsec_write(test, high + 2, 4, 0x00005566));
+	EXPECT_EQ(0x55663344, dvsec_read(test, high, 4));
+	EXPECT_EQ(0xf0000000, dvsec_read(test, low, 4));
+	ASSERT_EQ(0, dvsec_write(test, low + 3, 1, 0xa7));
+	EXPECT_EQ(0xa0000000, dvsec_read(test, low, 4));
+}
+
+TEST_F(config, control_and_lock_keep_the_byte_not_written)
+{
+	const struct test_device *test = &self->test;
+
+	ASSERT_EQ(0, dvsec_write(test, PCI_DVSEC_CXL_CTRL, 2,
+				 PCI_DVSEC_CXL_MEM_ENABLE));
+	ASSERT_EQ(0, dvsec_write(test, PCI_DVSEC_CXL_CTRL + 1, 1, 0));
+	EXPECT_EQ(PCI_DVSEC_CXL_MEM_ENABLE,
+		  dvsec_read(test, PCI_DVSEC_CXL_CTRL, 2) &
+		  PCI_DVSEC_CXL_MEM_ENABLE);
+
+	/* Control2 and Status2 in one dword: only Control2 has a bit to set */
+	ASSERT_EQ(0, dvsec_write(test, DVSEC_CTRL2, 4, 1));
+	EXPECT_EQ(1, dvsec_read(test, DVSEC_CTRL2, 2));
+	EXPECT_EQ(dvsec_read(test, DVSEC_CTRL2, 2) |
+		  dvsec_read(test, DVSEC_STATUS2, 2) << 16,
+		  dvsec_read(test, DVSEC_CTRL2, 4));
+
+	/* The lock is write-once, and neither byte alone takes it back */
+	ASSERT_EQ(0, dvsec_write(test, DVSEC_LOCK, 1, 1));
+	EXPECT_EQ(1, dvsec_read(test, DVSEC_LOCK, 2));
+	ASSERT_EQ(0, dvsec_write(test, DVSEC_LOCK + 1, 1, 0xff));
+	ASSERT_EQ(0, dvsec_write(test, DVSEC_LOCK, 1, 0));
+	ASSERT_EQ(0, dvsec_write(test, DVSEC_LOCK, 2, 0));
+	EXPECT_EQ(1, dvsec_read(test, DVSEC_LOCK, 2));
+	ASSERT_EQ(0, dvsec_write(test, PCI_DVSEC_CXL_CTRL, 2, 0));
+	EXPECT_EQ(PCI_DVSEC_CXL_MEM_ENABLE,
+		  dvsec_read(test, PCI_DVSEC_CXL_CTRL, 2) &
+		  PCI_DVSEC_CXL_MEM_ENABLE);
+}
+
+static void expect_dvsec(struct __test_metadata *_metadata,
+			 const struct test_device *test, bool locked)
+{
+	const struct host_device *host = &test->host;
+	const uint64_t base = locked ? GUEST_BASE : 0;
+	const uint32_t state = host_config(host, host->dvsec +
+				PCI_DVSEC_CXL_RANGE_SIZE_LOW(0), 4) &
+			       DVSEC_RANGE_STATE;
+	const uint32_t cap = host_config(host, host->dvsec +
+					 PCI_DVSEC_CXL_CAP, 2);
+	const struct {
+		uint32_t reg;
+		unsigned int width;
+		uint32_t mask;
+		uint32_t want;
+	} rows[] = {
+		{ PCI_DVSEC_CXL_CAP, 2, ~0U, (cap & DVSEC_CAP_OFFERED) | 0x10 },
+		{ PCI_DVSEC_CXL_CTRL, 2, PCI_DVSEC_CXL_MEM_ENABLE,
+		  locked ? PCI_DVSEC_CXL_MEM_ENABLE : 0 },
+		{ DVSEC_STATUS, 2, ~0U, 0 },
+		{ DVSEC_CTRL2, 2, ~0U, 0 },
+		{ DVSEC_STATUS2, 2, 0x7fff, 0 },
+		{ DVSEC_LOCK, 2, ~0U, locked },
+		{ PCI_DVSEC_CXL_RANGE_SIZE_HIGH(0), 4, ~0U, host->size >> 32 },
+		{ PCI_DVSEC_CXL_RANGE_SIZE_LOW(0), 4, ~0U,
+		  (uint32_t)host->size | state },
+		{ PCI_DVSEC_CXL_RANGE_BASE_HIGH(0), 4, ~0U, base >> 32 },
+		{ PCI_DVSEC_CXL_RANGE_BASE_LOW(0), 4, ~0U, base },
+		{ PCI_DVSEC_CXL_RANGE_SIZE_HIGH(1), 4, ~0U, 0 },
+		{ PCI_DVSEC_CXL_RANGE_SIZE_LOW(1), 4, ~0U, 0 },
+		{ PCI_DVSEC_CXL_RANGE_BASE_HIGH(1), 4, ~0U, 0 },
+		{ PCI_DVSEC_CXL_RANGE_BASE_LOW(1), 4, ~0U, 0 },
+		{ DVSEC_CAP3, 2, ~0U, 0 },
+	};
+	unsigned int i;
+
+	EXPECT_EQ(PCI_DVSEC_CXL_MEM_INFO_VALID | PCI_DVSEC_CXL_MEM_ACTIVE,
+		  state & (PCI_DVSEC_CXL_MEM_INFO_VALID |
+			   PCI_DVSEC_CXL_MEM_ACTIVE));
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		if (rows[i].reg + rows[i].width > host->dvsec_len)
+			continue;
+		EXPECT_EQ(rows[i].want, dvsec_read(test, rows[i].reg,
+						   rows[i].width) &
+			  rows[i].mask)
+			TH_LOG("at %#x", rows[i].reg);
+	}
+}
+
+TEST_F(config, device_dvsec_before_set)
+{
+	expect_dvsec(_metadata, &self->test, false);
+}
+
+TEST_F(config, device_dvsec_after_set)
+{
+	ASSERT_EQ(0, lock(self->vfio));
+	expect_dvsec(_metadata, &self->test, true);
+}
+
+/* Every byte of every CXL DVSEC takes every value, then wider patterns */
+static void write_dvsecs(struct __test_metadata *_metadata,
+			 const struct test_device *test, const uint8_t *before)
+{
+	const struct host_device *host = &test->host;
+	uint8_t now[CONFIG_LEN];
+	uint32_t dvsec = 0, len, at, val;
+
+	while ((dvsec = next_cxl_dvsec(before, dvsec, &len))) {
+		for (at = dvsec; at < dvsec + len; at++) {
+			for (val = 0; val < 256; val++) {
+				if (guest_config_write(&test->vfio, at, 1,
+						       val))
+					ASSERT_EQ(256, val);
+			}
+			for (val = 0; val < 3; val++) {
+				guest_config_write(&test->vfio, at, 4,
+						   val ? ~0U << (val - 1) * 16 :
+						   0);
+				guest_config_write(&test->vfio, at, 2,
+						   val ? ~0U << (val - 1) * 8 :
+						   0);
+			}
+			ASSERT_EQ(len, pread(host->config, now, len, dvsec));
+			ASSERT_EQ(0, memcmp(before + dvsec, now, len))
+				TH_LOG("write at %#x of the DVSEC at %#x",
+				       at - dvsec, dvsec);
+		}
+	}
+}
+
+TEST_F(config, no_write_to_a_cxl_dvsec_reaches_hardware)
+{
+	uint32_t dvsec = 0, len, count = 0;
+
+	while ((dvsec = next_cxl_dvsec(self->test.before.config, dvsec, &len)))
+		count++;
+	ASSERT_LT(2, count);
+
+	ASSERT_EQ(CONFIG_LEN, config_read(self->vfio, self->image[0],
+					  CONFIG_LEN, 0));
+	write_dvsecs(_metadata, &self->test, self->test.before.config);
+
+	/* and what is not the Device DVSEC's body does not change for a guest */
+	ASSERT_EQ(CONFIG_LEN, config_read(self->vfio, self->image[1],
+					  CONFIG_LEN, 0));
+	while ((dvsec = next_cxl_dvsec(self->test.before.config, dvsec,
+				       &len))) {
+		EXPECT_EQ(0, memcmp(self->image[0] + dvsec,
+				    self->image[1] + dvsec,
+				    dvsec == self->host->dvsec ? DVSEC_BODY :
+				    len))
+			TH_LOG("DVSEC at %#x", dvsec);
+	}
+	/* nor is any of it in the way of the VMM */
+	ASSERT_EQ(0, lock(self->vfio));
+	ASSERT_EQ(0, dvsec_write(&self->test, DVSEC_CTRL2, 2, 0));
+	expect_dvsec(_metadata, &self->test, true);
+}
+
+TEST_F(config, no_write_after_set_changes_a_dvsec)
+{
+	uint32_t dvsec = 0, len;
+
+	ASSERT_EQ(0, lock(self->vfio));
+	ASSERT_EQ(CONFIG_LEN, config_read(self->vfio, self->image[0],
+					  CONFIG_LEN, 0));
+	write_dvsecs(_metadata, &self->test, self->test.before.config);
+	/* Disable_Caching is not under the lock */
+	ASSERT_EQ(0, dvsec_write(&self->test, DVSEC_CTRL2, 2, 0));
+
+	ASSERT_EQ(CONFIG_LEN, config_read(self->vfio, self->image[1],
+					  CONFIG_LEN, 0));
+	while ((dvsec = next_cxl_dvsec(self->test.before.config, dvsec,
+				       &len))) {
+		EXPECT_EQ(0, memcmp(self->image[0] + dvsec,
+				    self->image[1] + dvsec, len))
+			TH_LOG("DVSEC at %#x", dvsec);
+	}
+	expect_dvsec(_metadata, &self->test, true);
+}
+
+/*
+ * The rest
+ */
+
+TEST_F(config, chain_is_sane)
+{
+	uint32_t at = 0, next, header, left = 480;
+	uint8_t *const image = self->image[0];
+
+	ASSERT_EQ(CONFIG_LEN, config_read(self->vfio, image, CONFIG_LEN, 0));
+	while ((next = next_ext_cap(image, at, &header))) {
+		EXPECT_LT(at, next);
+		EXPECT_NE(0, header & 0xffff);
+		ASSERT_LT(0, left--);
+		at = next;
+	}
+	EXPECT_LT(0, at);
+	EXPECT_EQ(0, get32(image, at) >> 20);
+}
+
+TEST_F(config, other_bytes_are_as_with_vfio_pci)
+{
+	const char *const drivers[] = { "vfio-pci", DRIVER };
+	uint32_t at;
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		ASSERT_EQ(0, test_reopen(&self->test, drivers[i]));
+		ASSERT_EQ(CONFIG_LEN, config_read(self->vfio, self->image[i],
+						  CONFIG_LEN, 0));
+	}
+	for (at = 0; at < CONFIG_LEN; at++) {
+		if (in_device_dvsec_body(self->host, at))
+			continue;
+		EXPECT_EQ(self->image[0][at], self->image[1][at])
+			TH_LOG("at %#x", at);
+	}
+}
+
+/* What a guest's operating system writes while it looks for devices */
+static void write_header(const struct vfio_cxl_fd *vfio)
+{
+	uint32_t at;
+
+	for (at = PCI_CACHE_LINE_SIZE; at < PCI_STD_HEADER_SIZEOF; at += 4)
+		guest_config_write(vfio, at, 4, ~0U);
+	for (at = PCI_CACHE_LINE_SIZE; at < PCI_STD_HEADER_SIZEOF; at++)
+		guest_config_write(vfio, at, 1, at);
+	guest_config_write(vfio, PCI_COMMAND, 2,
+			   PCI_COMMAND_MASTER | PCI_COMMAND_INTX_DISABLE);
+}
+
+TEST_F(config, header_writes_are_as_with_vfio_pci)
+{
+	const char *const drivers[] = { "vfio-pci", DRIVER };
+	uint32_t at;
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		ASSERT_EQ(0, test_reopen(&self->test, drivers[i]));
+		write_header(self->vfio);
+		ASSERT_EQ(CONFIG_LEN, config_read(self->vfio, self->image[i],
+						  CONFIG_LEN, 0));
+	}
+	for (at = 0; at < CONFIG_LEN; at++) {
+		if (in_device_dvsec_body(self->host, at))
+			continue;
+		EXPECT_EQ(self->image[0][at], self->image[1][at])
+			TH_LOG("at %#x", at);
+	}
+}
+
+TEST_F(config, long_reads_agree_with_bytes)
+{
+	uint8_t *const bytes = self->image[0], *const whole = self->image[1];
+	uint32_t at, len, round;
+
+	ASSERT_EQ(0, lock(self->vfio));
+	for (at = 0; at < CONFIG_LEN; at++)
+		ASSERT_EQ(1, config_read(self->vfio, bytes + at, 1, at));
+	ASSERT_EQ(CONFIG_LEN, config_read(self->vfio, whole, CONFIG_LEN, 0));
+	EXPECT_EQ(0, memcmp(bytes, whole, CONFIG_LEN));
+
+	srandom(1);
+	for (round = 0; round < 1000; round++) {
+		at = PCI_CFG_SPACE_SIZE + random() % 0x100;
+		len = 1 + random() % 0x60;
+		ASSERT_EQ(len, config_read(self->vfio, whole, len, at));
+		ASSERT_EQ(0, memcmp(bytes + at, whole, len))
+			TH_LOG("%u bytes at %#x", len, at);
+	}
+}
+
+/* 16 bytes across @edge; @inside: those that are in a CXL DVSEC as well */
+static void write_across(const struct vfio_cxl_fd *vfio, const uint8_t *config,
+			 uint32_t edge, uint8_t val, bool inside)
+{
+	uint8_t buf[16];
+	uint32_t at;
+
+	memset(buf, val, sizeof(buf));
+	if (inside) {
+		config_write(vfio, buf, sizeof(buf), edge - 8);
+		return;
+	}
+	for (at = edge - 8; at < edge + 8; at++)
+		if (!in_cxl_dvsec(config, at))
+			config_write(vfio, buf, 1, at);
+}
+
+static void write_across_all(const struct vfio_cxl_fd *vfio,
+			     const uint8_t *config, uint8_t val, bool inside)
+{
+	uint32_t dvsec = 0, len;
+
+	while ((dvsec = next_cxl_dvsec(config, dvsec, &len))) {
+		write_across(vfio, config, dvsec, val, inside);
+		write_across(vfio, config, dvsec + len, val, inside);
+	}
+}
+
+/*
+ * vfio-pci gets only the bytes that are in no CXL DVSEC, one by one; then ours
+ * gets the whole writes, and the hardware must hold the same.
+ */
+TEST_F(config, write_across_an_edge_is_split)
+{
+	const char *const drivers[] = { "vfio-pci", DRIVER };
+	const uint8_t *const before = self->test.before.config;
+	unsigned int i;
+	uint32_t at;
+
+	for (i = 0; i < 2; i++) {
+		ASSERT_EQ(0, test_reopen(&self->test, drivers[i]));
+		write_across_all(self->vfio, before, 0x5a, i);
+		ASSERT_EQ(CONFIG_LEN, pread(self->host->config, self->image[i],
+					    CONFIG_LEN, 0));
+		/* No reset clears what lies between capabilities */
+		write_across_all(self->vfio, before, 0, false);
+	}
+	for (at = PCI_CFG_SPACE_SIZE; at < CONFIG_LEN; at++) {
+		if (in_cxl_dvsec(before, at)) {
+			EXPECT_EQ(before[at], self->image[1][at])
+				TH_LOG("at %#x", at);
+			continue;
+		}
+		EXPECT_EQ(self->image[0][at], self->image[1][at])
+			TH_LOG("at %#x", at);
+	}
+}
+
+TEST_F(config, power_state_is_not_the_guests)
+{
+	const uint32_t pm = find_cap(self->vfio, PCI_CAP_ID_PM);
+	const uint32_t pmcsr = pm + PCI_PM_CTRL;
+	uint8_t d3[16];
+	unsigned int width;
+	uint32_t line;
+	uint8_t *map;
+
+	if (!pm)
+		SKIP(return, "the device has no power management (x-pm=on)");
+	map = guest_map(self->vfio, 0, SZ_4K, PROT_READ | PROT_WRITE, SZ_4K, 0);
+	ASSERT_NE(MAP_FAILED, map);
+
+	for (width = 1; width <= 4; width *= 2) {
+		EXPECT_EQ(0, guest_config_write(self->vfio, pmcsr, width, 3));
+		EXPECT_EQ(0, host_config(self->host, pmcsr, 2) &
+			  PCI_PM_CTRL_STATE_MASK)
+			TH_LOG("%u bytes", width);
+		EXPECT_EQ(0, guest_config(self->vfio, pmcsr, 2) &
+			  PCI_PM_CTRL_STATE_MASK);
+		map[0] = width;
+		EXPECT_EQ(width, map[0]);
+	}
+
+	/* From the Interrupt Line register, which takes it, across PMCSR */
+	line = guest_config(self->vfio, PCI_INTERRUPT_LINE, 1);
+	memset(d3, 3, sizeof(d3));
+	ASSERT_LT(PCI_INTERRUPT_LINE, pmcsr);
+	if (pmcsr < PCI_INTERRUPT_LINE + sizeof(d3)) {
+		ASSERT_EQ(sizeof(d3), config_write(self->vfio, d3, sizeof(d3),
+						   PCI_INTERRUPT_LINE));
+		EXPECT_EQ(3, guest_config(self->vfio, PCI_INTERRUPT_LINE, 1));
+		EXPECT_EQ(0, host_config(self->host, pmcsr, 2) &
+			  PCI_PM_CTRL_STATE_MASK);
+		guest_config_write(self->vfio, PCI_INTERRUPT_LINE, 1, line);
+	}
+	EXPECT_EQ(4, map[0]);
+	munmap(map, SZ_4K);
+}
+
+TEST_F(config, memory_decode_off_takes_nothing_away)
+{
+	const uint32_t hdm = self->host->hdm;
+	struct vfio_device_feature_cxl_hdm_decoder decoder;
+	uint8_t *map, byte = 0x42;
+	uint32_t cmd;
+
+	ASSERT_EQ(0, lock(self->vfio));
+	map = guest_map(self->vfio, 0, SZ_2M, PROT_READ | PROT_WRITE, SZ_2M,
+			0);
+	ASSERT_NE(MAP_FAILED, map);
+	map[0] = 0x17;
+
+	cmd = guest_config(self->vfio, PCI_COMMAND, 2);
+	ASSERT_EQ(0, guest_config_write(self->vfio, PCI_COMMAND, 2,
+					cmd & ~PCI_COMMAND_MEMORY));
+	ASSERT_EQ(0, host_config(self->host, PCI_COMMAND, 2) &
+		  PCI_COMMAND_MEMORY);
+
+	EXPECT_EQ(0x17, map[0]);
+	map[SZ_4K] = 0x18;
+	EXPECT_EQ(0x18, map[SZ_4K]);
+	ASSERT_EQ(1, pwrite(self->vfio->device, &byte, 1,
+			    self->vfio->mem.offset + 1));
+	EXPECT_EQ(0x42, map[1]);
+	ASSERT_EQ(0, munmap(map, SZ_2M));
+	map = guest_map(self->vfio, 0, SZ_4K, PROT_READ, SZ_4K, 0);
+	ASSERT_NE(MAP_FAILED, map);
+	EXPECT_EQ(0x17, map[0]);
+
+	EXPECT_EQ(GUEST_BASE, guest_read64(self->vfio, hdm + HDM_BASE_LOW));
+	ASSERT_EQ(0, vfio_hdm_get(self->vfio->device, &decoder));
+	EXPECT_TRUE(decoder.flags & VFIO_CXL_HDM_DECODER_USABLE);
+	EXPECT_EQ(0, host_config(self->host, PCI_COMMAND, 2) &
+		  PCI_COMMAND_MEMORY);
+
+	/* Not even in a reset, which has to reach the registers */
+	ASSERT_EQ(0, ioctl(self->vfio->device, VFIO_DEVICE_RESET));
+	EXPECT_EQ(0, guest_config(self->vfio, PCI_COMMAND, 2) &
+		  PCI_COMMAND_MEMORY);
+	EXPECT_EQ(0, host_config(self->host, PCI_COMMAND, 2) &
+		  PCI_COMMAND_MEMORY);
+	EXPECT_EQ(0x17, map[0]);
+	EXPECT_EQ(GUEST_BASE, guest_read64(self->vfio, hdm + HDM_BASE_LOW));
+	munmap(map, SZ_4K);
+}
+
+TEST_HARNESS_MAIN

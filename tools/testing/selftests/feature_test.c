@@ -1,0 +1,795 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * VFIO_DEVICE_FEATURE_CXL_HDM_DECODER, and what the driver does not offer
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <linux/pci_regs.h>
+
+#include "kselftest_harness.h"
+#include "lib.h"
+
+#define FEATURE		VFIO_DEVICE_FEATURE_CXL_HDM_DECODER
+#define GET		VFIO_DEVICE_FEATURE_GET
+#define SET		VFIO_DEVICE_FEATURE_SET
+#define PROBE		VFIO_DEVICE_FEATURE_PROBE
+#define ADDRESS_END	0x10000000000000ULL
+#define THREADS		8
+
+/* Memory of the rig's last device: more than a decoder's granule */
+#define MEM		(2 * SZ_256M)
+
+/* All that a SET can change, as a guest and the VMM see it */
+struct view {
+	uint8_t regs[0x1000];
+	uint8_t dvsec[64];
+	struct vfio_device_feature_cxl_hdm_decoder decoder;
+};
+
+static int view_get(const struct test_device *test, struct view *view)
+{
+	const struct vfio_cxl_fd *vfio = &test->vfio;
+	const ssize_t len = test->host.dvsec_len;
+
+	memset(view, 0, sizeof(*view));
+	if (pread(vfio->device, view->regs, sizeof(view->regs),
+		  vfio->regs + CM_OFFSET) != sizeof(view->regs) ||
+	    pread(vfio->device, view->dvsec, len,
+		  vfio->config.offset + test->host.dvsec) != len)
+		return -EIO;
+
+	return vfio_hdm_get(vfio->device, &view->decoder);
+}
+
+static uint64_t guest_decoder_base(const struct test_device *test)
+{
+	return guest_read64(&test->vfio, test->host.hdm + HDM_BASE_LOW);
+}
+
+static uint32_t guest_decoder_ctrl(const struct test_device *test)
+{
+	return guest_read32(&test->vfio, test->host.hdm + HDM_CTRL);
+}
+
+FIXTURE(feature) {
+	struct test_device test;
+	int device;
+};
+
+FIXTURE_VARIANT(feature) {
+	enum vfio_interface interface;
+};
+
+FIXTURE_VARIANT_ADD(feature, group) {
+	.interface = VFIO_GROUP_INTERFACE,
+};
+
+FIXTURE_VARIANT_ADD(feature, cdev) {
+	.interface = VFIO_CDEV_INTERFACE,
+};
+
+FIXTURE_SETUP(feature)
+{
+	ASSERT_EQ(0, test_open(&self->test, host_count() - 1,
+			       variant->interface));
+	self->device = self->test.vfio.device;
+	ASSERT_EQ(MEM, self->test.host.size);
+}
+
+FIXTURE_TEARDOWN(feature)
+{
+	const char *wrong = test_close(&self->test);
+
+	EXPECT_EQ(NULL, wrong)
+		TH_LOG("%s", wrong);
+}
+
+TEST_F(feature, probe_get_and_set)
+{
+	const uint32_t ops[] = { 0, GET, SET, GET | SET };
+	struct view before, after;
+	unsigned int i;
+
+	ASSERT_EQ(0, view_get(&self->test, &before));
+	for (i = 0; i < 4; i++) {
+		EXPECT_EQ(0, vfio_feature(self->device, FEATURE | PROBE |
+					  ops[i], NULL, 0))
+			TH_LOG("op %#x", ops[i]);
+	}
+	ASSERT_EQ(0, view_get(&self->test, &after));
+	EXPECT_EQ(0, memcmp(&before, &after, sizeof(before)));
+}
+
+TEST_F(feature, other_ops_are_refused)
+{
+	const uint32_t unknown = VFIO_DEVICE_FEATURE_PROBE << 1;
+	struct vfio_device_feature_cxl_hdm_decoder decoder = {
+		.base = GUEST_BASE,
+		.size = GUEST_WINDOW,
+	};
+	const uint32_t ops[] = {
+		0, GET | SET, GET | unknown, SET | unknown, PROBE | unknown,
+		SET | 1U << 31,
+	};
+	struct view before, after;
+	unsigned int i;
+
+	ASSERT_EQ(0, view_get(&self->test, &before));
+	for (i = 0; i < ARRAY_SIZE(ops); i++) {
+		EXPECT_EQ(-EINVAL, vfio_feature(self->device, FEATURE | ops[i],
+						&decoder, sizeof(decoder)))
+			TH_LOG("op %#x", ops[i]);
+	}
+	ASSERT_EQ(0, view_get(&self->test, &after));
+	EXPECT_EQ(0, memcmp(&before, &after, sizeof(before)));
+}
+
+TEST_F(feature, neighbours_are_not_features)
+{
+	struct vfio_device_feature_cxl_hdm_decoder decoder = {
+		.base = GUEST_BASE,
+		.size = GUEST_WINDOW,
+	};
+
+	EXPECT_EQ(-ENOTTY, vfio_feature(self->device, (FEATURE + 1) | SET,
+					&decoder, sizeof(decoder)));
+	EXPECT_EQ(-ENOTTY, vfio_feature(self->device, (FEATURE - 1) | PROBE,
+					&decoder, sizeof(decoder)));
+}
+
+TEST_F(feature, get_before_and_after_set)
+{
+	const uint32_t unlocked = VFIO_CXL_HDM_DECODER_DEVICE_COHERENT |
+				  VFIO_CXL_HDM_DECODER_USABLE;
+	struct vfio_device_feature_cxl_hdm_decoder decoder;
+
+	memset(&decoder, 0xff, sizeof(decoder));
+	decoder.decoder = 0;
+	ASSERT_EQ(0, vfio_feature(self->device, FEATURE | GET, &decoder,
+				  sizeof(decoder)));
+	EXPECT_EQ(0, decoder.decoder);
+	EXPECT_EQ(unlocked, decoder.flags);
+	EXPECT_EQ(0, decoder.base);
+	EXPECT_EQ(MEM, decoder.size);
+	EXPECT_EQ(self->test.vfio.mem.index, decoder.region_index);
+	EXPECT_EQ(0, decoder.reserved);
+
+	ASSERT_EQ(0, vfio_hdm_set(self->device, GUEST_BASE, GUEST_WINDOW));
+	ASSERT_EQ(0, vfio_hdm_get(self->device, &decoder));
+	EXPECT_EQ(0, decoder.decoder);
+	EXPECT_EQ(unlocked | VFIO_CXL_HDM_DECODER_COMMITTED |
+		  VFIO_CXL_HDM_DECODER_LOCKED, decoder.flags);
+	EXPECT_EQ(GUEST_BASE, decoder.base);
+	EXPECT_EQ(MEM, decoder.size);
+	EXPECT_EQ(self->test.vfio.mem.index, decoder.region_index);
+	EXPECT_EQ(0, decoder.reserved);
+}
+
+struct row {
+	const char *name;
+	int ret;
+	struct vfio_device_feature_cxl_hdm_decoder in;
+};
+
+/* What is refused whether the decoder is locked or not */
+static const struct row refused[] = {
+	{ "base 0", -EINVAL, { .size = GUEST_WINDOW } },
+	{ "base + 1", -EINVAL,
+	  { .base = GUEST_BASE + 1, .size = GUEST_WINDOW } },
+	{ "base + 4 KiB", -EINVAL,
+	  { .base = GUEST_BASE + SZ_4K, .size = GUEST_WINDOW } },
+	{ "base + 128 MiB", -EINVAL,
+	  { .base = GUEST_BASE + SZ_256M / 2, .size = GUEST_WINDOW } },
+	{ "size 0", -EINVAL, { .base = GUEST_BASE } },
+	{ "size 1", -EINVAL, { .base = GUEST_BASE, .size = 1 } },
+	{ "size + 4 KiB", -EINVAL,
+	  { .base = GUEST_BASE, .size = GUEST_WINDOW + SZ_4K } },
+	{ "size + 128 MiB", -EINVAL,
+	  { .base = GUEST_BASE, .size = GUEST_WINDOW + SZ_256M / 2 } },
+	{ "size MEM - 4 KiB", -EINVAL,
+	  { .base = GUEST_BASE, .size = MEM - SZ_4K } },
+	{ "decoder 1", -EINVAL,
+	  { .decoder = 1, .base = GUEST_BASE, .size = GUEST_WINDOW } },
+	{ "decoder ~0", -EINVAL,
+	  { .decoder = ~0U, .base = GUEST_BASE, .size = GUEST_WINDOW } },
+	{ "region index", -EINVAL,
+	  { .base = GUEST_BASE, .size = GUEST_WINDOW, .region_index = 9 } },
+	{ "reserved", -EINVAL,
+	  { .base = GUEST_BASE, .size = GUEST_WINDOW, .reserved = 1 } },
+	{ "reserved bit 31", -EINVAL,
+	  { .base = GUEST_BASE, .size = GUEST_WINDOW, .reserved = 1U << 31 } },
+	{ "base at 2^52", -EOVERFLOW,
+	  { .base = ADDRESS_END, .size = GUEST_WINDOW } },
+	{ "end one granule past 2^52", -EOVERFLOW,
+	  { .base = ADDRESS_END - SZ_256M, .size = GUEST_WINDOW } },
+	{ "end wraps", -EOVERFLOW,
+	  { .base = -SZ_256M, .size = GUEST_WINDOW } },
+	{ "end is 2^64", -EOVERFLOW,
+	  { .base = -2 * SZ_256M, .size = GUEST_WINDOW } },
+	{ "window one granule smaller than the memory", -ENOSPC,
+	  { .base = GUEST_BASE, .size = MEM - SZ_256M } },
+};
+
+static int set_row(int device, const struct row *row)
+{
+	struct vfio_device_feature_cxl_hdm_decoder decoder = row->in;
+
+	return vfio_feature(device, FEATURE | SET, &decoder, sizeof(decoder));
+}
+
+TEST_F(feature, refused_set_changes_nothing)
+{
+	struct host_snapshot now;
+	struct view before, after;
+	unsigned int i;
+
+	ASSERT_EQ(0, view_get(&self->test, &before));
+	for (i = 0; i < ARRAY_SIZE(refused); i++) {
+		EXPECT_EQ(refused[i].ret, set_row(self->device, &refused[i]))
+			TH_LOG("%s", refused[i].name);
+		ASSERT_EQ(0, view_get(&self->test, &after));
+		EXPECT_EQ(0, memcmp(&before, &after, sizeof(before)))
+			TH_LOG("%s", refused[i].name);
+	}
+	host_snapshot(&self->test.host, &now);
+	EXPECT_EQ(NULL, host_snapshot_differs(&self->test.host,
+					      &self->test.before, &now));
+	/* None of it is in the way of a good one */
+	EXPECT_EQ(0, vfio_hdm_set(self->device, GUEST_BASE, GUEST_WINDOW));
+}
+
+TEST_F(feature, refused_set_after_lock_changes_nothing)
+{
+	struct view before, after;
+	unsigned int i;
+
+	ASSERT_EQ(0, vfio_hdm_set(self->device, GUEST_BASE, GUEST_WINDOW));
+	ASSERT_EQ(0, view_get(&self->test, &before));
+	for (i = 0; i < ARRAY_SIZE(refused); i++) {
+		EXPECT_EQ(refused[i].ret, set_row(self->device, &refused[i]))
+			TH_LOG("%s", refused[i].name);
+		ASSERT_EQ(0, view_get(&self->test, &after));
+		EXPECT_EQ(0, memcmp(&before, &after, sizeof(before)))
+			TH_LOG("%s", refused[i].name);
+	}
+}
+
+TEST_F(feature, every_flag_bit_is_refused_on_set)
+{
+	unsigned int bit;
+
+	for (bit = 0; bit < 32; bit++) {
+		struct vfio_device_feature_cxl_hdm_decoder decoder = {
+			.base = GUEST_BASE,
+			.size = GUEST_WINDOW,
+			.flags = 1U << bit,
+		};
+
+		EXPECT_EQ(-EINVAL, vfio_feature(self->device, FEATURE | SET,
+						&decoder, sizeof(decoder)))
+			TH_LOG("bit %u", bit);
+	}
+	EXPECT_EQ(0, guest_decoder_base(&self->test));
+}
+
+TEST_F(feature, set_locks_at_base)
+{
+	struct host_snapshot now;
+
+	EXPECT_EQ(0, guest_decoder_base(&self->test));
+	EXPECT_EQ(0, guest_decoder_ctrl(&self->test) &
+		  (HDM_COMMITTED | HDM_LOCK));
+	ASSERT_EQ(0, vfio_hdm_set(self->device, GUEST_BASE, GUEST_WINDOW));
+	EXPECT_EQ(GUEST_BASE, guest_decoder_base(&self->test));
+	EXPECT_EQ(HDM_COMMIT | HDM_COMMITTED | HDM_LOCK,
+		  guest_decoder_ctrl(&self->test) &
+		  (HDM_COMMIT | HDM_COMMITTED | HDM_LOCK | HDM_ERROR));
+	host_snapshot(&self->test.host, &now);
+	EXPECT_EQ(NULL, host_snapshot_differs(&self->test.host,
+					      &self->test.before, &now));
+}
+
+TEST_F(feature, same_base_again_changes_nothing)
+{
+	struct view before, after;
+
+	ASSERT_EQ(0, vfio_hdm_set(self->device, GUEST_BASE, GUEST_WINDOW));
+	ASSERT_EQ(0, view_get(&self->test, &before));
+	EXPECT_EQ(0, vfio_hdm_set(self->device, GUEST_BASE, GUEST_WINDOW));
+	EXPECT_EQ(0, vfio_hdm_set(self->device, GUEST_BASE, MEM));
+	ASSERT_EQ(0, view_get(&self->test, &after));
+	EXPECT_EQ(0, memcmp(&before, &after, sizeof(before)));
+}
+
+TEST_F(feature, another_base_is_busy_once_locked)
+{
+	const uint64_t bases[] = {
+		GUEST_BASE + SZ_256M, GUEST_BASE - SZ_256M, SZ_256M,
+		ADDRESS_END - MEM, self->test.host.base,
+	};
+	struct view before, after;
+	unsigned int i;
+
+	ASSERT_EQ(0, vfio_hdm_set(self->device, GUEST_BASE, GUEST_WINDOW));
+	ASSERT_EQ(0, view_get(&self->test, &before));
+	for (i = 0; i < ARRAY_SIZE(bases); i++) {
+		EXPECT_EQ(-EBUSY, vfio_hdm_set(self->device, bases[i],
+					       GUEST_WINDOW))
+			TH_LOG("base %#llx", (unsigned long long)bases[i]);
+	}
+	ASSERT_EQ(0, view_get(&self->test, &after));
+	EXPECT_EQ(0, memcmp(&before, &after, sizeof(before)));
+}
+
+TEST_F(feature, memory_may_end_at_2_52)
+{
+	const uint64_t base = ADDRESS_END - MEM;
+
+	ASSERT_EQ(-EOVERFLOW, vfio_hdm_set(self->device, base + SZ_256M,
+					   GUEST_WINDOW));
+	ASSERT_EQ(0, vfio_hdm_set(self->device, base, GUEST_WINDOW));
+	EXPECT_EQ(base, guest_decoder_base(&self->test));
+}
+
+TEST_F(feature, lowest_base)
+{
+	ASSERT_EQ(0, vfio_hdm_set(self->device, SZ_256M, MEM));
+	EXPECT_EQ(SZ_256M, guest_decoder_base(&self->test));
+}
+
+TEST_F(feature, window_may_be_exactly_the_memory)
+{
+	ASSERT_EQ(-ENOSPC, vfio_hdm_set(self->device, GUEST_BASE,
+					MEM - SZ_256M));
+	ASSERT_EQ(0, vfio_hdm_set(self->device, GUEST_BASE, MEM));
+	EXPECT_EQ(GUEST_BASE, guest_decoder_base(&self->test));
+}
+
+TEST_F(feature, window_may_be_of_any_size)
+{
+	ASSERT_EQ(0, vfio_hdm_set(self->device, GUEST_BASE, -SZ_256M));
+	EXPECT_EQ(GUEST_BASE, guest_decoder_base(&self->test));
+}
+
+/* A struct vfio_device_feature that ends where @page ends */
+static struct vfio_device_feature *
+feature_at_end(void *page, uint32_t flags,
+	       const struct vfio_device_feature_cxl_hdm_decoder *decoder)
+{
+	struct vfio_device_feature *feature;
+
+	feature = page + SZ_4K - sizeof(*feature) - sizeof(*decoder);
+	feature->argsz = sizeof(*feature) + sizeof(*decoder);
+	feature->flags = FEATURE | flags;
+	memcpy(feature->data, decoder, sizeof(*decoder));
+
+	return feature;
+}
+
+TEST_F(feature, short_argsz_is_refused)
+{
+	const struct vfio_device_feature_cxl_hdm_decoder decoder = {
+		.base = GUEST_BASE,
+		.size = GUEST_WINDOW,
+	};
+	struct vfio_device_feature *feature;
+	struct view before, after;
+	const uint32_t ops[] = { GET, SET };
+	uint64_t page[SZ_4K / 8];
+	unsigned int i;
+	uint32_t full;
+
+	ASSERT_EQ(0, view_get(&self->test, &before));
+	for (i = 0; i < 2; i++) {
+		feature = feature_at_end(page, ops[i], &decoder);
+		full = feature->argsz;
+		for (feature->argsz = 0; feature->argsz < full;
+		     feature->argsz++) {
+			EXPECT_EQ(-1, ioctl(self->device, VFIO_DEVICE_FEATURE,
+					    feature));
+			EXPECT_EQ(EINVAL, errno)
+				TH_LOG("op %#x argsz %u", ops[i],
+				       feature->argsz);
+		}
+		EXPECT_EQ(0, memcmp(feature->data, &decoder, sizeof(decoder)));
+	}
+	ASSERT_EQ(0, view_get(&self->test, &after));
+	EXPECT_EQ(0, memcmp(&before, &after, sizeof(before)));
+}
+
+TEST_F(feature, long_argsz_is_fine)
+{
+	struct {
+		struct vfio_device_feature_cxl_hdm_decoder decoder;
+		char more[100];
+	} arg = { .decoder = { .base = GUEST_BASE, .size = GUEST_WINDOW } };
+
+	memset(arg.more, 0x5a, sizeof(arg.more));
+	EXPECT_EQ(0, vfio_feature(self->device, FEATURE | SET, &arg,
+				  sizeof(arg)));
+	arg.decoder.base = 0;
+	EXPECT_EQ(0, vfio_feature(self->device, FEATURE | GET, &arg,
+				  sizeof(arg)));
+	EXPECT_EQ(GUEST_BASE, arg.decoder.base);
+	EXPECT_EQ(0x5a, arg.more[0]);
+}
+
+TEST_F(feature, bad_pointers_fault)
+{
+	const struct vfio_device_feature_cxl_hdm_decoder decoder = {
+		.base = GUEST_BASE,
+		.size = GUEST_WINDOW,
+	};
+	struct vfio_device_feature *feature;
+	struct view before, after;
+	const uint32_t ops[] = { GET, SET };
+	char *pages;
+	unsigned int i, cut;
+
+	pages = mmap(NULL, 2 * SZ_4K, PROT_READ | PROT_WRITE,
+		     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, pages);
+	ASSERT_EQ(0, mprotect(pages + SZ_4K, SZ_4K, PROT_NONE));
+	ASSERT_EQ(0, view_get(&self->test, &before));
+
+	for (i = 0; i < 2; i++) {
+		/* All of the structure, a part of it, or none is out of reach */
+		for (cut = 8; cut <= sizeof(decoder); cut += 8) {
+			feature = feature_at_end(pages, ops[i], &decoder);
+			feature = memmove((char *)feature + cut, feature,
+					  feature->argsz - cut);
+			EXPECT_EQ(-1, ioctl(self->device, VFIO_DEVICE_FEATURE,
+					    feature));
+			EXPECT_EQ(EFAULT, errno)
+				TH_LOG("op %#x cut %u", ops[i], cut);
+		}
+	}
+	EXPECT_EQ(-1, ioctl(self->device, VFIO_DEVICE_FEATURE, NULL));
+	EXPECT_EQ(EFAULT, errno);
+
+	/* A GET can read what it cannot write */
+	feature = feature_at_end(pages, GET, &decoder);
+	ASSERT_EQ(0, mprotect(pages, SZ_4K, PROT_READ));
+	EXPECT_EQ(-1, ioctl(self->device, VFIO_DEVICE_FEATURE, feature));
+	EXPECT_EQ(EFAULT, errno);
+	ASSERT_EQ(0, view_get(&self->test, &after));
+	EXPECT_EQ(0, memcmp(&before, &after, sizeof(before)));
+
+	/* and a SET writes nothing back */
+	ASSERT_EQ(0, mprotect(pages, SZ_4K, PROT_READ | PROT_WRITE));
+	feature = feature_at_end(pages, SET, &decoder);
+	ASSERT_EQ(0, mprotect(pages, SZ_4K, PROT_READ));
+	EXPECT_EQ(0, ioctl(self->device, VFIO_DEVICE_FEATURE, feature));
+}
+
+TEST_F(feature, only_decoder_0_can_be_got)
+{
+	struct vfio_device_feature_cxl_hdm_decoder decoder;
+	unsigned int bit;
+
+	for (bit = 0; bit < 32; bit++) {
+		memset(&decoder, 0, sizeof(decoder));
+		decoder.decoder = 1U << bit;
+		EXPECT_EQ(-EINVAL, vfio_feature(self->device, FEATURE | GET,
+						&decoder, sizeof(decoder)));
+	}
+}
+
+TEST_F(feature, lock_ends_with_last_close)
+{
+	struct vfio_device_feature_cxl_hdm_decoder decoder;
+
+	ASSERT_EQ(0, vfio_hdm_set(self->device, GUEST_BASE, GUEST_WINDOW));
+	vfio_close(&self->test.vfio);
+	ASSERT_EQ(0, vfio_open(&self->test.vfio, &self->test.host,
+			       variant->interface));
+	self->device = self->test.vfio.device;
+
+	ASSERT_EQ(0, vfio_hdm_get(self->device, &decoder));
+	EXPECT_EQ(0, decoder.base);
+	EXPECT_EQ(0, decoder.flags & (VFIO_CXL_HDM_DECODER_LOCKED |
+				      VFIO_CXL_HDM_DECODER_COMMITTED));
+	EXPECT_EQ(0, guest_decoder_base(&self->test));
+	EXPECT_EQ(0, guest_decoder_ctrl(&self->test) &
+		  (HDM_COMMIT | HDM_COMMITTED | HDM_LOCK | HDM_ERROR));
+	EXPECT_EQ(0, guest_config(&self->test.vfio, self->test.host.dvsec +
+				  PCI_DVSEC_CXL_RANGE_BASE_HIGH(0), 4));
+	EXPECT_EQ(0, guest_config(&self->test.vfio, self->test.host.dvsec +
+				  PCI_DVSEC_CXL_RANGE_BASE_LOW(0), 4));
+
+	EXPECT_EQ(0, vfio_hdm_set(self->device, GUEST_BASE + SZ_256M,
+				  GUEST_WINDOW));
+	EXPECT_EQ(GUEST_BASE + SZ_256M, guest_decoder_base(&self->test));
+}
+
+TEST_F(feature, lock_stays_until_the_last_of_two_closes)
+{
+	struct vfio_device_feature_cxl_hdm_decoder decoder;
+	int second;
+
+	/* The cdev has one file, which a second descriptor shares */
+	if (variant->interface == VFIO_GROUP_INTERFACE)
+		second = ioctl(self->test.vfio.group,
+			       VFIO_GROUP_GET_DEVICE_FD, self->test.host.bdf);
+	else
+		second = dup(self->device);
+	ASSERT_LE(0, second);
+	ASSERT_EQ(0, vfio_hdm_set(self->device, GUEST_BASE, GUEST_WINDOW));
+	close(self->device);
+	self->test.vfio.device = second;
+
+	ASSERT_EQ(0, vfio_hdm_get(second, &decoder));
+	EXPECT_EQ(GUEST_BASE, decoder.base);
+	EXPECT_EQ(-EBUSY, vfio_hdm_set(second, GUEST_BASE + SZ_256M,
+				       GUEST_WINDOW));
+}
+
+TEST_F(feature, set_fails_while_host_decoder_is_lost)
+{
+	const unsigned int index = self->test.host.index;
+	struct vfio_device_feature_cxl_hdm_decoder decoder;
+
+	ASSERT_EQ(0, rig_commit_fails(index, true));
+	ioctl(self->device, VFIO_DEVICE_RESET);
+	EXPECT_EQ(-EIO, vfio_hdm_set(self->device, GUEST_BASE, GUEST_WINDOW));
+	EXPECT_EQ(0, vfio_hdm_get(self->device, &decoder));
+	EXPECT_EQ(VFIO_CXL_HDM_DECODER_DEVICE_COHERENT, decoder.flags);
+	EXPECT_EQ(0, decoder.base);
+	EXPECT_EQ(MEM, decoder.size);
+	EXPECT_EQ(0, guest_decoder_base(&self->test));
+	/* What is wrong with the request comes before what is with the host */
+	EXPECT_EQ(-EINVAL, vfio_hdm_set(self->device, 0, GUEST_WINDOW));
+
+	ASSERT_EQ(0, rig_commit_fails(index, false));
+	ASSERT_EQ(0, ioctl(self->device, VFIO_DEVICE_RESET));
+	EXPECT_EQ(0, vfio_hdm_set(self->device, GUEST_BASE, GUEST_WINDOW));
+}
+
+struct setter {
+	pthread_t thread;
+	pthread_barrier_t *barrier;
+	int device;
+	uint64_t base;
+	int ret;
+};
+
+static void *set_once(void *arg)
+{
+	struct setter *setter = arg;
+
+	pthread_barrier_wait(setter->barrier);
+	setter->ret = vfio_hdm_set(setter->device, setter->base, GUEST_WINDOW);
+
+	return NULL;
+}
+
+TEST_F(feature, one_of_concurrent_sets_wins)
+{
+	struct setter setters[THREADS];
+	pthread_barrier_t barrier;
+	unsigned int round, i, won;
+	struct vfio_device_feature_cxl_hdm_decoder decoder;
+
+	for (round = 0; round < 4; round++) {
+		if (round) {
+			vfio_close(&self->test.vfio);
+			ASSERT_EQ(0, vfio_open(&self->test.vfio,
+					       &self->test.host,
+					       variant->interface));
+			self->device = self->test.vfio.device;
+		}
+		pthread_barrier_init(&barrier, NULL, THREADS);
+		for (i = 0; i < THREADS; i++) {
+			setters[i].barrier = &barrier;
+			setters[i].device = self->device;
+			setters[i].base = GUEST_BASE + i * SZ_1G;
+			ASSERT_EQ(0, pthread_create(&setters[i].thread, NULL,
+						    set_once, &setters[i]));
+		}
+		won = THREADS;
+		for (i = 0; i < THREADS; i++) {
+			pthread_join(setters[i].thread, NULL);
+			if (!setters[i].ret) {
+				EXPECT_EQ(THREADS, won);
+				won = i;
+			} else {
+				EXPECT_EQ(-EBUSY, setters[i].ret);
+			}
+		}
+		ASSERT_GT(THREADS, won);
+		ASSERT_EQ(0, vfio_hdm_get(self->device, &decoder));
+		EXPECT_EQ(setters[won].base, decoder.base);
+		EXPECT_EQ(setters[won].base, guest_decoder_base(&self->test));
+	}
+}
+
+TEST_F(feature, two_devices_are_independent)
+{
+	struct test_device first;
+	struct view before, after;
+	struct vfio_device_feature_cxl_hdm_decoder decoder;
+	const char *wrong;
+
+	if (host_count() < 2)
+		SKIP(return, "needs two devices");
+	ASSERT_EQ(0, test_open(&first, 0, variant->interface));
+
+	ASSERT_EQ(0, view_get(&first, &before));
+	ASSERT_EQ(0, vfio_hdm_set(self->device, GUEST_BASE, GUEST_WINDOW));
+	ASSERT_EQ(0, view_get(&first, &after));
+	EXPECT_EQ(0, memcmp(&before, &after, sizeof(before)));
+
+	ASSERT_EQ(0, vfio_hdm_set(first.vfio.device, GUEST_BASE + GUEST_WINDOW,
+				  GUEST_WINDOW));
+	ASSERT_EQ(0, vfio_hdm_get(first.vfio.device, &decoder));
+	EXPECT_EQ(GUEST_BASE + GUEST_WINDOW, decoder.base);
+	EXPECT_EQ(first.host.size, decoder.size);
+	ASSERT_EQ(0, vfio_hdm_get(self->device, &decoder));
+	EXPECT_EQ(GUEST_BASE, decoder.base);
+	EXPECT_EQ(MEM, decoder.size);
+	EXPECT_NE(first.host.size, MEM);
+
+	/* The same base for both is the VMM's mistake, not the device's */
+	EXPECT_EQ(-EBUSY, vfio_hdm_set(first.vfio.device, GUEST_BASE,
+				       GUEST_WINDOW));
+
+	wrong = test_close(&first);
+	EXPECT_EQ(NULL, wrong)
+		TH_LOG("%s", wrong);
+	ASSERT_EQ(0, vfio_hdm_get(self->device, &decoder));
+	EXPECT_EQ(GUEST_BASE, decoder.base);
+	EXPECT_EQ(GUEST_BASE, guest_decoder_base(&self->test));
+}
+
+TEST_F(feature, device_info_has_one_hdm_region)
+{
+	const uint32_t flags = VFIO_REGION_INFO_FLAG_READ |
+			       VFIO_REGION_INFO_FLAG_WRITE |
+			       VFIO_REGION_INFO_FLAG_MMAP;
+	const struct vfio_region_info_cap_type *type;
+	struct vfio_device_info info = { .argsz = sizeof(info) };
+	struct vfio_region_info *region;
+	unsigned int found = 0;
+	struct vfio_device_feature_cxl_hdm_decoder decoder;
+	uint32_t i;
+
+	ASSERT_EQ(0, vfio_hdm_get(self->device, &decoder));
+	ASSERT_EQ(0, ioctl(self->device, VFIO_DEVICE_GET_INFO, &info));
+	EXPECT_TRUE(info.flags & VFIO_DEVICE_FLAGS_PCI);
+	EXPECT_TRUE(info.flags & VFIO_DEVICE_FLAGS_RESET);
+
+	for (i = 0; i < info.num_regions; i++) {
+		region = vfio_region(self->device, i);
+		if (!region)
+			continue;
+		type = (const void *)vfio_cap(region,
+					      VFIO_REGION_INFO_CAP_TYPE);
+		if (type && type->type == HDM_REGION_TYPE &&
+		    type->subtype == VFIO_REGION_SUBTYPE_CXL_MEM) {
+			found++;
+			EXPECT_EQ(decoder.region_index, i);
+			EXPECT_LE(VFIO_PCI_NUM_REGIONS, i);
+			EXPECT_EQ(MEM, region->size);
+			EXPECT_EQ(flags, region->flags &
+				  ~VFIO_REGION_INFO_FLAG_CAPS);
+		}
+		free(region);
+	}
+	EXPECT_EQ(1, found);
+	EXPECT_EQ(NULL, vfio_region(self->device, info.num_regions));
+	EXPECT_EQ(EINVAL, errno);
+}
+
+TEST_F(feature, low_power_is_not_offered)
+{
+	const uint32_t features[] = {
+		VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY,
+		VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY_WITH_WAKEUP,
+		VFIO_DEVICE_FEATURE_LOW_POWER_EXIT,
+	};
+	const uint32_t ops[] = { SET, PROBE | SET, PROBE };
+	struct vfio_device_low_power_entry_with_wakeup entry = {
+		.wakeup_eventfd = -1,
+	};
+	unsigned int i;
+
+	for (i = 0; i < 9; i++) {
+		const uint32_t flags = features[i / 3] | ops[i % 3];
+
+		EXPECT_EQ(-ENOTTY, vfio_feature(self->device, flags, &entry,
+						sizeof(entry)))
+			TH_LOG("flags %#x", flags);
+	}
+}
+
+TEST_F(feature, ioeventfd_is_not_offered)
+{
+	const uint64_t offsets[] = {
+		self->test.vfio.regs + self->test.host.hdm + HDM_CTRL,
+		(uint64_t)VFIO_PCI_BAR2_REGION_INDEX << 40,
+	};
+	unsigned int i;
+
+	for (i = 0; i < 2; i++) {
+		struct vfio_device_ioeventfd arg = {
+			.argsz = sizeof(arg),
+			.flags = VFIO_DEVICE_IOEVENTFD_32,
+			.offset = offsets[i],
+			.fd = -1,
+		};
+
+		EXPECT_EQ(-1, ioctl(self->device, VFIO_DEVICE_IOEVENTFD,
+				    &arg));
+		EXPECT_EQ(ENOTTY, errno);
+	}
+}
+
+struct dma_buf_row {
+	const char *name;
+	uint32_t region;	/* or COMPONENT_BAR, HDM_REGION */
+	int ret;		/* 0 for a file descriptor */
+	struct vfio_region_dma_range ranges[2];
+};
+
+#define COMPONENT_BAR	~0U
+#define HDM_REGION	(~0U - 1)
+
+static const struct dma_buf_row dma_bufs[] = {
+	{ "another BAR", VFIO_PCI_BAR2_REGION_INDEX, 0, { { 0, SZ_4K } } },
+	{ "all component registers", COMPONENT_BAR, -EINVAL,
+	  { { 0, COMPONENT_SIZE } } },
+	{ "their first page", COMPONENT_BAR, -EINVAL, { { 0, SZ_4K } } },
+	{ "the page of the decoders", COMPONENT_BAR, -EINVAL,
+	  { { CM_OFFSET, SZ_4K } } },
+	{ "their last page", COMPONENT_BAR, -EINVAL,
+	  { { COMPONENT_SIZE - SZ_4K, SZ_4K } } },
+	{ "their last page and more", COMPONENT_BAR, -EINVAL,
+	  { { COMPONENT_SIZE - SZ_4K, 2 * SZ_4K } } },
+	{ "a page twice", COMPONENT_BAR, -EINVAL,
+	  { { CM_OFFSET, SZ_4K }, { CM_OFFSET, SZ_4K } } },
+	{ "an end that wraps", COMPONENT_BAR, -EINVAL,
+	  { { CM_OFFSET, -(uint64_t)SZ_4K } } },
+	{ "HDM", HDM_REGION, -ENODEV, { { 0, SZ_4K } } },
+	{ "config space", VFIO_PCI_CONFIG_REGION_INDEX, -ENODEV,
+	  { { 0, SZ_4K } } },
+};
+
+TEST_F(feature, dma_buf_leaves_out_component_registers)
+{
+	struct {
+		struct vfio_device_feature_dma_buf get;
+		struct vfio_region_dma_range ranges[2];
+	} arg;
+	unsigned int i;
+	int ret;
+
+	for (i = 0; i < ARRAY_SIZE(dma_bufs); i++) {
+		const struct dma_buf_row *row = &dma_bufs[i];
+
+		memset(&arg, 0, sizeof(arg));
+		arg.get.region_index = row->region;
+		if (row->region == COMPONENT_BAR)
+			arg.get.region_index = self->test.host.bar;
+		else if (row->region == HDM_REGION)
+			arg.get.region_index = self->test.vfio.mem.index;
+		arg.get.open_flags = O_RDWR | O_CLOEXEC;
+		arg.get.nr_ranges = row->ranges[1].length ? 2 : 1;
+		memcpy(arg.ranges, row->ranges, sizeof(arg.ranges));
+		ret = vfio_feature(self->device, GET |
+				   VFIO_DEVICE_FEATURE_DMA_BUF, &arg,
+				   sizeof(arg));
+		if (ret >= 0) {
+			close(ret);
+			ret = 0;
+		}
+		EXPECT_EQ(row->ret, ret)
+			TH_LOG("%s", row->name);
+	}
+}
+
+TEST_HARNESS_MAIN

@@ -1,0 +1,986 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The HDM memory region: mappings, faults, read and write
+ */
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <linux/iommufd.h>
+#include <linux/pci_regs.h>
+
+#include "kselftest_harness.h"
+
+#include "lib.h"
+
+#define RW		(PROT_READ | PROT_WRITE)
+#define REGION_STRIDE	0x10000000000ULL	/* of regions in the file */
+
+/* What word @offset of the memory holds, another one for each @salt */
+static uint64_t word(uint64_t offset, uint64_t salt)
+{
+	return offset ^ salt * 0x9e3779b97f4a7c15ULL;
+}
+
+static uint64_t get(const void *p)
+{
+	return __atomic_load_n((const uint64_t *)p, __ATOMIC_RELAXED);
+}
+
+static void put(void *p, uint64_t val)
+{
+	__atomic_store_n((uint64_t *)p, val, __ATOMIC_RELAXED);
+}
+
+static sigjmp_buf probe_env;
+
+static void probe_handler(int sig)
+{
+	siglongjmp(probe_env, sig);
+}
+
+/* The signal that an access raises, or 0 */
+static int probe(void *p, bool write)
+{
+	struct sigaction act = { .sa_handler = probe_handler }, bus, segv;
+	int sig;
+
+	sigaction(SIGBUS, &act, &bus);
+	sigaction(SIGSEGV, &act, &segv);
+	sig = sigsetjmp(probe_env, 1);
+	if (!sig && write)
+		put(p, 0);
+	else if (!sig)
+		get(p);
+	sigaction(SIGBUS, &bus, NULL);
+	sigaction(SIGSEGV, &segv, NULL);
+
+	return sig;
+}
+
+/* The count, or -errno */
+static ssize_t mem_read(const struct vfio_cxl_fd *vfio, void *buf, size_t len,
+			uint64_t offset)
+{
+	ssize_t ret = pread(vfio->device, buf, len, vfio->mem.offset + offset);
+
+	return ret < 0 ? -errno : ret;
+}
+
+static ssize_t mem_write(const struct vfio_cxl_fd *vfio, const void *buf,
+			 size_t len, uint64_t offset)
+{
+	ssize_t ret = pwrite(vfio->device, buf, len, vfio->mem.offset + offset);
+
+	return ret < 0 ? -errno : ret;
+}
+
+static ssize_t mem_rw(const struct vfio_cxl_fd *vfio, void *buf, size_t len,
+		      uint64_t offset, bool write)
+{
+	return write ? mem_write(vfio, buf, len, offset) :
+		       mem_read(vfio, buf, len, offset);
+}
+
+static long minor_faults(void)
+{
+	struct rusage usage;
+
+	getrusage(RUSAGE_SELF, &usage);
+	return usage.ru_minflt;
+}
+
+static double seconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec + now.tv_nsec / 1e9;
+}
+
+/* The word at @offset of the file behind the memory */
+static int file_word(const struct host_device *host, uint64_t offset,
+		     uint64_t *val)
+{
+	int fd = open(host->file, O_RDONLY | O_CLOEXEC);
+	ssize_t len;
+
+	if (fd < 0)
+		return -errno;
+	len = pread(fd, val, sizeof(*val), offset);
+	close(fd);
+
+	return len == sizeof(*val) ? 0 : -EIO;
+}
+
+FIXTURE(mem) {
+	struct host_device host;
+	struct host_snapshot before;
+	struct vfio_cxl_fd vfio;
+	bool open;
+	uint64_t size;
+	int kmsg;
+};
+
+FIXTURE_VARIANT(mem) {
+	enum vfio_interface interface;
+};
+
+FIXTURE_VARIANT_ADD(mem, group) {
+	.interface = VFIO_GROUP_INTERFACE,
+};
+
+FIXTURE_VARIANT_ADD(mem, cdev) {
+	.interface = VFIO_CDEV_INTERFACE,
+};
+
+FIXTURE_SETUP(mem)
+{
+	self->kmsg = kmsg_open();
+	ASSERT_LE(0, self->kmsg);
+	ASSERT_EQ(0, host_open(&self->host, 0));
+	ASSERT_EQ(0, sysfs_bind(self->host.bdf, "vfio-cxl-pci"));
+	host_snapshot(&self->host, &self->before);
+	ASSERT_EQ(0, vfio_open(&self->vfio, &self->host, variant->interface));
+	self->open = true;
+	self->size = self->vfio.mem.size;
+	ASSERT_EQ(self->host.size, self->size);
+}
+
+FIXTURE_TEARDOWN(mem)
+{
+	struct host_snapshot after;
+	const char *text;
+	char line[256];
+
+	if (self->open)
+		vfio_close(&self->vfio);
+	host_snapshot(&self->host, &after);
+	text = host_snapshot_differs(&self->host, &self->before, &after);
+	EXPECT_EQ(NULL, text)
+		TH_LOG("%s", text);
+	EXPECT_STREQ("vfio-cxl-pci", sysfs_driver(self->host.bdf, line,
+						  sizeof(line)));
+	EXPECT_EQ(0, kmsg_splat(self->kmsg, line, sizeof(line)))
+		TH_LOG("%s", line);
+	host_close(&self->host);
+	close(self->kmsg);
+}
+
+/* The first bytes of the region, at an address with the given skew */
+#define MAP(len, align, skew) ({					\
+	void *__map = guest_map(&self->vfio, 0, len, RW, align, skew);	\
+									\
+	ASSERT_NE(MAP_FAILED, __map);					\
+	__map;								\
+})
+
+TEST_F(mem, region_info)
+{
+	const struct vfio_region_info_cap_type *type;
+	const struct vfio_info_cap_header *cap;
+	struct vfio_region_info *info;
+
+	info = vfio_region(self->vfio.device, self->vfio.mem.index);
+	ASSERT_NE(NULL, info);
+	EXPECT_EQ(VFIO_REGION_INFO_FLAG_READ | VFIO_REGION_INFO_FLAG_WRITE |
+		  VFIO_REGION_INFO_FLAG_MMAP | VFIO_REGION_INFO_FLAG_CAPS,
+		  info->flags);
+	EXPECT_EQ(self->host.size, info->size);
+	EXPECT_NE(0, info->offset);
+	EXPECT_NE(self->host.base, info->offset);
+
+	cap = vfio_cap(info, VFIO_REGION_INFO_CAP_TYPE);
+	ASSERT_NE(NULL, cap);
+	type = (const void *)cap;
+	EXPECT_EQ(VFIO_REGION_TYPE_PCI_VENDOR_TYPE | VFIO_CXL_VENDOR_ID,
+		  type->type);
+	EXPECT_EQ(VFIO_REGION_SUBTYPE_CXL_MEM, type->subtype);
+	/* Nothing of the region is left out of mmap */
+	EXPECT_EQ(NULL, vfio_cap(info, VFIO_REGION_INFO_CAP_SPARSE_MMAP));
+	free(info);
+}
+
+/* Through the mapping, through read() and write(), and in the file */
+TEST_F(mem, one_memory)
+{
+	const uint64_t offsets[] = {
+		0, 8, 0xff8, 0x1000, 0x12348, SZ_2M - 8, SZ_2M,
+		self->size / 2 - 8, self->size / 2, self->size - SZ_4K,
+		self->size - 8,
+	};
+	char *map = MAP(self->size, SZ_2M, 0);
+	unsigned int i, salt;
+	uint64_t val;
+
+	for (salt = 1; salt <= 2; salt++) {
+		for (i = 0; i < ARRAY_SIZE(offsets); i++) {
+			val = word(offsets[i], salt);
+			if (salt == 1)
+				put(map + offsets[i], val);
+			else
+				ASSERT_EQ(8, mem_write(&self->vfio, &val, 8,
+						       offsets[i]));
+		}
+		for (i = 0; i < ARRAY_SIZE(offsets); i++) {
+			val = 0;
+			EXPECT_EQ(8, mem_read(&self->vfio, &val, 8,
+					      offsets[i]));
+			EXPECT_EQ(word(offsets[i], salt), val);
+			EXPECT_EQ(word(offsets[i], salt),
+				  get(map + offsets[i]));
+			if (!self->host.file[0])
+				continue;
+			EXPECT_EQ(0, file_word(&self->host, offsets[i], &val));
+			EXPECT_EQ(word(offsets[i], salt), val)
+				TH_LOG("file at %#lx", offsets[i]);
+		}
+	}
+	munmap(map, self->size);
+}
+
+/* Every page is a page of its own: its first word says which */
+TEST_F_TIMEOUT(mem, whole, 120)
+{
+	const size_t chunk = SZ_2M / 2;
+	char *map = MAP(self->size, SZ_2M, 0), *buf = malloc(chunk);
+	uint64_t offset, bad = 0;
+	size_t i;
+
+	ASSERT_NE(NULL, buf);
+	for (offset = 0; offset < self->size; offset += SZ_4K)
+		put(map + offset, word(offset, 3));
+	for (offset = 0; offset < self->size; offset += chunk) {
+		ASSERT_EQ(chunk, mem_read(&self->vfio, buf, chunk, offset));
+		for (i = 0; i < chunk; i += SZ_4K) {
+			bad += get(buf + i) != word(offset + i, 3);
+			put(buf + i, word(offset + i, 4));
+		}
+		ASSERT_EQ(chunk, mem_write(&self->vfio, buf, chunk, offset));
+	}
+	for (offset = 0; offset < self->size; offset += SZ_4K)
+		bad += get(map + offset) != word(offset, 4);
+	EXPECT_EQ(0, bad);
+	free(buf);
+	munmap(map, self->size);
+}
+
+/* Two mappings of different alignment, and parts at odd page offsets */
+TEST_F(mem, partial_mappings)
+{
+	const struct {
+		uint64_t offset;
+		size_t len;
+	} parts[] = {
+		{ 0, SZ_4K },
+		{ SZ_4K, SZ_4K },
+		{ 3 * SZ_4K, 7 * SZ_4K },
+		{ SZ_2M - SZ_4K, 2 * SZ_4K },
+		{ SZ_2M + SZ_4K, 2 * SZ_2M },
+		{ 5 * SZ_4K, 3 * SZ_2M + 11 * SZ_4K },
+		{ self->size / 2 - SZ_4K, SZ_2M },
+		{ self->size - SZ_4K, SZ_4K },
+		{ self->size - SZ_2M - SZ_4K, SZ_2M + SZ_4K },
+	};
+	const size_t skews[] = { 0, SZ_4K, 3 * SZ_4K, SZ_2M - SZ_4K };
+	char *map = MAP(self->size, SZ_2M, 0), *part;
+	size_t i, j, at;
+
+	for (i = 0; i < ARRAY_SIZE(parts); i++) {
+		const uint64_t start = parts[i].offset;
+		uint64_t bad = 0;
+
+		for (at = 0; at < parts[i].len; at += SZ_4K)
+			put(map + start + at, word(start + at, i));
+		for (j = 0; j < ARRAY_SIZE(skews); j++) {
+			part = guest_map(&self->vfio, start, parts[i].len, RW,
+					 SZ_2M, skews[j]);
+			ASSERT_NE(MAP_FAILED, part);
+			for (at = 0; at < parts[i].len; at += SZ_4K)
+				bad += get(part + at) != word(start + at, i);
+			/* and the other way */
+			at = parts[i].len - 8;
+			put(part + at, word(at, j));
+			bad += get(map + start + at) != word(at, j);
+			munmap(part, parts[i].len);
+		}
+		EXPECT_EQ(0, bad)
+			TH_LOG("%#lx, %#zx bytes", start, parts[i].len);
+	}
+	munmap(map, self->size);
+}
+
+/* mmap() within the region, to its very end, and beyond */
+TEST_F(mem, mmap_bounds)
+{
+	const uint64_t size = self->size;
+	const struct {
+		uint64_t offset, len;
+		int flags, error;
+	} cases[] = {
+		{ 0, size, MAP_SHARED, 0 },
+		{ size - SZ_4K, SZ_4K, MAP_SHARED, 0 },
+		{ size - SZ_4K, 1, MAP_SHARED, 0 },
+		{ 0, size + SZ_4K, MAP_SHARED, EINVAL },
+		{ 0, size + 1, MAP_SHARED, EINVAL },
+		{ SZ_4K, size, MAP_SHARED, EINVAL },
+		{ size - SZ_4K, 2 * SZ_4K, MAP_SHARED, EINVAL },
+		{ size, SZ_4K, MAP_SHARED, EINVAL },
+		{ size + SZ_4K, SZ_4K, MAP_SHARED, EINVAL },
+		{ size, SZ_2M, MAP_SHARED, EINVAL },
+		{ REGION_STRIDE - SZ_4K, SZ_4K, MAP_SHARED, EINVAL },
+		{ REGION_STRIDE - SZ_4K, 2 * SZ_4K, MAP_SHARED, EINVAL },
+		/* The next region's, which there is none of */
+		{ REGION_STRIDE, SZ_4K, MAP_SHARED, EINVAL },
+		{ 64 * REGION_STRIDE, SZ_4K, MAP_SHARED, EINVAL },
+		{ 1, SZ_4K, MAP_SHARED, EINVAL },
+		{ 0, 0, MAP_SHARED, EINVAL },
+		/* The end of the file's offsets */
+		{ -SZ_4K - self->vfio.mem.offset, 2 * SZ_4K, MAP_SHARED,
+		  EOVERFLOW },
+		{ 0, SZ_4K, MAP_PRIVATE, EINVAL },
+		{ 0, size, MAP_PRIVATE, EINVAL },
+	};
+	unsigned int i;
+	void *map;
+	int error;
+
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		errno = 0;
+		map = mmap(NULL, cases[i].len, RW, cases[i].flags,
+			   self->vfio.device,
+			   self->vfio.mem.offset + cases[i].offset);
+		error = map == MAP_FAILED ? errno : 0;
+		EXPECT_EQ(cases[i].error, error)
+			TH_LOG("%#lx, %#lx bytes, flags %#x", cases[i].offset,
+			       cases[i].len, cases[i].flags);
+		if (map == MAP_FAILED)
+			continue;
+		EXPECT_EQ(0, probe(map, true));
+		munmap(map, cases[i].len);
+	}
+}
+
+TEST_F(mem, protection)
+{
+	char *map = MAP(SZ_4K, SZ_4K, 0), *ro;
+
+	put(map, word(0, 5));
+	ro = guest_map(&self->vfio, 0, SZ_4K, PROT_READ, SZ_4K, 0);
+	ASSERT_NE(MAP_FAILED, ro);
+	EXPECT_EQ(word(0, 5), get(ro));
+	EXPECT_EQ(SIGSEGV, probe(ro, true));
+	EXPECT_EQ(word(0, 5), get(map));
+	munmap(ro, SZ_4K);
+	munmap(map, SZ_4K);
+}
+
+/* Of whole huge pages and of a part of one */
+TEST_F(mem, mprotect)
+{
+	const size_t len = 2 * SZ_2M, page = SZ_2M + 3 * SZ_4K;
+	char *map = MAP(len, SZ_2M, 0);
+
+	put(map, word(0, 6));
+	put(map + page, word(page, 6));
+
+	ASSERT_EQ(0, mprotect(map, len, PROT_READ));
+	EXPECT_EQ(word(0, 6), get(map));
+	EXPECT_EQ(SIGSEGV, probe(map, true));
+	ASSERT_EQ(0, mprotect(map + page, SZ_4K, PROT_NONE));
+	EXPECT_EQ(SIGSEGV, probe(map + page, false));
+	EXPECT_EQ(0, probe(map + page - SZ_4K, false));
+	EXPECT_EQ(0, probe(map + page + SZ_4K, false));
+	ASSERT_EQ(0, mprotect(map, len, RW));
+	EXPECT_EQ(word(page, 6), get(map + page));
+	EXPECT_EQ(0, probe(map + page, true));
+	munmap(map, len);
+}
+
+TEST_F(mem, munmap)
+{
+	const size_t len = 2 * SZ_2M, hole = SZ_2M + 5 * SZ_4K;
+	char *map = MAP(len, SZ_2M, 0);
+	size_t at;
+
+	for (at = 0; at < len; at += SZ_4K)
+		put(map + at, word(at, 7));
+	ASSERT_EQ(0, munmap(map + hole, SZ_4K));
+	EXPECT_EQ(SIGSEGV, probe(map + hole, false));
+	for (at = 0; at < len; at += SZ_4K)
+		if (at != hole)
+			ASSERT_EQ(word(at, 7), get(map + at));
+	munmap(map, hole);
+	munmap(map + hole + SZ_4K, len - hole - SZ_4K);
+}
+
+/* A mapping can move and shrink, but not grow */
+TEST_F(mem, mremap)
+{
+	const size_t len = 2 * SZ_2M;
+	char *map = MAP(len, SZ_2M, 0), *room, *moved;
+	size_t at;
+
+	for (at = 0; at < len; at += SZ_4K)
+		put(map + at, word(at, 8));
+	EXPECT_EQ(MAP_FAILED, mremap(map, len, len + SZ_4K, MREMAP_MAYMOVE));
+	EXPECT_EQ(EFAULT, errno);
+
+	room = mmap(NULL, len + SZ_2M, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS,
+		    -1, 0);
+	ASSERT_NE(MAP_FAILED, room);
+	moved = mremap(map, len, len, MREMAP_MAYMOVE | MREMAP_FIXED,
+		       room + SZ_4K);
+	ASSERT_EQ(room + SZ_4K, moved);
+	EXPECT_EQ(SIGSEGV, probe(map, false));
+	moved = mremap(moved, len, SZ_2M, 0);
+	ASSERT_EQ(room + SZ_4K, moved);
+	for (at = 0; at < SZ_2M; at += SZ_4K)
+		ASSERT_EQ(word(at, 8), get(moved + at));
+	munmap(room, len + SZ_2M);
+}
+
+TEST_F(mem, fork)
+{
+	char *map = MAP(2 * SZ_2M, SZ_2M, 0);
+	int status;
+	pid_t pid;
+
+	put(map, word(0, 9));
+	pid = fork();
+	ASSERT_LE(0, pid);
+	if (!pid) {
+		/* One page that the parent touched and one it did not */
+		if (get(map) != word(0, 9))
+			_exit(1);
+		put(map, word(0, 10));
+		put(map + SZ_2M, word(SZ_2M, 10));
+		_exit(munmap(map, 2 * SZ_2M) ? 2 : 0);
+	}
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	EXPECT_EQ(0, status);
+	EXPECT_EQ(word(0, 10), get(map));
+	EXPECT_EQ(word(SZ_2M, 10), get(map + SZ_2M));
+	munmap(map, 2 * SZ_2M);
+}
+
+/* A process that ends with a mapping and the device open */
+TEST_F(mem, exit_with_mapping)
+{
+	uint64_t val = 0;
+	int status;
+	pid_t pid;
+
+	vfio_close(&self->vfio);
+	pid = fork();
+	ASSERT_LE(0, pid);
+	if (!pid) {
+		char *map;
+
+		if (vfio_open(&self->vfio, &self->host, variant->interface))
+			_exit(1);
+		map = guest_map(&self->vfio, 0, self->size, RW, SZ_2M, 0);
+		if (map == MAP_FAILED)
+			_exit(2);
+		put(map + SZ_2M, word(SZ_2M, 11));
+		_exit(0);
+	}
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	EXPECT_EQ(0, status);
+
+	ASSERT_EQ(0, vfio_open(&self->vfio, &self->host, variant->interface));
+	EXPECT_EQ(8, mem_read(&self->vfio, &val, 8, SZ_2M));
+}
+
+/* A mapping keeps the device open without any file descriptor */
+TEST_F(mem, mapping_without_fd)
+{
+	char *map = MAP(2 * SZ_2M, SZ_2M, 0);
+	struct vfio_cxl_fd other;
+	struct vfio_cxl_fd last = self->vfio;
+	uint64_t val = 0;
+
+	put(map, word(0, 12));
+	last.device = dup(self->vfio.device);
+	vfio_close(&self->vfio);
+	EXPECT_EQ(8, mem_read(&last, &val, 8, 0));
+	EXPECT_EQ(word(0, 12), val);
+	close(last.device);
+
+	EXPECT_EQ(word(0, 12), get(map));
+	put(map + SZ_2M, word(SZ_2M, 12));
+	EXPECT_EQ(word(SZ_2M, 12), get(map + SZ_2M));
+	EXPECT_GT(0, vfio_open(&other, &self->host, variant->interface));
+	munmap(map, 2 * SZ_2M);
+
+	ASSERT_EQ(0, vfio_open(&self->vfio, &self->host, variant->interface));
+}
+
+#define GUARD	16
+#define FILL	0xa5
+
+/* Any length at any offset, nothing before or after it touched */
+TEST_F(mem, any_length)
+{
+	const size_t lengths[] = {
+		1, 2, 3, 4, 7, 8, 9, 4095, 4096, 4097, 16383, 16384, 16385,
+		65537,
+	};
+	const uint64_t offsets[] = {
+		GUARD, GUARD + 1, SZ_4K - 1, SZ_4K + 7, SZ_2M - 3,
+		self->size / 2 + 5, self->size - 65537 - GUARD,
+	};
+	char *map = MAP(self->size, SZ_2M, 0), *area, *buf;
+	const size_t room = 65537 + 2 * GUARD;
+	char fill[GUARD], *data;
+	unsigned int i, j;
+	size_t k;
+
+	memset(fill, FILL, GUARD);
+	buf = malloc(room);
+	data = malloc(room);
+	ASSERT_NE(NULL, buf);
+	ASSERT_NE(NULL, data);
+	for (k = 0; k < room; k++)
+		data[k] = k * 13 + (k >> 8);
+
+	for (i = 0; i < ARRAY_SIZE(offsets); i++) {
+		for (j = 0; j < ARRAY_SIZE(lengths); j++) {
+			const size_t len = lengths[j];
+
+			area = map + offsets[i];
+			memset(area - GUARD, FILL, len + 2 * GUARD);
+			memset(buf, FILL, len + 2 * GUARD);
+			ASSERT_EQ(len, mem_write(&self->vfio, data + i + 1,
+						 len, offsets[i]));
+			ASSERT_EQ(len, mem_read(&self->vfio, buf + GUARD, len,
+						offsets[i]));
+			if (!memcmp(area, data + i + 1, len) &&
+			    !memcmp(area - GUARD, fill, GUARD) &&
+			    !memcmp(area + len, fill, GUARD) &&
+			    !memcmp(buf, area - GUARD, len + 2 * GUARD))
+				continue;
+			EXPECT_FALSE(1)
+				TH_LOG("%zu bytes at %#lx", len, offsets[i]);
+		}
+	}
+	free(data);
+	free(buf);
+	munmap(map, self->size);
+}
+
+/* A count that the end cuts short, and none past it, as for a BAR */
+TEST_F(mem, end_of_region)
+{
+	const uint64_t size = self->size;
+	const struct {
+		uint64_t offset;
+		size_t len;
+		ssize_t result;
+	} cases[] = {
+		{ size - 1, 1, 1 },
+		{ size - 1, 8, 1 },
+		{ size - 10, SZ_4K, 10 },
+		{ size - SZ_4K - 1, 65536, SZ_4K + 1 },
+		{ size - 8, 8, 8 },
+		{ 0, 0, 0 },
+		{ size, 1, -EINVAL },
+		{ size, SZ_4K, -EINVAL },
+		{ size + 1, 1, -EINVAL },
+		{ size + SZ_4K, 8, -EINVAL },
+		{ REGION_STRIDE - 4, 8, -EINVAL },
+		{ REGION_STRIDE, 8, -EINVAL },
+		{ 64 * REGION_STRIDE, 8, -EINVAL },
+		{ -8 - self->vfio.mem.offset, 8, -EINVAL },
+	};
+	unsigned int i, writes;
+	char buf[65536];
+	ssize_t ret, rest;
+
+	for (writes = 0; writes < 2; writes++) {
+		for (i = 0; i < ARRAY_SIZE(cases); i++) {
+			memset(buf, writes ? i : FILL, sizeof(buf));
+			ret = mem_rw(&self->vfio, buf, cases[i].len,
+				     cases[i].offset, writes);
+			EXPECT_EQ(cases[i].result, ret)
+				TH_LOG("%zu bytes at %#lx, write %u",
+				       cases[i].len, cases[i].offset, writes);
+			if (writes)
+				continue;
+			/* Not a byte more than it says */
+			rest = ret > 0 ? ret : 0;
+			for (; rest < (ssize_t)sizeof(buf); rest++)
+				if (buf[rest] != (char)FILL)
+					break;
+			EXPECT_EQ(sizeof(buf), rest);
+		}
+	}
+}
+
+/*
+ * The buffer is a mapping of the very region, not faulted in: a fault in the
+ * middle of read() and write() must not meet a lock that they hold.
+ */
+TEST_F(mem, buffer_in_region)
+{
+	const size_t len = SZ_2M / 2 + 3;
+	char *src = malloc(len), *map;
+	size_t i;
+
+	ASSERT_NE(NULL, src);
+	for (i = 0; i < len; i++)
+		src[i] = i * 7 + (i >> 8);
+	ASSERT_EQ(len, mem_write(&self->vfio, src, len, 0));
+
+	map = MAP(3 * SZ_2M, SZ_2M, 0);
+	EXPECT_EQ(len, mem_read(&self->vfio, map + SZ_2M, len, 0));
+	EXPECT_EQ(0, memcmp(map + SZ_2M, src, len));
+	munmap(map, 3 * SZ_2M);
+
+	map = MAP(3 * SZ_2M, SZ_2M, SZ_4K);
+	EXPECT_EQ(len, mem_write(&self->vfio, map, len, 2 * SZ_2M));
+	EXPECT_EQ(0, memcmp(map + 2 * SZ_2M, src, len));
+	munmap(map, 3 * SZ_2M);
+
+	/* Onto itself, and so that source and target overlap */
+	map = MAP(3 * SZ_2M, SZ_2M, SZ_4K);
+	EXPECT_EQ(len, mem_read(&self->vfio, map, len, 0));
+	EXPECT_EQ(len, mem_write(&self->vfio, map, len, 0));
+	EXPECT_EQ(0, memcmp(map, src, len));
+	EXPECT_EQ(len, mem_read(&self->vfio, map + 777, len, 0));
+	EXPECT_EQ(len, mem_write(&self->vfio, map, len, 777));
+	EXPECT_EQ(0, memcmp(map, src, 777));
+	munmap(map, 3 * SZ_2M);
+	free(src);
+}
+
+/* A buffer that ends in a hole: what fits, then EFAULT */
+TEST_F(mem, buffer_fault)
+{
+	const size_t pages = 12, starts[] = { 0, 1, 100, SZ_4K - 1 };
+	const size_t holes[] = { 1, 2, 4, 5, 8, 11 };
+	char *map = MAP(SZ_2M, SZ_2M, 0), *buf;
+	unsigned int i, j, writes;
+	ssize_t len;
+
+	for (i = 0; i < ARRAY_SIZE(holes) * ARRAY_SIZE(starts) * 2; i++) {
+		const size_t start = starts[i / 2 % ARRAY_SIZE(starts)];
+		const size_t end = holes[i / 2 / ARRAY_SIZE(starts)] * SZ_4K;
+
+		writes = i % 2;
+		buf = mmap(NULL, pages * SZ_4K, RW,
+			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		ASSERT_NE(MAP_FAILED, buf);
+		memset(buf, FILL, pages * SZ_4K);
+		for (j = 0; j < pages * SZ_4K; j++)
+			map[j] = j * 11 + (j >> 8);
+		ASSERT_EQ(0, mprotect(buf + end, SZ_4K, PROT_NONE));
+
+		len = mem_rw(&self->vfio, buf + start, pages * SZ_4K - start, 0,
+			     writes);
+		EXPECT_EQ(end - start, len)
+			TH_LOG("%zu to %zu, write %u", start, end, writes);
+		if (len > 0) {
+			EXPECT_EQ(0, memcmp(buf + start, map, len));
+			/* and not a byte more of the memory */
+			EXPECT_EQ((char)(len * 11 + (len >> 8)), map[len]);
+		}
+		EXPECT_EQ(-EFAULT, mem_rw(&self->vfio, buf + end, SZ_4K, 0,
+					  writes));
+		munmap(buf, pages * SZ_4K);
+	}
+	munmap(map, SZ_2M);
+}
+
+static int ticks;
+
+static void tick(int sig __maybe_unused)
+{
+	__atomic_add_fetch(&ticks, 1, __ATOMIC_RELAXED);
+}
+
+/* Signals cut a long read or write short, but each call gets on */
+TEST_F_TIMEOUT(mem, signals, 60)
+{
+	struct itimerval timer = { { 0, 3000 }, { 0, 3000 } }, off = { };
+	struct sigaction act = { .sa_handler = tick };
+	char *map = MAP(self->size, SZ_2M, 0), *buf;
+	unsigned int writes, shorts[2] = { };
+	const size_t len = self->size / 4;
+	size_t done, at;
+	ssize_t ret;
+
+	buf = mmap(NULL, len, RW, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, buf);
+	for (at = 0; at < len; at += SZ_4K)
+		put(map + at, word(at, 13));
+	ASSERT_EQ(0, sigaction(SIGALRM, &act, NULL));
+
+	for (writes = 0; writes < 2; writes++) {
+		ASSERT_EQ(0, setitimer(ITIMER_REAL, &timer, NULL));
+		for (done = 0; done < len; done += ret) {
+			ret = mem_rw(&self->vfio, buf + done, len - done, done,
+				     writes);
+			if (ret <= 0)
+				break;
+			if (done + ret < len)
+				shorts[writes]++;
+		}
+		setitimer(ITIMER_REAL, &off, NULL);
+		EXPECT_EQ(len, done)
+			TH_LOG("result %zd", ret);
+		for (at = 0; at < len; at += SZ_4K) {
+			ASSERT_EQ(word(at, 13 + writes), get(buf + at));
+			ASSERT_EQ(word(at, 13 + writes), get(map + at));
+			put(buf + at, word(at, 14));
+		}
+	}
+	TH_LOG("%d signals, %u short reads, %u short writes", ticks, shorts[0],
+	       shorts[1]);
+	EXPECT_NE(0, shorts[0]);
+	EXPECT_NE(0, shorts[1]);
+	munmap(buf, len);
+	munmap(map, self->size);
+}
+
+/* A stretch of a memory type that starts at or before @start */
+static uint64_t write_back_until(uint64_t start)
+{
+	FILE *file = fopen("/sys/kernel/debug/x86/pat_memtype_list", "r");
+	unsigned long long first, end;
+	char line[256], type[32];
+	uint64_t until = 0;
+
+	while (file && fgets(line, sizeof(line), file))
+		if (sscanf(line, " PAT: [mem %llx-%llx] %31s", &first, &end,
+			   type) == 3 &&
+		    first <= start && end > start &&
+		    !strcmp(type, "write-back") && end > until)
+			until = end;
+	if (file)
+		fclose(file);
+
+	return until;
+}
+
+static double fill_speed(char *map, size_t len)
+{
+	double best = 0, start;
+	unsigned int i;
+
+	for (i = 0; i < 4; i++) {
+		start = seconds();
+		memset(map, i, len);
+		start = len / (seconds() - start);
+		if (start > best)
+			best = start;
+	}
+
+	return best;
+}
+
+TEST_F(mem, cacheable)
+{
+	const size_t len = 16 * SZ_2M;
+	char *map = MAP(len, SZ_2M, 0), *ram;
+	double mem_speed, ram_speed;
+
+	if (!access("/sys/kernel/debug/x86/pat_memtype_list", R_OK))
+		EXPECT_LE(self->host.base + self->size,
+			  write_back_until(self->host.base));
+
+	/* Uncached memory is slower by far more than this */
+	ram = mmap(NULL, len, RW, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, ram);
+	mem_speed = fill_speed(map, len);
+	ram_speed = fill_speed(ram, len);
+	TH_LOG("memset: memory %.0f MB/s, RAM %.0f MB/s, %.2f of it",
+	       mem_speed / 1e6, ram_speed / 1e6, mem_speed / ram_speed);
+	EXPECT_LT(ram_speed / 5, mem_speed);
+	munmap(ram, len);
+	munmap(map, len);
+}
+
+/* Pages as large as address, offset and length allow */
+TEST_F_TIMEOUT(mem, huge_faults, 60)
+{
+	const size_t part = 16 * SZ_2M, slack = 16;
+	const struct {
+		uint64_t offset;
+		size_t len, skew;
+		long faults;
+	} cases[] = {
+		{ 0, self->size, 0, self->size / SZ_2M },
+		/* 4 KiB pages up to the first aligned one */
+		{ SZ_4K, part - SZ_4K, SZ_4K, 511 + 15 },
+		/* and after the last */
+		{ 0, part + 3 * SZ_4K, 0, 16 + 3 },
+		/* Nowhere are address and offset aligned alike */
+		{ 0, part, SZ_4K, part / SZ_4K },
+		{ SZ_4K, part, 0, part / SZ_4K },
+	};
+	unsigned int i;
+	size_t at;
+	char *map;
+	long faults;
+
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		map = guest_map(&self->vfio, cases[i].offset, cases[i].len, RW,
+				SZ_2M, cases[i].skew);
+		ASSERT_NE(MAP_FAILED, map);
+		faults = minor_faults();
+		for (at = 0; at < cases[i].len; at += SZ_4K)
+			get(map + at);
+		faults = minor_faults() - faults;
+		munmap(map, cases[i].len);
+		EXPECT_LE(cases[i].faults, faults)
+			TH_LOG("case %u", i);
+		EXPECT_GE(cases[i].faults + slack, faults)
+			TH_LOG("case %u", i);
+	}
+}
+
+/* CXL.mem does not depend on Memory Space Enable: a guest that sizes BARs */
+TEST_F(mem, memory_decode_off)
+{
+	char *map = MAP(2 * SZ_2M, SZ_2M, 0);
+	uint64_t val = word(0, 15);
+	uint32_t cmd;
+
+	put(map, val);
+	cmd = guest_config(&self->vfio, PCI_COMMAND, 2);
+	ASSERT_EQ(0, guest_config_write(&self->vfio, PCI_COMMAND, 2,
+					cmd & ~PCI_COMMAND_MEMORY));
+	EXPECT_EQ(0, host_config(&self->host, PCI_COMMAND, 2) &
+		     PCI_COMMAND_MEMORY);
+	/* What was touched before and what was not */
+	EXPECT_EQ(word(0, 15), get(map));
+	EXPECT_EQ(0, probe(map + SZ_2M, true));
+	EXPECT_EQ(8, mem_write(&self->vfio, &val, 8, SZ_2M));
+	EXPECT_EQ(8, mem_read(&self->vfio, &val, 8, 0));
+	EXPECT_EQ(word(0, 15), val);
+	EXPECT_EQ(word(0, 15), get(map + SZ_2M));
+	EXPECT_EQ(0, guest_config_write(&self->vfio, PCI_COMMAND, 2,
+					cmd | PCI_COMMAND_MEMORY));
+	munmap(map, 2 * SZ_2M);
+}
+
+static int dma_map(const struct vfio_cxl_fd *vfio, void *map, uint64_t len,
+		   uint64_t iova)
+{
+	struct vfio_iommu_type1_dma_map type1 = {
+		.argsz = sizeof(type1),
+		.flags = VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE,
+		.vaddr = (uintptr_t)map,
+		.iova = iova,
+		.size = len,
+	};
+	struct iommu_ioas_map ioas = {
+		.size = sizeof(ioas),
+		.flags = IOMMU_IOAS_MAP_FIXED_IOVA | IOMMU_IOAS_MAP_READABLE |
+			 IOMMU_IOAS_MAP_WRITEABLE,
+		.ioas_id = vfio->ioas,
+		.user_va = (uintptr_t)map,
+		.length = len,
+		.iova = iova,
+	};
+	int ret;
+
+	if (vfio->interface == VFIO_GROUP_INTERFACE)
+		ret = ioctl(vfio->container, VFIO_IOMMU_MAP_DMA, &type1);
+	else
+		ret = ioctl(vfio->container, IOMMU_IOAS_MAP, &ioas);
+
+	return ret ? -errno : 0;
+}
+
+/* The bytes that were mapped, or -errno */
+static int64_t dma_unmap(const struct vfio_cxl_fd *vfio, uint64_t len,
+			 uint64_t iova)
+{
+	struct vfio_iommu_type1_dma_unmap type1 = {
+		.argsz = sizeof(type1),
+		.iova = iova,
+		.size = len,
+	};
+	struct iommu_ioas_unmap ioas = {
+		.size = sizeof(ioas),
+		.ioas_id = vfio->ioas,
+		.iova = iova,
+		.length = len,
+	};
+
+	if (vfio->interface == VFIO_GROUP_INTERFACE)
+		return ioctl(vfio->container, VFIO_IOMMU_UNMAP_DMA, &type1) ?
+		       -errno : (int64_t)type1.size;
+
+	return ioctl(vfio->container, IOMMU_IOAS_UNMAP, &ioas) ?
+	       -errno : (int64_t)ioas.length;
+}
+
+/* As a VMM maps all of guest memory, this too, for address translation */
+TEST_F_TIMEOUT(mem, dma_map, 60)
+{
+	const uint64_t iova = 4 * SZ_1G;
+	char *map = MAP(self->size, SZ_2M, 0);
+	int ret;
+
+	put(map, word(0, 16));
+	ret = dma_map(&self->vfio, map, self->size, iova);
+	/* iommufd takes no mapping of device memory, a BAR's as little */
+	EXPECT_EQ(variant->interface == VFIO_CDEV_INTERFACE ? -EFAULT : 0, ret);
+	if (!ret)
+		EXPECT_EQ(self->size, dma_unmap(&self->vfio, self->size, iova));
+	EXPECT_EQ(word(0, 16), get(map));
+	munmap(map, self->size);
+}
+
+/* What is written to one device's memory is in its own file only */
+TEST_F(mem, two_devices)
+{
+	struct vfio_cxl_fd other;
+	struct host_device host;
+	uint64_t val, at;
+	char *map[2];
+
+	if (host_count() < 2)
+		SKIP(return, "needs two devices");
+	ASSERT_EQ(0, host_open(&host, 1));
+	ASSERT_EQ(0, sysfs_bind(host.bdf, "vfio-cxl-pci"));
+	ASSERT_EQ(0, vfio_open(&other, &host, variant->interface));
+	EXPECT_NE(self->host.base, host.base);
+	EXPECT_EQ(host.size, other.mem.size);
+
+	map[0] = MAP(self->size, SZ_2M, 0);
+	map[1] = guest_map(&other, 0, host.size, RW, SZ_2M, 0);
+	ASSERT_NE(MAP_FAILED, map[1]);
+	for (at = 0; at < self->size; at += 16 * SZ_2M) {
+		put(map[0] + at, word(at, 17));
+		put(map[1] + at, word(at, 18));
+	}
+	for (at = 0; at < self->size; at += 16 * SZ_2M) {
+		EXPECT_EQ(word(at, 17), get(map[0] + at));
+		EXPECT_EQ(word(at, 18), get(map[1] + at));
+		EXPECT_EQ(8, mem_read(&other, &val, 8, at));
+		EXPECT_EQ(word(at, 18), val);
+		if (!host.file[0])
+			continue;
+		EXPECT_EQ(0, file_word(&self->host, at, &val));
+		EXPECT_EQ(word(at, 17), val);
+		EXPECT_EQ(0, file_word(&host, at, &val));
+		EXPECT_EQ(word(at, 18), val);
+	}
+	munmap(map[1], host.size);
+	munmap(map[0], self->size);
+	vfio_close(&other);
+	host_close(&host);
+}
+
+TEST_HARNESS_MAIN

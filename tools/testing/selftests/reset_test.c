@@ -1,0 +1,1194 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Resets: what survives them, what does not, and the memory meanwhile
+ */
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <linux/pci_regs.h>
+
+#include "kselftest_harness.h"
+
+#include "lib.h"
+
+#define RW		(PROT_READ | PROT_WRITE)
+#define MAX_DEVICES	2
+
+/* Registers that a user changes and a reset puts back */
+#define DVSEC_CTRL2	0x10
+#define RAS_UNCOR_MASK	0x04
+
+/* What word @offset of the memory holds, another one for each @salt */
+static uint64_t word(uint64_t offset, uint64_t salt)
+{
+	return offset ^ salt * 0x9e3779b97f4a7c15ULL;
+}
+
+static uint64_t get(const void *p)
+{
+	return __atomic_load_n((const uint64_t *)p, __ATOMIC_RELAXED);
+}
+
+static void put(void *p, uint64_t val)
+{
+	__atomic_store_n((uint64_t *)p, val, __ATOMIC_RELAXED);
+}
+
+/* Each thread survives a SIGBUS of its own, where it expects one */
+static __thread sigjmp_buf bus_env;
+static __thread sig_atomic_t bus_expected;
+
+static void bus_handler(int sig)
+{
+	if (bus_expected)
+		siglongjmp(bus_env, 1);
+	signal(sig, SIG_DFL);
+}
+
+static bool try_access(void *p, uint64_t *val, bool write)
+{
+	bool done = false;
+
+	bus_expected = 1;
+	if (!sigsetjmp(bus_env, 0)) {
+		if (write)
+			put(p, *val);
+		else
+			*val = get(p);
+		done = true;
+	}
+	bus_expected = 0;
+
+	return done;
+}
+
+static bool try_get(void *p, uint64_t *val)
+{
+	return try_access(p, val, false);
+}
+
+static bool try_put(void *p, uint64_t val)
+{
+	return try_access(p, &val, true);
+}
+
+static double seconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec + now.tv_nsec / 1e9;
+}
+
+static long minor_faults(void)
+{
+	struct rusage usage;
+
+	getrusage(RUSAGE_SELF, &usage);
+	return usage.ru_minflt;
+}
+
+/* A device, its user, and how its host had it before the test */
+struct user {
+	struct host_device host;
+	struct host_snapshot before;
+	struct vfio_cxl_fd vfio;
+	bool open;
+	int kmsg;
+};
+
+static int user_open(struct user *user, enum vfio_interface interface)
+{
+	int ret = vfio_open(&user->vfio, &user->host, interface);
+
+	user->open = !ret;
+	return ret;
+}
+
+static void user_close(struct user *user)
+{
+	if (user->open)
+		vfio_close(&user->vfio);
+	user->open = false;
+}
+
+static uint64_t user_base(const struct user *user)
+{
+	return GUEST_BASE + user->host.index * GUEST_WINDOW;
+}
+
+static int user_set(const struct user *user)
+{
+	return vfio_hdm_set(user->vfio.device, user_base(user), GUEST_WINDOW);
+}
+
+static char *user_map(const struct user *user, size_t align, size_t skew)
+{
+	return guest_map(&user->vfio, 0, user->vfio.mem.size, RW, align, skew);
+}
+
+/* The count, or -errno */
+static ssize_t mem_read(const struct user *user, void *buf, size_t len,
+			uint64_t offset)
+{
+	ssize_t ret = pread(user->vfio.device, buf, len,
+			    user->vfio.mem.offset + offset);
+
+	return ret < 0 ? -errno : ret;
+}
+
+static ssize_t mem_write(const struct user *user, const void *buf, size_t len,
+			 uint64_t offset)
+{
+	ssize_t ret = pwrite(user->vfio.device, buf, len,
+			     user->vfio.mem.offset + offset);
+
+	return ret < 0 ? -errno : ret;
+}
+
+/* The device behind a command register that has decode on and off */
+static void user_decode(const struct user *user, bool on)
+{
+	uint32_t cmd = guest_config(&user->vfio, PCI_COMMAND, 2);
+
+	guest_config_write(&user->vfio, PCI_COMMAND, 2,
+			   on ? cmd | PCI_COMMAND_MEMORY :
+				cmd & ~PCI_COMMAND_MEMORY);
+}
+
+/* All that the emulation serves, as a guest reads it */
+struct image {
+	uint8_t regs[COMPONENT_SIZE];
+	uint8_t dvsec[256];
+};
+
+static int user_image(const struct user *user, struct image *image)
+{
+	const struct vfio_cxl_fd *vfio = &user->vfio;
+
+	memset(image, 0, sizeof(*image));
+	if (pread(vfio->device, image->regs, COMPONENT_SIZE, vfio->regs) !=
+	    COMPONENT_SIZE)
+		return -EIO;
+	if (pread(vfio->device, image->dvsec, user->host.dvsec_len,
+		  vfio->config.offset + user->host.dvsec) !=
+	    user->host.dvsec_len)
+		return -EIO;
+
+	return 0;
+}
+
+/* NULL, or what of the host's side is not as it was */
+static const char *host_differs(const struct user *user)
+{
+	struct host_snapshot now;
+
+	host_snapshot(&user->host, &now);
+	return host_snapshot_differs(&user->host, &user->before, &now);
+}
+
+/* The word at @offset of the file behind the memory */
+static uint64_t file_word(const struct user *user, uint64_t offset)
+{
+	int fd = open(user->host.file, O_RDONLY | O_CLOEXEC);
+	uint64_t val = 0;
+
+	if (fd < 0 || pread(fd, &val, sizeof(val), offset) != sizeof(val))
+		val = ~0ULL;
+	close(fd);
+
+	return val;
+}
+
+/*
+ * The reset paths.  A path that takes several methods is done with each that
+ * the device has.
+ */
+struct path {
+	const char *name;
+	int (*reset)(const struct user *user, const char *method);
+	const char *methods[5];	/* NULL for any, else of these */
+};
+
+static int by_ioctl(const struct user *user,
+		    const char *method __maybe_unused)
+{
+	return ioctl(user->vfio.device, VFIO_DEVICE_RESET) ? -errno : 0;
+}
+
+static int by_hot_reset(const struct user *user,
+			const char *method __maybe_unused)
+{
+	return vfio_hot_reset(&user->vfio);
+}
+
+static unsigned int find_pcie_cap(const struct user *user)
+{
+	unsigned int at = guest_config(&user->vfio, PCI_CAPABILITY_LIST, 1);
+
+	while (at && guest_config(&user->vfio, at, 1) != PCI_CAP_ID_EXP)
+		at = guest_config(&user->vfio, at + 1, 1);
+
+	return at;
+}
+
+static int by_config_flr(const struct user *user,
+			 const char *method __maybe_unused)
+{
+	unsigned int at = find_pcie_cap(user) + PCI_EXP_DEVCTL;
+
+	return guest_config_write(&user->vfio, at, 2,
+				  guest_config(&user->vfio, at, 2) |
+				  PCI_EXP_DEVCTL_BCR_FLR);
+}
+
+static int by_sysfs(const struct user *user, const char *method)
+{
+	return sysfs_reset(user->host.bdf, method);
+}
+
+static const struct path paths[] = {
+	{ .name = "VFIO_DEVICE_RESET", .reset = by_ioctl },
+	{ .name = "hot reset", .reset = by_hot_reset },
+	{ .name = "FLR", .reset = by_config_flr, .methods = { "flr" } },
+	{
+		.name = "sysfs",
+		.reset = by_sysfs,
+		.methods = { "flr", "af_flr", "pm", "bus", "cxl_bus" },
+	},
+};
+
+enum { PATH_IOCTL, PATH_HOT, PATH_FLR, PATH_SYSFS };
+
+/* The method to go on with after @n others; false at the end */
+static bool path_method(const struct path *path, const struct user *user,
+			unsigned int n, const char **method)
+{
+	unsigned int i;
+
+	*method = NULL;
+	if (!path->methods[0])
+		return !n;
+	for (i = 0; i < ARRAY_SIZE(path->methods) && path->methods[i]; i++)
+		if (sysfs_has_reset(user->host.bdf, path->methods[i]) && !n--) {
+			*method = path->methods[i];
+			return true;
+		}
+
+	return false;
+}
+
+FIXTURE(reset) {
+	unsigned int count;
+	struct user users[MAX_DEVICES];
+	struct user *user;	/* for what one device is enough for */
+};
+
+FIXTURE_VARIANT(reset) {
+	enum vfio_interface interface;
+};
+
+FIXTURE_VARIANT_ADD(reset, group) {
+	.interface = VFIO_GROUP_INTERFACE,
+};
+
+FIXTURE_VARIANT_ADD(reset, cdev) {
+	.interface = VFIO_CDEV_INTERFACE,
+};
+
+FIXTURE_SETUP(reset)
+{
+	struct sigaction act = {
+		.sa_handler = bus_handler,
+		.sa_flags = SA_NODEFER,
+	};
+	unsigned int i;
+
+	ASSERT_EQ(0, sigaction(SIGBUS, &act, NULL));
+	self->count = host_count();
+	if (self->count > MAX_DEVICES)
+		self->count = MAX_DEVICES;
+	ASSERT_LT(0, self->count);
+
+	self->user = &self->users[0];
+	for (i = 0; i < self->count; i++) {
+		struct user *user = &self->users[i];
+
+		/* A test that was killed may have left it so */
+		if (getenv("RIG_QOM"))
+			ASSERT_EQ(0, rig_commit_fails(i, false));
+		user->kmsg = kmsg_open();
+		ASSERT_LE(0, user->kmsg);
+		ASSERT_EQ(0, host_open(&user->host, i));
+		ASSERT_EQ(0, sysfs_bind(user->host.bdf, "vfio-cxl-pci"));
+		host_snapshot(&user->host, &user->before);
+		if (sysfs_has_reset(user->host.bdf, "flr"))
+			self->user = user;
+	}
+}
+
+FIXTURE_TEARDOWN(reset)
+{
+	unsigned int i;
+
+	for (i = 0; i < self->count; i++) {
+		struct user *user = &self->users[i];
+		const char *text;
+		char line[256];
+
+		if (getenv("RIG_QOM"))
+			EXPECT_EQ(0, rig_commit_fails(i, false));
+		user_close(user);
+		text = host_differs(user);
+		EXPECT_EQ(NULL, text) {
+			TH_LOG("%s", text);
+			host_restore_decoder(&user->host);
+		}
+		EXPECT_STREQ("vfio-cxl-pci",
+			     sysfs_driver(user->host.bdf, line, sizeof(line)));
+		EXPECT_EQ(0, kmsg_splat(user->kmsg, line, sizeof(line)))
+			TH_LOG("%s", line);
+		host_close(&user->host);
+		close(user->kmsg);
+	}
+}
+
+#define OPEN(user)	ASSERT_EQ(0, user_open(user, variant->interface))
+
+#define MAP(user, align, skew) ({					\
+	char *__map = user_map(user, align, skew);			\
+									\
+	ASSERT_NE(MAP_FAILED, (void *)__map);				\
+	__map;								\
+})
+
+#define EXPECT_HOST_INTACT(user) do {					\
+	const char *__text = host_differs(user);			\
+									\
+	EXPECT_EQ(NULL, __text)						\
+		TH_LOG("%s", __text);					\
+} while (0)
+
+/* Where the decoder is locked and whether the memory can be used */
+static void expect_decoder(struct __test_metadata *_metadata,
+			   const struct user *user, uint64_t base, bool usable)
+{
+	const uint32_t locked = VFIO_CXL_HDM_DECODER_COMMITTED |
+				VFIO_CXL_HDM_DECODER_LOCKED;
+	struct vfio_device_feature_cxl_hdm_decoder decoder;
+	const uint32_t hdm = user->host.hdm;
+
+	EXPECT_EQ(0, vfio_hdm_get(user->vfio.device, &decoder));
+	EXPECT_EQ(base, decoder.base);
+	EXPECT_EQ(user->host.size, decoder.size);
+	EXPECT_EQ(base ? locked : 0, decoder.flags & locked);
+	EXPECT_EQ(usable, !!(decoder.flags & VFIO_CXL_HDM_DECODER_USABLE));
+
+	EXPECT_EQ(base, (uint64_t)guest_read32(&user->vfio,
+					       hdm + HDM_BASE_HIGH) << 32 |
+			guest_read32(&user->vfio, hdm + HDM_BASE_LOW));
+	EXPECT_EQ(base ? HDM_LOCK | HDM_COMMIT | HDM_COMMITTED : 0,
+		  guest_read32(&user->vfio, hdm + HDM_CTRL) & 0xf00);
+}
+
+/* Change what a user can change of the virtual registers */
+static void scribble(const struct user *user)
+{
+	const struct vfio_cxl_fd *vfio = &user->vfio;
+	const uint32_t hdm = user->host.hdm, ras = user->host.ras;
+
+	guest_write32(vfio, hdm + HDM_BASE_LOW, 0x70000000);
+	guest_write32(vfio, hdm + HDM_BASE_HIGH, 0x77);
+	guest_write32(vfio, hdm + HDM_CTRL, HDM_COMMIT);
+	if (ras)
+		guest_write32(vfio, ras + RAS_UNCOR_MASK,
+			      ~guest_read32(vfio, ras + RAS_UNCOR_MASK));
+	guest_config_write(vfio, user->host.dvsec + DVSEC_CTRL2, 2, 1);
+}
+
+static const uint64_t marks[] = { 0, 0x1008, SZ_2M - 8, 5 * SZ_2M + 0x800 };
+
+static void write_marks(const struct user *user, char *map, uint64_t salt)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(marks); i++)
+		put(map + marks[i], word(marks[i], salt));
+	put(map + user->host.size - 8, word(8, salt));
+}
+
+/* Through read(), a mapping if there is one, and in the file */
+static unsigned int wrong_marks(const struct user *user, char *map,
+				uint64_t salt)
+{
+	unsigned int i, wrong = 0;
+	uint64_t val;
+
+	for (i = 0; i <= ARRAY_SIZE(marks); i++) {
+		const bool last = i == ARRAY_SIZE(marks);
+		const uint64_t at = last ? user->host.size - 8 : marks[i];
+		const uint64_t right = word(last ? 8 : marks[i], salt);
+
+		val = ~right;
+		wrong += mem_read(user, &val, 8, at) != 8 || val != right;
+		val = ~right;
+		wrong += map && (!try_get(map + at, &val) || val != right);
+		wrong += user->host.file[0] && file_word(user, at) != right;
+	}
+
+	return wrong;
+}
+
+/* One reset by one path, of a device that is locked and mapped */
+static void check_reset(struct __test_metadata *_metadata, struct user *user,
+			enum vfio_interface interface, const struct path *path,
+			const char *method)
+{
+	struct image *image = malloc(3 * sizeof(*image));
+	uint64_t salt = 1;
+	const char *text;
+	long faults;
+	char *map;
+
+	ASSERT_NE(NULL, image);
+	ASSERT_EQ(0, user_open(user, interface));
+	ASSERT_EQ(0, user_set(user));
+	map = MAP(user, SZ_2M, 0);
+	write_marks(user, map, salt);
+	ASSERT_EQ(0, user_image(user, &image[0]));
+	scribble(user);
+	ASSERT_EQ(0, user_image(user, &image[1]));
+	EXPECT_NE(0, memcmp(&image[0], &image[1], sizeof(*image)));
+
+	EXPECT_EQ(0, path->reset(user, method));
+
+	text = host_differs(user);
+	EXPECT_EQ(NULL, text)
+		TH_LOG("%s", text);
+	expect_decoder(_metadata, user, user_base(user), true);
+	ASSERT_EQ(0, user_image(user, &image[2]));
+	EXPECT_EQ(0, memcmp(&image[0], &image[2], sizeof(*image)));
+
+	/* The mapping was taken away and faults in again */
+	faults = minor_faults();
+	EXPECT_EQ(word(marks[1], salt), get(map + marks[1]));
+	EXPECT_LT(faults, minor_faults());
+	EXPECT_EQ(0, wrong_marks(user, map, salt));
+	write_marks(user, map, ++salt);
+	EXPECT_EQ(0, wrong_marks(user, map, salt));
+	munmap(map, user->vfio.mem.size);
+
+	user_close(user);
+	text = host_differs(user);
+	EXPECT_EQ(NULL, text)
+		TH_LOG("after close: %s", text);
+	free(image);
+}
+
+static void check_path(struct __test_metadata *_metadata, struct user *users,
+		       unsigned int count, enum vfio_interface interface,
+		       const struct path *path)
+{
+	unsigned int i, n, done = 0;
+	const char *method;
+
+	for (i = 0; i < count; i++) {
+		struct user *user = &users[i];
+
+		for (n = 0; path_method(path, user, n, &method); n++, done++) {
+			TH_LOG("%s: %s %s", user->host.bdf, path->name,
+			       method ?: "");
+			check_reset(_metadata, user, interface, path, method);
+		}
+	}
+	if (!done)
+		SKIP(return, "no device has it: %s", path->name);
+}
+
+#define CHECK_PATH(n)	check_path(_metadata, self->users, self->count,	\
+				   variant->interface, &paths[n])
+
+TEST_F_TIMEOUT(reset, ioctl, 60)
+{
+	CHECK_PATH(PATH_IOCTL);
+}
+
+TEST_F_TIMEOUT(reset, hot, 60)
+{
+	CHECK_PATH(PATH_HOT);
+}
+
+TEST_F_TIMEOUT(reset, config_flr, 60)
+{
+	CHECK_PATH(PATH_FLR);
+}
+
+TEST_F_TIMEOUT(reset, sysfs, 60)
+{
+	CHECK_PATH(PATH_SYSFS);
+}
+
+/* Not a user's reset */
+TEST_F(reset, sysfs_while_closed)
+{
+	struct user *user = self->user;
+	char *map;
+
+	OPEN(user);
+	map = MAP(user, SZ_2M, 0);
+	write_marks(user, map, 3);
+	munmap(map, user->vfio.mem.size);
+	user_close(user);
+
+	EXPECT_EQ(0, sysfs_reset(user->host.bdf, NULL));
+	EXPECT_HOST_INTACT(user);
+
+	OPEN(user);
+	expect_decoder(_metadata, user, 0, true);
+	EXPECT_EQ(0, wrong_marks(user, NULL, 3));
+}
+
+/* Opened, locked and scribbled on, closed: nothing of it is left */
+TEST_F(reset, lock_ends_with_last_close)
+{
+	struct image *image = malloc(2 * sizeof(*image));
+	struct user *user = self->user;
+	int fd;
+
+	ASSERT_NE(NULL, image);
+	OPEN(user);
+	EXPECT_HOST_INTACT(user);
+	expect_decoder(_metadata, user, 0, true);
+	ASSERT_EQ(0, user_image(user, &image[0]));
+	scribble(user);
+	ASSERT_EQ(0, user_set(user));
+	scribble(user);
+
+	/* Not the last one */
+	fd = dup(user->vfio.device);
+	ASSERT_LE(0, fd);
+	close(user->vfio.device);
+	user->vfio.device = fd;
+	expect_decoder(_metadata, user, user_base(user), true);
+
+	user_close(user);
+	EXPECT_HOST_INTACT(user);
+
+	OPEN(user);
+	EXPECT_HOST_INTACT(user);
+	expect_decoder(_metadata, user, 0, true);
+	ASSERT_EQ(0, user_image(user, &image[1]));
+	EXPECT_EQ(0, memcmp(&image[0], &image[1], sizeof(*image)));
+	/* Another base than the last user's */
+	EXPECT_EQ(0, vfio_hdm_set(user->vfio.device,
+				  user_base(user) + SZ_256M, GUEST_WINDOW));
+	free(image);
+}
+
+/* A user that is killed at any moment, in the middle of a reset too */
+TEST_F_TIMEOUT(reset, killed, 60)
+{
+	const unsigned int delays_ms[] = { 0, 40, 130 };
+	struct user *user = self->user;
+	unsigned int i;
+	int ready[2];
+	char *map, c;
+	pid_t pid;
+
+	for (i = 0; i < ARRAY_SIZE(delays_ms); i++) {
+		ASSERT_EQ(0, pipe(ready));
+		pid = fork();
+		ASSERT_LE(0, pid);
+		if (!pid) {
+			if (user_open(user, variant->interface) ||
+			    user_set(user))
+				_exit(1);
+			map = user_map(user, SZ_2M, 0);
+			if (map == MAP_FAILED || write(ready[1], "", 1) != 1)
+				_exit(2);
+			for (;;) {
+				write_marks(user, map, 4);
+				by_ioctl(user, NULL);
+			}
+		}
+		close(ready[1]);
+		EXPECT_EQ(1, read(ready[0], &c, 1));
+		close(ready[0]);
+		usleep(delays_ms[i] * 1000);
+		kill(pid, SIGKILL);
+		ASSERT_EQ(pid, waitpid(pid, NULL, 0));
+		EXPECT_HOST_INTACT(user);
+	}
+
+	OPEN(user);
+	expect_decoder(_metadata, user, 0, true);
+	EXPECT_EQ(0, wrong_marks(user, NULL, 4));
+}
+
+/* The host's decoder lost while nobody used it: open puts it back */
+TEST_F(reset, lost_while_closed)
+{
+	struct user *user = self->user;
+	const uint32_t ctrl = user->host.dvsec + 0x0c;
+	char *map;
+
+	OPEN(user);
+	map = MAP(user, SZ_2M, 0);
+	write_marks(user, map, 5);
+	munmap(map, user->vfio.mem.size);
+	user_close(user);
+
+	host_hdm_write(&user->host, HDM_CTRL, 0);
+	host_hdm_write(&user->host, HDM_BASE_LOW, 0);
+	host_hdm_write(&user->host, HDM_BASE_HIGH, 0);
+	host_hdm_write(&user->host, HDM_GLOBAL, 0);
+	host_config_write(&user->host, ctrl, 2,
+			  host_config(&user->host, ctrl, 2) & ~4);
+	EXPECT_NE(NULL, host_differs(user));
+
+	OPEN(user);
+	EXPECT_HOST_INTACT(user);
+	expect_decoder(_metadata, user, 0, true);
+	EXPECT_EQ(0, wrong_marks(user, NULL, 5));
+}
+
+/* Memory decode off when the reset comes: as the user left it afterwards */
+TEST_F_TIMEOUT(reset, memory_decode_off, 60)
+{
+	struct user *user = self->user;
+	const char *method;
+	unsigned int i;
+	char *map;
+
+	OPEN(user);
+	ASSERT_EQ(0, user_set(user));
+	map = MAP(user, SZ_2M, 0);
+	for (i = 0; i < ARRAY_SIZE(paths); i++) {
+		if (!path_method(&paths[i], user, 0, &method))
+			continue;
+		write_marks(user, map, i);
+		user_decode(user, false);
+		EXPECT_EQ(0, paths[i].reset(user, method))
+			TH_LOG("%s", paths[i].name);
+		EXPECT_EQ(0, guest_config(&user->vfio, PCI_COMMAND, 2) &
+			     PCI_COMMAND_MEMORY);
+		EXPECT_EQ(0, host_config(&user->host, PCI_COMMAND, 2) &
+			     PCI_COMMAND_MEMORY);
+		EXPECT_EQ(0, wrong_marks(user, map, i))
+			TH_LOG("%s", paths[i].name);
+		user_decode(user, true);
+		EXPECT_HOST_INTACT(user);
+		expect_decoder(_metadata, user, user_base(user), true);
+	}
+	munmap(map, user->vfio.mem.size);
+}
+
+TEST_F_TIMEOUT(reset, open_close, 60)
+{
+	const unsigned int count = 25;
+	struct user *user = self->user;
+	const double start = seconds();
+	unsigned int i;
+
+	for (i = 0; i < count; i++) {
+		OPEN(user);
+		if (i % 2)
+			ASSERT_EQ(0, user_set(user));
+		user_close(user);
+	}
+	TH_LOG("%u times in %.1f s", count, seconds() - start);
+	EXPECT_HOST_INTACT(user);
+}
+
+/* Threads that use the memory while resets come and go */
+
+#define AREA	(16 * SZ_2M)	/* of the memory, for each */
+
+struct worker {
+	pthread_t thread;
+	const struct user *user;
+	uint64_t (*work)(struct worker *worker);	/* what went wrong */
+	uint64_t start;		/* of its area */
+	size_t skew;		/* of its mapping */
+	uint64_t rounds, wrong, buses, last;
+	int *stop;
+};
+
+/* Words of the area, 61 pages apart; a mapping that is kept */
+static uint64_t work_read(struct worker *worker)
+{
+	static __thread char *map;
+	uint64_t at, val, wrong = 0;
+
+	if (!map)
+		map = guest_map(&worker->user->vfio, worker->start, AREA, RW,
+				SZ_2M, worker->skew);
+	if (map == MAP_FAILED)
+		return 1;
+	for (at = 0; at < AREA; at += 61 * SZ_4K) {
+		if (!try_get(map + at, &val))
+			worker->buses++;
+		else if (val != word(worker->start + at, 6))
+			wrong++;
+	}
+
+	return wrong;
+}
+
+/* The same through a mapping made afresh each time, and a write */
+static uint64_t work_remap(struct worker *worker)
+{
+	uint64_t at, val, wrong = 0;
+	char *map;
+
+	map = guest_map(&worker->user->vfio, worker->start, AREA, RW, SZ_2M,
+			worker->skew);
+	if (map == MAP_FAILED)
+		return 1;
+	for (at = 0; at < AREA; at += 61 * SZ_4K) {
+		if (!try_get(map + at, &val))
+			worker->buses++;
+		else if (val != word(worker->start + at, 6))
+			wrong++;
+	}
+	/* What is written stays, whatever comes between */
+	val = word(worker->rounds, 7);
+	if (!try_put(map + 8, val) || !try_get(map + 8, &at))
+		worker->buses++;
+	else if (at != val)
+		wrong++;
+	munmap(map, AREA);
+
+	return wrong;
+}
+
+static uint64_t work_pread(struct worker *worker)
+{
+	char buf[3 * SZ_4K];
+	uint64_t at = worker->rounds * 61 * SZ_4K % (AREA - sizeof(buf));
+	size_t i;
+
+	at &= ~(SZ_4K - 1);
+	if (mem_read(worker->user, buf, sizeof(buf), worker->start + at) !=
+	    sizeof(buf))
+		return 1;
+	for (i = 0; i < sizeof(buf); i += SZ_4K)
+		if (get(buf + i) != word(worker->start + at + i, 6))
+			return 1;
+
+	return 0;
+}
+
+static uint64_t work_pwrite(struct worker *worker)
+{
+	const uint64_t at = worker->start + 8 +
+			    worker->rounds % 997 * SZ_4K;
+	uint64_t buf[512], back[512];
+
+	memset(buf, worker->rounds, sizeof(buf));
+	buf[511] = word(at + sizeof(buf) - 8, 6);
+	if (mem_write(worker->user, buf, sizeof(buf), at) != sizeof(buf) ||
+	    mem_read(worker->user, back, sizeof(back), at) != sizeof(back))
+		return 1;
+
+	return !!memcmp(buf, back, sizeof(buf) - 8);
+}
+
+/* The buffer is a mapping of the region, which the reset takes away */
+static uint64_t work_self(struct worker *worker)
+{
+	const size_t len = 16 * SZ_4K;
+	char *map = guest_map(&worker->user->vfio, worker->start, 2 * len, RW,
+			      SZ_2M, worker->skew);
+	uint64_t wrong;
+
+	if (map == MAP_FAILED)
+		return 1;
+	wrong = mem_read(worker->user, map + len, len, worker->start) !=
+		(ssize_t)len;
+	wrong += mem_write(worker->user, map + len, len, worker->start) !=
+		 (ssize_t)len;
+	munmap(map, 2 * len);
+
+	return wrong;
+}
+
+/* Locked at its base before, during and after a reset */
+static uint64_t work_feature(struct worker *worker)
+{
+	struct vfio_device_feature_cxl_hdm_decoder decoder;
+	const uint64_t base = user_base(worker->user);
+	const int fd = worker->user->vfio.device;
+	const uint32_t hdm = worker->user->host.hdm;
+
+	return vfio_hdm_set(fd, base, GUEST_WINDOW) != 0 ||
+	       vfio_hdm_get(fd, &decoder) != 0 || decoder.base != base ||
+	       !(decoder.flags & VFIO_CXL_HDM_DECODER_LOCKED) ||
+	       vfio_hdm_set(fd, base + SZ_256M, GUEST_WINDOW) != -EBUSY ||
+	       guest_read32(&worker->user->vfio, hdm + HDM_BASE_HIGH) !=
+	       base >> 32 ||
+	       guest_write32(&worker->user->vfio, hdm + HDM_CTRL, 0) != 0;
+}
+
+static void *worker_run(void *arg)
+{
+	struct worker *worker = arg;
+
+	while (!__atomic_load_n(worker->stop, __ATOMIC_RELAXED)) {
+		worker->wrong += worker->work(worker);
+		__atomic_add_fetch(&worker->rounds, 1, __ATOMIC_RELAXED);
+	}
+
+	return NULL;
+}
+
+/* With all of @workers at work, reset by each of the first paths in turn */
+static void run_workers(struct __test_metadata *_metadata,
+			const struct user *user, struct worker *workers,
+			unsigned int count, unsigned int path_count,
+			unsigned int resets)
+{
+	unsigned int i, failed = 0;
+	const char *method;
+	double start;
+	int stop = 0;
+
+	for (i = 0; i < count; i++) {
+		workers[i].user = user;
+		workers[i].stop = &stop;
+		ASSERT_EQ(0, pthread_create(&workers[i].thread, NULL,
+					    worker_run, &workers[i]));
+	}
+	start = seconds();
+	for (i = 0; i < resets; i++) {
+		const struct path *path = &paths[i % path_count];
+
+		if (!path_method(path, user, 0, &method))
+			continue;
+		if (path->reset(user, method) && !failed++)
+			TH_LOG("%s: %s", path->name, strerror(errno));
+		/* At another moment of their work each time */
+		usleep(i % 8 * 1000);
+	}
+	TH_LOG("%u resets in %.1f s", resets, seconds() - start);
+	EXPECT_EQ(0, failed);
+
+	/* Each gets on after the last reset */
+	for (i = 0; i < count; i++)
+		workers[i].last = __atomic_load_n(&workers[i].rounds,
+						  __ATOMIC_RELAXED);
+	start = seconds();
+	for (i = 0; i < count && seconds() < start + 20;) {
+		if (__atomic_load_n(&workers[i].rounds, __ATOMIC_RELAXED) >
+		    workers[i].last)
+			i++;
+		else
+			usleep(1000);
+	}
+	EXPECT_EQ(count, i);
+
+	__atomic_store_n(&stop, 1, __ATOMIC_RELAXED);
+	for (i = 0; i < count; i++) {
+		pthread_join(workers[i].thread, NULL);
+		TH_LOG("thread %u: %lu rounds, %lu wrong, %lu SIGBUS", i,
+		       workers[i].rounds, workers[i].wrong, workers[i].buses);
+		EXPECT_EQ(0, workers[i].wrong);
+		/* Accesses wait for the end of a reset that succeeds */
+		EXPECT_EQ(0, workers[i].buses);
+	}
+}
+
+static void fill_area(char *map, uint64_t start)
+{
+	uint64_t at;
+
+	for (at = 0; at < AREA; at += SZ_4K)
+		put(map + start + at, word(start + at, 6));
+}
+
+/* Every kind of access, every kind of reset */
+TEST_F_TIMEOUT(reset, access_during_resets, 120)
+{
+	struct worker workers[] = {
+		{ .work = work_read },
+		{ .work = work_read, .skew = SZ_4K },
+		{ .work = work_pread },
+		{ .work = work_pwrite, .start = AREA },
+		{ .work = work_self, .start = 2 * AREA },
+		{ .work = work_feature },
+	};
+	struct user *user = self->user;
+	char *map;
+
+	OPEN(user);
+	ASSERT_EQ(0, user_set(user));
+	map = MAP(user, SZ_2M, 0);
+	fill_area(map, 0);
+	run_workers(_metadata, user, workers, ARRAY_SIZE(workers),
+		    ARRAY_SIZE(paths), 12);
+	munmap(map, user->vfio.mem.size);
+	EXPECT_HOST_INTACT(user);
+	expect_decoder(_metadata, user, user_base(user), true);
+}
+
+/* Four threads that fault all the time, and 200 resets */
+TEST_F_TIMEOUT(reset, faults_during_200_resets, 300)
+{
+	struct worker workers[] = {
+		{ .work = work_remap, .start = 0 },
+		{ .work = work_remap, .start = 0, .skew = SZ_4K },
+		{ .work = work_remap, .start = AREA },
+		{ .work = work_remap, .start = AREA, .skew = 3 * SZ_4K },
+		{ .work = work_pread },
+		{ .work = work_pwrite, .start = 2 * AREA },
+	};
+	struct user *user = self->user;
+	unsigned int i;
+	char *map;
+
+	OPEN(user);
+	map = MAP(user, SZ_2M, 0);
+	for (i = 0; i < 2; i++)
+		fill_area(map, i * AREA);
+	run_workers(_metadata, user, workers, ARRAY_SIZE(workers), 1,
+		    variant->interface == VFIO_CDEV_INTERFACE ? 200 : 20);
+	munmap(map, user->vfio.mem.size);
+	EXPECT_HOST_INTACT(user);
+}
+
+/* Lines of the log with @text, and @never in none of them */
+static unsigned int count_lines(int kmsg, const char *text, const char *never,
+				bool *found)
+{
+	unsigned int count = 0;
+	char line[2048];
+	ssize_t len;
+
+	while ((len = read(kmsg, line, sizeof(line) - 1)) > 0 ||
+	       (len < 0 && errno == EPIPE)) {
+		if (len < 0)
+			continue;
+		line[len] = '\0';
+		count += !!strstr(line, text);
+		*found |= !!strstr(line, never);
+	}
+
+	return count;
+}
+
+static void expect_dead(struct __test_metadata *_metadata,
+			const struct user *user, char *map, uint64_t base)
+{
+	uint64_t val = 0;
+
+	expect_decoder(_metadata, user, base, false);
+	EXPECT_FALSE(try_get(map, &val));
+	EXPECT_FALSE(try_put(map + SZ_2M, 0));
+	EXPECT_EQ(-EIO, mem_read(user, &val, 8, 0));
+	EXPECT_EQ(-EIO, mem_write(user, &val, 8, 0));
+	EXPECT_EQ(-EIO, user_set(user));
+	EXPECT_EQ(-EIO, vfio_hdm_set(user->vfio.device,
+				     user_base(user) + SZ_256M, GUEST_WINDOW));
+}
+
+/* The decoder does not come back: the memory is dead, all else is alive */
+TEST_F_TIMEOUT(reset, failed_restore, 60)
+{
+	const char *const lost = "did not come back";
+	struct user *user = self->user;
+	const uint64_t base = user_base(user);
+	const uint32_t dvsec = user->host.dvsec;
+	struct vfio_region_info *info;
+	struct image *image;
+	bool leaked = false;
+	char hpa[32], *map;
+	int kmsg;
+
+	if (!getenv("RIG_QOM"))
+		SKIP(return, "needs the rig's device");
+	snprintf(hpa, sizeof(hpa), "%lx", user->host.base);
+	image = malloc(2 * sizeof(*image));
+	ASSERT_NE(NULL, image);
+	kmsg = kmsg_open();
+	ASSERT_LE(0, kmsg);
+
+	OPEN(user);
+	ASSERT_EQ(0, user_set(user));
+	map = MAP(user, SZ_2M, 0);
+	write_marks(user, map, 8);
+	ASSERT_EQ(0, user_image(user, &image[0]));
+	count_lines(kmsg, lost, hpa, &leaked);
+
+	ASSERT_EQ(0, rig_commit_fails(user->host.index, true));
+	EXPECT_EQ(0, by_ioctl(user, NULL));
+	EXPECT_EQ(1, count_lines(kmsg, lost, hpa, &leaked));
+	expect_dead(_metadata, user, map, base);
+	/* The rest of the device */
+	ASSERT_EQ(0, user_image(user, &image[1]));
+	EXPECT_EQ(0, memcmp(image[0].regs, image[1].regs, COMPONENT_SIZE));
+	EXPECT_EQ(VFIO_CXL_VENDOR_ID, guest_config(&user->vfio, dvsec + 4, 2));
+	EXPECT_EQ(0, vfio_feature(user->vfio.device,
+				  VFIO_DEVICE_FEATURE_PROBE |
+				  VFIO_DEVICE_FEATURE_GET |
+				  VFIO_DEVICE_FEATURE_CXL_HDM_DECODER,
+				  NULL, 0));
+	info = vfio_region(user->vfio.device, user->vfio.mem.index);
+	EXPECT_NE(NULL, info);
+	free(info);
+	munmap(map, user->vfio.mem.size);
+	user_close(user);
+	/* The close resets, too */
+	EXPECT_EQ(1, count_lines(kmsg, lost, hpa, &leaked));
+
+	OPEN(user);
+	EXPECT_LE(1, count_lines(kmsg, lost, hpa, &leaked));
+	map = MAP(user, SZ_2M, 0);
+	expect_dead(_metadata, user, map, 0);
+	ASSERT_EQ(0, rig_commit_fails(user->host.index, false));
+	/* Not by itself: a reset is what makes it good */
+	expect_dead(_metadata, user, map, 0);
+
+	EXPECT_EQ(0, by_ioctl(user, NULL));
+	EXPECT_HOST_INTACT(user);
+	EXPECT_EQ(0, count_lines(kmsg, lost, hpa, &leaked));
+	expect_decoder(_metadata, user, 0, true);
+	EXPECT_EQ(0, wrong_marks(user, map, 8));
+	EXPECT_EQ(0, user_set(user));
+	expect_decoder(_metadata, user, base, true);
+	EXPECT_FALSE(leaked);
+	munmap(map, user->vfio.mem.size);
+	close(kmsg);
+	free(image);
+}
+
+/* An error injected into the device of the rig */
+static int inject(const struct user *user, const char *error)
+{
+	const char *qom = getenv("RIG_QOM");
+	char command[256];
+	unsigned int i;
+
+	for (i = 0; i < user->host.index && qom; i++)
+		qom = strchr(qom, ' ') ? strchr(qom, ' ') + 1 : NULL;
+	if (!qom)
+		return -ENOENT;
+	if (!strncmp(qom, "/machine/peripheral/", 20))
+		qom += 20;
+	snprintf(command, sizeof(command),
+		 "{\"execute\":\"human-monitor-command\",\"arguments\":{%s%.*s %s\"}}",
+		 "\"command-line\":\"pcie_aer_inject_error ",
+		 (int)strcspn(qom, " "), qom, error);
+
+	return qmp(command);
+}
+
+static int error_eventfd(const struct user *user)
+{
+	union {
+		struct vfio_irq_set set;
+		char room[sizeof(struct vfio_irq_set) + sizeof(int)];
+	} arg = {
+		.set = {
+			.argsz = sizeof(arg),
+			.flags = VFIO_IRQ_SET_DATA_EVENTFD |
+				 VFIO_IRQ_SET_ACTION_TRIGGER,
+			.index = VFIO_PCI_ERR_IRQ_INDEX,
+			.count = 1,
+		},
+	};
+	int fd = eventfd(0, EFD_CLOEXEC);
+
+	if (fd < 0)
+		return -errno;
+	memcpy(arg.set.data, &fd, sizeof(fd));
+	if (ioctl(user->vfio.device, VFIO_DEVICE_SET_IRQS, &arg)) {
+		close(fd);
+		return -errno;
+	}
+
+	return fd;
+}
+
+/*
+ * A device that reported an error: its memory is not touched until a reset.
+ * After a fatal error the host has reset the device already.
+ */
+TEST_F_TIMEOUT(reset, aer, 60)
+{
+	static const char *const errors[] = {
+		"COMP_ABORT", "POISON_TLP", "MALF_TLP",
+	};
+	struct user *user = self->user;
+	struct pollfd event = { .events = POLLIN };
+	unsigned int i;
+	uint64_t val;
+	char *map;
+	int ret;
+
+	if (!getenv("RIG_QOM"))
+		SKIP(return, "needs the rig's device");
+	OPEN(user);
+	ASSERT_EQ(0, user_set(user));
+	event.fd = error_eventfd(user);
+	ASSERT_LE(0, event.fd);
+	map = MAP(user, SZ_2M, 0);
+	for (i = 0; i < ARRAY_SIZE(errors); i++) {
+		TH_LOG("%s", errors[i]);
+		write_marks(user, map, 9 + i);
+		ASSERT_EQ(0, inject(user, errors[i]));
+		EXPECT_EQ(1, poll(&event, 1, 10000));
+		EXPECT_EQ(8, read(event.fd, &val, 8));
+		expect_decoder(_metadata, user, user_base(user), false);
+		EXPECT_FALSE(try_get(map, &val));
+		EXPECT_EQ(-EIO, mem_read(user, &val, 8, 0));
+		EXPECT_EQ(-EIO, mem_write(user, &val, 8, 0));
+
+		/* Not while the host is still at it */
+		while ((ret = by_ioctl(user, NULL)) == -EAGAIN)
+			usleep(1000);
+		EXPECT_EQ(0, ret);
+		expect_decoder(_metadata, user, user_base(user), true);
+		ASSERT_EQ(0, wrong_marks(user, map, 9 + i));
+		EXPECT_HOST_INTACT(user);
+	}
+	munmap(map, user->vfio.mem.size);
+	close(event.fd);
+}
+
+/* A fatal error, hence a reset, that no user hears of */
+TEST_F(reset, aer_while_closed)
+{
+	struct user *user = self->user;
+	unsigned int i;
+	char *map;
+
+	if (!getenv("RIG_QOM"))
+		SKIP(return, "needs the rig's device");
+	OPEN(user);
+	map = MAP(user, SZ_2M, 0);
+	write_marks(user, map, 12);
+	munmap(map, user->vfio.mem.size);
+	user_close(user);
+
+	ASSERT_EQ(0, inject(user, "MALF_TLP"));
+	for (i = 0; i < 100 &&
+	     !kmsg_contains(user->kmsg, "device recovery"); i++)
+		usleep(100000);
+	EXPECT_HOST_INTACT(user);
+
+	OPEN(user);
+	expect_decoder(_metadata, user, 0, true);
+	EXPECT_EQ(0, wrong_marks(user, NULL, 12));
+}
+
+TEST_HARNESS_MAIN
