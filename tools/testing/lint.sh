@@ -79,7 +79,7 @@ check_checkpatch() {
 	files drivers include kunit Kconfig Makefile |
 		grep -E '(\.[ch]|Kconfig|Makefile)$' | checkpatch "$both"
 	files 'tools/*.[ch]' 'tools/*Makefile' |
-		checkpatch "$both,$user,VOLATILE,EMBEDDED_FUNCTION_NAME"
+		checkpatch "$both,$user,VOLATILE,EMBEDDED_FUNCTION_NAME,SPLIT_STRING"
 	no_match '(ERROR|WARNING|CHECK):' "$work/checkpatch.log"
 }
 

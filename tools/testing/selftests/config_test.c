@@ -337,7 +337,7 @@ TEST_F(config, no_write_to_a_cxl_dvsec_reaches_hardware)
 					  CONFIG_LEN, 0));
 	write_dvsecs(_metadata, &self->test, self->test.before.config);
 
-	/* and what is not the Device DVSEC's body does not change for a guest */
+	/* and what is outside the Device DVSEC's body stays for a guest */
 	ASSERT_EQ(CONFIG_LEN, config_read(self->vfio, self->image[1],
 					  CONFIG_LEN, 0));
 	while ((dvsec = next_cxl_dvsec(self->test.before.config, dvsec,

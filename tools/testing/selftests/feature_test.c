@@ -438,7 +438,7 @@ TEST_F(feature, bad_pointers_fault)
 	ASSERT_EQ(0, view_get(&self->test, &before));
 
 	for (i = 0; i < 2; i++) {
-		/* All of the structure, a part of it, or none is out of reach */
+		/* All, a part or none of the structure is out of reach */
 		for (cut = 8; cut <= sizeof(decoder); cut += 8) {
 			feature = feature_at_end(pages, ops[i], &decoder);
 			feature = memmove((char *)feature + cut, feature,

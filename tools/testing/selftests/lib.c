@@ -271,8 +271,8 @@ static int map_regs(struct host_device *host)
 	void *regs;
 	int fd;
 
-	for (entry = host->locator + PCI_DVSEC_CXL_REG_LOCATOR_BLOCK1; entry + 8 <= end;
-	     entry += 8) {
+	entry = host->locator + PCI_DVSEC_CXL_REG_LOCATOR_BLOCK1;
+	for (; entry + 8 <= end; entry += 8) {
 		low = host_config(host, entry, 4);
 		if ((low >> 8 & 0xff) == LOCATOR_COMPONENT)
 			break;
@@ -437,15 +437,15 @@ static void sleep_ms(unsigned int ms)
 int host_restore_decoder(const struct host_device *host)
 {
 	uint32_t count = host_hdm(host, HDM_CAP) & 0xf, i, ctrl;
+	uint32_t high = host->dvsec + PCI_DVSEC_CXL_RANGE_BASE_HIGH(0);
+	uint32_t low = host->dvsec + PCI_DVSEC_CXL_RANGE_BASE_LOW(0);
+	uint32_t enable = host->dvsec + PCI_DVSEC_CXL_CTRL;
 	unsigned int tries;
 
-	host_config_write(host, host->dvsec + PCI_DVSEC_CXL_RANGE_BASE_HIGH(0), 4,
-			  host->base >> 32);
-	host_config_write(host, host->dvsec + PCI_DVSEC_CXL_RANGE_BASE_LOW(0), 4,
-			  host->base);
-	host_config_write(host, host->dvsec + PCI_DVSEC_CXL_CTRL, 2,
-			  host_config(host, host->dvsec + PCI_DVSEC_CXL_CTRL, 2) |
-			  PCI_DVSEC_CXL_MEM_ENABLE);
+	host_config_write(host, high, 4, host->base >> 32);
+	host_config_write(host, low, 4, host->base);
+	host_config_write(host, enable, 2, host_config(host, enable, 2) |
+					   PCI_DVSEC_CXL_MEM_ENABLE);
 
 	/* Encoded: 1, 2, 4, ... decoders; more than ten are not met here */
 	count = count ? 2 * count : 1;

@@ -87,6 +87,7 @@ struct host_snapshot {
 	uint8_t regs[COMPONENT_SIZE];
 	uint8_t config[4096];
 };
+
 void host_snapshot(const struct host_device *host, struct host_snapshot *to);
 /* NULL, or what differs, as a static text */
 const char *host_snapshot_differs(const struct host_device *host,
