@@ -11,7 +11,7 @@ from cpio import Cpio
 
 # The kernel asks for modules from outside of the command's root.
 MODPROBE = b"""#!/bin/busybox sh
-exec /bin/busybox chroot /root /sbin/modprobe "$@"
+exec /bin/busybox chroot /sysroot /sbin/modprobe "$@"
 """
 
 
@@ -45,7 +45,7 @@ class Initramfs(Item):
         process.logged(["gcc", "-static", "-O2", "-Wall", "-Wextra", "-o",
                         program, self.firmware], log, step)
         cpio = Cpio()
-        for folder in ("dev", "host", "modules", "proc", "rig/share", "root",
+        for folder in ("dev", "host", "modules", "proc", "rig/share", "sysroot",
                        "skeleton", "sys"):
             cpio.folder(folder)
         # Before the script mounts anything: where its errors go.
