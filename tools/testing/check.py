@@ -18,7 +18,7 @@ STEPS = (
     ("setup", ["make", "setup"], 2700),
     ("lint", ["make", "lint"], 900),
     ("lib", ["make", "-C", "tools/lib", f"O={TOP}/build/lib", "check"], 600),
-    ("kunit", ["make", "kunit"], 900),
+    ("kunit", ["make", "kunit"], 1800),
     ("emu-check", ["make", "emu-check"], 300),
     ("build", ["make", "examples", "selftests"], 600),
     ("demo", ["make", "demo"], 600),
