@@ -25,6 +25,10 @@ STEPS = (
     ("selftests", ["tools/testing/rig/rig.py", "run", "--timeout", "1500",
                    "--", "tools/testing/selftests/run.sh",
                    "build/selftests"], 1800),
+    # Mappings of 1 GiB pages need a memory as large as that
+    ("1G-pages", ["tools/testing/rig/rig.py", "run", "--devices", "1G,256M",
+                  "--", "tools/testing/selftests/run.sh", "build/selftests",
+                  "mem_test"], 900),
 )
 # Steps that only prepare: they count as a test where they fail
 PREPARES = ("setup", "build")
