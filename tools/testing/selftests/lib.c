@@ -354,7 +354,10 @@ int host_open(struct host_device *host, unsigned int index)
 	host->config = open(path, O_RDWR | O_CLOEXEC);
 	if (host->config < 0)
 		return -errno;
-	ret = find_dvsecs(host);
+	/* vfio-pci lets a device sleep that nobody uses */
+	ret = device_write(host->bdf, "power/control", "on");
+	if (!ret)
+		ret = find_dvsecs(host);
 	if (!ret)
 		ret = map_regs(host);
 	if (!ret)
