@@ -12,15 +12,20 @@ LINUX	= $(shell $(RIG) path linux)
 RIGKDIR	= $(shell $(RIG) path kernel)
 PRODKDIR = $(shell $(RIG) path kernel-production)
 DEMO	:= 256M,512M,1G,2G
+GUEST	:= tools/testing/guest
+GUESTS	:= 256M,512M,256M,256M
+GUESTPKGS := python3-tap
 # Debian packages of the checks, beside those of the rig
 LINTERS	:= coccinelle flake8 g++ ocaml-nox shellcheck
 
-# $(call kbuild,KDIR,FOLDER,TARGETS): the modules, built in FOLDER
-kbuild	= mkdir -p $(2) && $(MAKE) -C $(1) M=$(CURDIR)/drivers/vfio/pci/cxl \
-	  MO=$(2) CONFIG_VFIO_CXL_PCI=m CONFIG_VFIO_CXL_EMU=m $(3)
+# $(call kbuild,KDIR,SOURCE,FOLDER,TARGETS): modules, built in FOLDER
+kbuild	= mkdir -p $(3) && $(MAKE) -C $(1) M=$(CURDIR)/$(2) MO=$(3) \
+	  CONFIG_VFIO_CXL_PCI=m CONFIG_VFIO_CXL_EMU=m $(4)
+DRIVER	:= drivers/vfio/pci/cxl
 
 .PHONY: help modules install lib examples setup setup-demo rig-modules \
-	selftests kunit emu-check demo check lint shell clean
+	selftests kunit emu-check demo check lint shell clean qemu guest-image \
+	guest
 
 help:
 	@echo 'Build and use on this machine:'
@@ -44,11 +49,11 @@ modules:
 	@test -e $(KDIR)/Makefile || { \
 		echo 'No configured kernel in $(KDIR): install its headers or give KDIR=...'; \
 		exit 1; }
-	$(call kbuild,$(KDIR),$(O)/host-modules,modules)
+	$(call kbuild,$(KDIR),$(DRIVER),$(O)/host-modules,modules)
 
 install: modules lib
-	$(call kbuild,$(KDIR),$(O)/host-modules,INSTALL_MOD_PATH=$(DESTDIR) \
-		modules_install)
+	$(call kbuild,$(KDIR),$(DRIVER),$(O)/host-modules,\
+		INSTALL_MOD_PATH=$(DESTDIR) modules_install)
 	$(MAKE) -C tools/lib O=$(O)/lib DESTDIR=$(DESTDIR) PREFIX=$(PREFIX) install
 
 lib:
@@ -63,17 +68,38 @@ setup:
 		sparse
 
 setup-demo:
+	@$(RIG) packages $(GUESTPKGS)
 	@$(RIG) setup packages linux kernel-production qemu initramfs
 
+qemu:
+	@$(RIG) setup packages qemu
+	@echo "QEMU with the series: $$($(RIG) path qemu-guest)"
+
+guest-image: setup-demo
+	@$(call kbuild,$(PRODKDIR),$(DRIVER),$(O)/modules-production,\
+		--no-print-directory -s modules)
+	@$(call kbuild,$(PRODKDIR),$(GUEST)/accel,$(O)/guest/accel,\
+		--no-print-directory -s modules)
+	@$(MAKE) --no-print-directory -s -C $(GUEST) O=$(O)/guest \
+		MODULES="$$($(RIG) path modules-production) $(O)/guest/accel"
+
+guest: guest-image
+	@$(RIG) run --production --devices $(GUESTS) --memory 5G --cpus 2 \
+		--timeout 1200 -- $(GUEST)/run.py \
+		--qemu $$($(RIG) path qemu-guest) \
+		--stock-qemu $$($(RIG) path qemu) \
+		--python $$($(RIG) path qemu-python) \
+		--kernel $$($(RIG) path image-production) \
+		--initrd $(O)/guest/initramfs.cpio $(TESTS)
+
 rig-modules: setup
-	@$(call kbuild,$(RIGKDIR),$(O)/modules,--no-print-directory modules)
+	@$(call kbuild,$(RIGKDIR),$(DRIVER),$(O)/modules,\
+		--no-print-directory modules)
 
 selftests: rig-modules
 	$(MAKE) -C tools/testing/selftests O=$(O)/selftests all linux
 
-demo: setup-demo
-	@$(call kbuild,$(PRODKDIR),$(O)/modules-production,\
-		--no-print-directory -s modules)
+demo: guest-image
 	@$(MAKE) --no-print-directory -s examples
 	@$(RIG) run --production --devices $(DEMO) -- \
 		tools/examples/demo.sh $(O)/examples/vmm

@@ -25,6 +25,8 @@ LINUX_OLDEST = (7, 2)
 # once; only progress depends on it.
 KERNEL_OBJECTS = 1560
 
+# The project's own patches, a quilt series
+SERIES = CHECKOUT / "tools/qemu/patches"
 QEMU_OPTIONS = """
     --target-list=x86_64-softmmu --without-default-features --enable-kvm
     --enable-tcg --enable-virtfs --enable-attr --enable-cap-ng
@@ -312,10 +314,16 @@ class QemuSource(Fetched):
 
 
 class Qemu(Item):
-    """The QEMU of the machine: Debian's with the rig's patches."""
+    """Two emulators of the same source: one for each level.
+
+    The machine's has the patches of the rig, which change the device that
+    stands for an accelerator. The guest's has the project's own series. They
+    differ by a few files, so that the second one takes little time.
+    """
 
     name = "qemu"
     gib = 2.0
+    target = "qemu-system-x86_64"
 
     def __init__(self, source, meson):
         self.source = source
@@ -323,8 +331,12 @@ class Qemu(Item):
 
     @staticmethod
     def patches():
-        """Return the patches in their order."""
-        return sorted((RIG / "qemu").glob("*.patch"))
+        """Return the patches of each emulator in their order."""
+        return {
+            "machine": sorted((RIG / "qemu").glob("*.patch")),
+            "guest": [SERIES / name for name in
+                      (SERIES / "series").read_text("ascii").split()],
+        }
 
     def key(self):
         """Hash the source's version, the patches and the options."""
@@ -333,43 +345,67 @@ class Qemu(Item):
             return None
         upstream = re.match(r"(?:\d+_)?([0-9.]+)", version)[1]
         return upstream + "-" + cache.digest(
-            version, " ".join(QEMU_OPTIONS), *self.patches())
+            version, " ".join(QEMU_OPTIONS), *sum(self.patches().values(), []))
 
-    def binary(self):
-        """Return the emulator."""
-        return self.path() / "qemu-system-x86_64"
+    def binary(self, level="machine"):
+        """Return the emulator of a level."""
+        return self.path() / level / self.target
+
+    def python(self):
+        """Return the folder of QEMU's own Python packages."""
+        return self.path() / "python"
+
+    def _patch(self, work, level, step, log):
+        """Make the source that of a level."""
+        source = work / "source"
+        done = work / "patched"
+        before = done.read_text("ascii")
+        if before == level:
+            return
+        step.phase(f"patching for the {level}")
+        patch = ["patch", "-p1", "-d", source, "--no-backup-if-mismatch", "-i"]
+        done.unlink()
+        for file in reversed(self.patches().get(before, [])):
+            process.logged([*patch, file, "-R"], log, step)
+        for file in self.patches()[level]:
+            process.logged([*patch, file], log, step)
+        done.write_text(level, "ascii")
 
     def make(self, work, step, log):
-        """Patch and build."""
+        """Patch and build both."""
         source = work / "source"
         build = work / "build"
-        if not (work / "patched").exists():
-            empty(work)
-            step.phase("patching the source")
-            process.logged(["cp", "-a", self.source.path(), source], log,
-                           step)
-            for patch in self.patches():
-                process.logged(["patch", "-p1", "-d", source, "--no-backup-"
-                                "if-mismatch", "-i", patch], log, step)
-            (work / "patched").touch()
         environment = self.meson.environment()
-        build.mkdir(exist_ok=True)
-        if not (build / "build.ninja").exists():
-            step.phase("configuring")
-            empty(build)
-            process.logged([source / "configure", *QEMU_OPTIONS], log, step,
-                           cwd=build, env=environment)
-
-        step.phase("building qemu-system-x86_64")
 
         def objects(line):
             match = re.match(r"\[(\d+)/(\d+)\]", line)
             return f"{match[1]} of {match[2]} objects" if match else None
 
-        process.logged(["ninja", jobs(), "qemu-system-x86_64"], log, step,
-                       on_line=objects, cwd=build, env=environment)
-        # Nothing but the emulator is needed from here on.
-        shutil.copy2(build / "qemu-system-x86_64", work)
+        # Without the mark, patching was interrupted: begin afresh.
+        if not (work / "patched").exists():
+            empty(work)
+            step.phase("copying the source")
+            process.logged(["cp", "-a", self.source.path(), source], log,
+                           step)
+            (work / "patched").write_text("", "ascii")
+
+        for level in self.patches():
+            if (work / level).exists():
+                continue
+            self._patch(work, level, step, log)
+            if not (build / "build.ninja").exists():
+                step.phase("configuring")
+                build.mkdir(exist_ok=True)
+                empty(build)
+                process.logged([source / "configure", *QEMU_OPTIONS], log,
+                               step, cwd=build, env=environment)
+            step.phase(f"building {self.target} for the {level}")
+            process.logged(["ninja", jobs(), self.target], log, step,
+                           on_line=objects, cwd=build, env=environment)
+            (work / level).mkdir()
+            shutil.copy2(build / self.target, work / level)
+        shutil.copytree(source / "python/qemu", work / "python/qemu")
+        # Nothing but the emulators and the packages is needed from here on.
         shutil.rmtree(source)
         shutil.rmtree(build)
         (work / "patched").unlink()

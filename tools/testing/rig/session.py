@@ -38,14 +38,11 @@ HIDDEN = ("/tmp", "/run", "/dev")
 
 # panic=-1 and QEMU's -no-reboot: a panic ends the machine. Warnings have to
 # reach the console, less has not: a character costs an exit. Of slab_debug
-# only what KASAN does not do as well, and without its stack traces. A
-# periodic tick: a one-shot timer interrupt that the emulator loses is the last
-# one of that processor, and the machine stands still.
+# only what KASAN does not do as well, and without its stack traces.
 KERNEL_COMMAND_LINE = """
     console=ttyS0 loglevel=5 panic=-1 kasan_multi_shot log_buf_len=16M
     slab_debug=FZ nokaslr no_timer_check watchdog_thresh=30
     rcupdate.rcu_expedited=1 random.trust_cpu=on 8250.nr_uarts=1
-    nohz=off highres=off
 """.split()
 LEAKS = ["kmemleak=on"]
 

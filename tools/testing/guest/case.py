@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What the tests have in common: the programs, the devices, a guest."""
+
+import os
+import unittest
+
+import guest
+import host
+
+# Of the environment, which run.py sets
+QEMU = os.environ["GUEST_QEMU"]
+STOCK_QEMU = os.environ["GUEST_STOCK_QEMU"]
+OPTIONS = guest.options(os.environ["GUEST_KERNEL"], os.environ["GUEST_INITRD"])
+
+CXL_BUS = ("cxl_core", "cxl_port", "cxl_acpi", "cxl_mem")
+TRACE = ("vfio_cxl*",)
+MIB = 1 << 20
+DECODERS = "/sys/bus/cxl/devices"
+
+
+def insmod(*modules):
+    """Return the command that loads modules."""
+    return " && ".join(f"insmod /modules/{m}.ko" for m in modules)
+
+
+class Decoder:
+    """A CXL decoder as the guest's kernel sees it."""
+
+    def __init__(self, line):
+        self.name, self.port, start, size, self.locked, self.type = \
+            line.split()
+        self.start = int(start, 0)
+        self.size = int(size, 0)
+
+    @property
+    def committed(self):
+        """Tell whether it decodes anything."""
+        return self.size > 0
+
+    def place(self):
+        """Return where it is."""
+        return self.start, self.size
+
+
+def decoders(running):
+    """Return the decoders of a guest, by kind: root, bridge, endpoint."""
+    text = running.run(
+        f"cd {DECODERS}; for d in decoder*; do p=$(readlink $d); p=${{p%/*}}; "
+        "echo $d ${p##*/} $(cat $d/start $d/size $d/locked) "
+        "$(cat $d/target_type 2> /dev/null || echo -); done")
+    found = {"root": [], "port": [], "endpoint": []}
+    for line in text.splitlines():
+        decoder = Decoder(line)
+        found[decoder.port.rstrip("0123456789")].append(decoder)
+    return found
+
+
+def windows(topology, running):
+    """Return base and size of the windows, from the guest's own tables."""
+    text = running.run("grep 'CXL Window' /proc/iomem")
+    found = []
+    for line in text.splitlines():
+        first, last = (int(n, 16) for n in line.split()[0].split("-"))
+        found.append((first, last - first + 1))
+    assert len(found) == len(topology.windows), text
+    return found
+
+
+class GuestCase(unittest.TestCase):
+    """Tests that share the devices, each bound to vfio-cxl-pci."""
+
+    longMessage = True
+
+    @classmethod
+    def setUpClass(cls):
+        cls.hosts = host.devices()
+
+    @classmethod
+    def start(cls, topology, qemu=QEMU, trace=TRACE, extra=()):
+        """Start a guest that ends with the class."""
+        running = guest.Guest(qemu, topology, [*OPTIONS, *extra], trace)
+        cls.addClassCleanup(running.close)
+        return running
+
+    @classmethod
+    def simple(cls, order=None):
+        """Return a window and a bridge for each device."""
+        return guest.simple([h.bdf for h in cls.hosts],
+                            [h.mib for h in cls.hosts], order)

@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The machine's side: its devices, their drivers and what they hold."""
+
+import json
+import mmap
+import os
+import struct
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+PCI = Path("/sys/bus/pci")
+OURS = "vfio-cxl-pci"
+# CXL r3.1 8.2.4: the capability array of the component registers
+CACHE_MEM = 0x1000
+CAP_HDM = 5
+HDM_SIZE = 0x30  # with one decoder
+HDM_CTRL = 0x20
+COMMITTED = 1 << 10
+DVSEC = 0x23
+CXL = 0x1E98
+COMPONENT_SIZE = 0x10000
+
+
+def dwords(data):
+    """Return little-endian dwords."""
+    return struct.unpack(f"<{len(data) // 4}I", data)
+
+
+def hdm_offset(block):
+    """Return where the HDM decoder capability is in component registers."""
+    array = dwords(block[CACHE_MEM:CACHE_MEM + 4])[0]
+    for i in range(1, (array >> 24) + 1):
+        header = dwords(block[CACHE_MEM + 4 * i:CACHE_MEM + 4 * i + 4])[0]
+        if header & 0xFFFF == CAP_HDM:
+            return CACHE_MEM + (header >> 20)
+    raise LookupError("no HDM decoder capability")
+
+
+def cxl_dvsecs(config):
+    """Return offset and length of each DVSEC of CXL."""
+    found = []
+    at = 0x100
+    while at:
+        header, first = dwords(config[at:at + 8])
+        if header & 0xFFFF == DVSEC and first & 0xFFFF == CXL:
+            found.append((at, first >> 20))
+        at = header >> 20
+    return found
+
+
+@dataclass
+class HostDevice:
+    """A device of the machine, and the file behind its memory."""
+
+    bdf: str
+    file: str
+    qom: str
+    serial: int
+    base: int
+    size: int
+
+    @property
+    def mib(self):
+        """Return the size of its memory."""
+        return self.size >> 20
+
+    def _sysfs(self, name):
+        return PCI / "devices" / self.bdf / name
+
+    def bind(self, driver):
+        """Bind it to a driver, whatever it is bound to."""
+        current = self._sysfs("driver")
+        if current.exists():
+            (current / "unbind").write_text(self.bdf)
+        self._sysfs("driver_override").write_text(driver)
+        (PCI / "drivers" / driver / "bind").write_text(self.bdf)
+
+    def config(self):
+        """Return its config space, as the hardware has it."""
+        return self._sysfs("config").read_bytes()
+
+    def block(self):
+        """Return its component registers, as the hardware has them."""
+        bar = int(self._sysfs("resource").read_text().split()[0], 16)
+        with open("/dev/mem", "rb") as mem:
+            with mmap.mmap(mem.fileno(), COMPONENT_SIZE, prot=mmap.PROT_READ,
+                           offset=bar) as view:
+                words = memoryview(view).cast("I")
+                data = b"".join(struct.pack("<I", word) for word in words)
+                words.release()
+                return data
+
+    def registers(self):
+        """Return what a guest must not change: decoder and DVSECs."""
+        block = self.block()
+        config = self.config()
+        at = hdm_offset(block)
+        return (block[at:at + HDM_SIZE],
+                *(config[at:at + length]
+                  for at, length in cxl_dvsecs(config)))
+
+    def committed(self):
+        """Tell whether its decoder 0 is committed."""
+        return bool(dwords(self.registers()[0])[HDM_CTRL // 4] & COMMITTED)
+
+    def reset(self):
+        """Reset it by sysfs."""
+        self._sysfs("reset").write_text("1")
+
+    def fail_commits(self, fail):
+        """Let its decoder refuse to commit from now on, or not any more."""
+        qmp("qom-set", path=self.qom, property="x-hdm-commit-fails",
+            value=fail)
+
+    def starts_with(self, serial, size):
+        """Tell whether the memory has what accel.c of a serial number left."""
+        step = 4096
+        with open(self.file, "rb") as file:
+            for at in range(0, size, step):
+                file.seek(at)
+                if struct.unpack("<Q", file.read(8))[0] != serial << 48 | at:
+                    return False
+        return True
+
+    def clear(self, size):
+        """Zero the start of the memory."""
+        with open(self.file, "r+b") as file:
+            file.write(bytes(size))
+
+
+def qmp(command, **arguments):
+    """Run a command of the machine's own monitor."""
+    tool = Path(__file__).resolve().parents[1] / "rig/qmp.py"
+    words = [f"{name}={value if isinstance(value, str) else json.dumps(value)}"
+             for name, value in arguments.items()]
+    subprocess.run([tool, command, *words], check=True,
+                   stdout=subprocess.DEVNULL)
+
+
+def devices():
+    """Return the machine's devices by serial number."""
+    firmware = {}
+    with open("/run/rig/firmware", encoding="ascii") as file:
+        for line in file:
+            serial, bdf, base, size = line.split()
+            firmware[bdf] = int(serial), int(base, 0), int(size, 0)
+    return [HostDevice(bdf, file, qom, *firmware[bdf])
+            for bdf, file, qom in zip(os.environ["RIG_DEVICES"].split(),
+                                      os.environ["RIG_FILES"].split(),
+                                      os.environ["RIG_QOM"].split())]

@@ -1,0 +1,175 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A guest with a driver of accelerators: what it sees, what it can do."""
+
+import re
+import struct
+
+import case
+import host
+from case import GuestCase, MIB
+
+
+class Accelerators(GuestCase):
+    """Four devices behind four host bridges with four windows."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        for h in cls.hosts:
+            h.clear(MIB)
+        cls.topology = cls.simple()
+        cls.guest = cls.start(cls.topology)
+        cls.guest.run(case.insmod(*case.CXL_BUS))
+        cls.status = cls.guest.status(case.insmod("accel"), 120)
+        cls.windows = case.windows(cls.topology, cls.guest)
+        cls.pci = cls.guest.run("ls /sys/bus/pci/drivers/accel | "
+                                "grep ^0000 || true").split()
+
+    def test_1_up(self):
+        """every accelerator's driver is up"""
+        self.assertEqual(0, self.status[1], self.status[0])
+        self.assertEqual(len(self.hosts), len(self.pci))
+
+    def test_1_ranges(self):
+        """every driver gets the range of its window and all its memory"""
+        lines = re.findall(
+            r"range \[range (0x\w+)-(0x\w+)\] serial (\d+) used (\d+) wrong 0",
+            self.guest.run("dmesg | grep 'accel '"))
+        found = {int(serial): (int(first, 16), int(last, 16), int(used))
+                 for first, last, serial, used in lines}
+        for (base, _), h in zip(self.windows, self.hosts):
+            self.assertEqual((base, base + h.size - 1, h.size),
+                             found.get(h.serial), h.bdf)
+
+    def test_2_files(self):
+        """what device n got is in the memory of device n, all of it"""
+        for h in self.hosts:
+            self.assertTrue(h.starts_with(h.serial, h.size), h.bdf)
+
+    def test_2_no_other(self):
+        """what device n got is in no other device's memory"""
+        for h in self.hosts:
+            for other in self.hosts:
+                if other is not h:
+                    self.assertFalse(h.starts_with(other.serial, MIB), h.bdf)
+
+    def test_3_registers(self):
+        """component registers and DVSECs show the window, locked"""
+        for bdf in self.pci:
+            config = bytes.fromhex(self.guest.run(f"inside dump {bdf} config"))
+            block = bytes.fromhex(self.guest.run(f"inside dump {bdf} bar0"))
+            at = host.hdm_offset(block)
+            hdm = host.dwords(block[at:at + host.HDM_SIZE])
+            base = hdm[5] << 32 | hdm[4]
+            dvsec = next(at for at, _ in host.cxl_dvsecs(config)
+                         if config[at + 8:at + 10] == b"\0\0")
+            high, low = struct.unpack_from("<II", config, dvsec + 0x20)
+            self.assertIn(base, [b for b, _ in self.windows])
+            self.assertEqual(base, high << 32 | low & 0xF0000000)
+            # COMMIT, COMMITTED, LOCK; Mem_Enable; CONFIG_LOCK
+            self.assertEqual(0x700, hdm[8] & 0x700)
+            self.assertTrue(config[dvsec + 0x0C] & 4)
+            self.assertTrue(config[dvsec + 0x14] & 1)
+
+    def assert_no_host_address(self, data, what):
+        """Look for the hosts' addresses: 64 bits, or halves in any order."""
+        words = struct.unpack(f"<{len(data) // 4}I", data[:len(data) & ~3])
+        for h in self.hosts:
+            high, low = h.base >> 32, h.base & 0xF0000000
+            for pair in zip(words, words[1:]):
+                first, second = pair
+                self.assertFalse(
+                    (first & 0xF0000000 == low and second == high) or
+                    (second & 0xF0000000 == low and first == high),
+                    f"{what}: {h.base:#x}")
+            self.assertNotIn(h.base.to_bytes(8, "little"), data, what)
+
+    def test_4_host_address_bars(self):
+        """the host's addresses are nowhere in BARs and config space"""
+        for bdf in self.pci:
+            for space in ("config", "bar0", "bar2"):
+                self.assert_no_host_address(bytes.fromhex(
+                    self.guest.run(f"inside dump {bdf} {space}", 120)),
+                    f"{bdf} {space}")
+
+    def test_4_host_address_acpi(self):
+        """the host's addresses are nowhere in ACPI tables"""
+        tables = self.guest.run("find /sys/firmware/acpi/tables -type f")
+        self.assertIn("CEDT", tables)
+        for table in tables.split():
+            self.assert_no_host_address(bytes.fromhex(self.guest.run(
+                f"hexdump -v -e '/1 \"%02x\"' {table}")), table)
+
+    def test_4_host_address_text(self):
+        """the host's addresses are nowhere in the guest's log and iomem"""
+        text = self.guest.run("dmesg; cat /proc/iomem")
+        self.assertIn(f"{self.windows[0][0]:x}", text)
+        for h in self.hosts:
+            self.assertNotIn(f"{h.base:x}", text, h.bdf)
+
+    def test_5_decoder_writes(self):
+        """writes over the decoder block change nothing, here or there"""
+        before = [h.registers() for h in self.hosts]
+        for bdf in self.pci:
+            block = bytes.fromhex(self.guest.run(f"inside dump {bdf} bar0"))
+            text = self.guest.run(f"inside scribble {bdf} bar0 "
+                                  f"{host.hdm_offset(block)} {host.HDM_SIZE}")
+            self.assertNotIn("changed", text, bdf)
+            self.assertRegex(text, r"\d\d writes$")
+        self.assertEqual(before, [h.registers() for h in self.hosts])
+
+    def test_5_dvsec_writes(self):
+        """writes over the DVSECs change nothing, here or there"""
+        before = [h.registers() for h in self.hosts]
+        for bdf in self.pci:
+            config = bytes.fromhex(self.guest.run(f"inside dump {bdf} config"))
+            self.assertTrue(host.cxl_dvsecs(config))
+            for at, length in host.cxl_dvsecs(config):
+                text = self.guest.run(f"inside scribble {bdf} config {at} "
+                                      f"{length}")
+                self.assertNotIn("changed", text, f"{bdf} {at:#x}")
+        self.assertEqual(before, [h.registers() for h in self.hosts])
+
+    def test_5_bridge_writes(self):
+        """writes over the host bridges' decoders change nothing"""
+        cedt = bytes.fromhex(self.guest.run(
+            "hexdump -v -e '/1 \"%02x\"' /sys/firmware/acpi/tables/CEDT"))
+        at, checked = 36, 0
+        while at < len(cedt):
+            kind, _, length = struct.unpack_from("<BBH", cedt, at)
+            if kind == 0:
+                # CHBS: uid, version, reserved, base
+                base = struct.unpack_from("<Q", cedt, at + 16)[0]
+                block = bytes.fromhex(self.guest.run(f"inside dump mem {base}"))
+                hdm = host.hdm_offset(block)
+                # Decoder 0, which is locked, and global control
+                for start, size in ((hdm + 4, 4), (hdm + 0x10, 0x20)):
+                    text = self.guest.run(f"inside scribble mem {base} "
+                                          f"{start} {size}")
+                    self.assertNotIn("changed", text, f"{base:#x}")
+                checked += 1
+            at += length
+        self.assertEqual(len(self.hosts), checked)
+
+    def test_6_still_up(self):
+        """after all that the memory is used as before"""
+        self.guest.run("rmmod accel")
+        for h in self.hosts:
+            h.clear(MIB)
+        self.guest.run(f"insmod /modules/accel.ko use={MIB}")
+        for h in self.hosts:
+            self.assertTrue(h.starts_with(h.serial, MIB), h.bdf)
+
+
+class Alone(GuestCase):
+    """One device, and the other ones are not there."""
+
+    def test_one(self):
+        """a single device comes up at the base of its window"""
+        h = self.hosts[0]
+        topology = self.simple([0])
+        running = self.start(topology)
+        running.run(case.insmod(*case.CXL_BUS, "accel"), 120)
+        (base, _), = case.windows(topology, running)
+        self.assertIn(f"[range {base:#018x}-{base + h.size - 1:#018x}]",
+                      running.run("dmesg | grep 'accel 0'"))

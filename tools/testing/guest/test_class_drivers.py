@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A guest with nothing but the drivers of its own Linux kernel."""
+
+import re
+
+import case
+import guest
+from case import GuestCase
+
+
+class ClassDrivers(GuestCase):
+    """Four devices as memory of the guest."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.topology = cls.simple()
+        cls.guest = cls.start(cls.topology)
+        cls.load()
+        cls.windows = case.windows(cls.topology, cls.guest)
+        cls.places = [(base, h.size) for (base, _), h in
+                      zip(cls.windows, cls.hosts)]
+
+    @classmethod
+    def load(cls):
+        """Load the class drivers."""
+        cls.guest.run(case.insmod(*case.CXL_BUS, "dax_cxl", "cxl_pci"))
+        # The memory is put online in the background.
+        cls.guest.run("for i in $(seq 50); do [ $(ls -d /sys/bus/dax/drivers/"
+                      f"kmem/dax* | wc -l) = {len(cls.hosts)} ] && break; "
+                      "sleep 0.1; done")
+
+    def check_decoders(self):
+        """Find each endpoint and each host bridge decoder in its place."""
+        found = case.decoders(self.guest)
+        for kind in ("endpoint", "port"):
+            committed = [d for d in found[kind] if d.committed]
+            with self.subTest(kind):
+                self.assertEqual(sorted(self.places),
+                                 sorted(d.place() for d in committed))
+                self.assertEqual({"1"}, {d.locked for d in committed})
+                self.assertEqual({"accelerator"},
+                                 {d.type for d in committed})
+        self.assertEqual(len(self.hosts), len(found["endpoint"]))
+
+    def check_regions(self):
+        """Find each region in its place, committed."""
+        text = self.guest.run(
+            f"cd {case.DECODERS}; for r in region*; do echo $(cat $r/resource "
+            "$r/size $r/commit) $(basename $(readlink $r/driver)); done")
+        regions = [line.split() for line in text.splitlines()]
+        self.assertEqual(
+            sorted(self.places),
+            sorted((int(r[0], 0), int(r[1], 0)) for r in regions))
+        self.assertEqual({("1", "cxl_region")}, {tuple(r[2:]) for r in regions})
+
+    def nodes(self):
+        """Return the nodes of the memory: number and size in bytes."""
+        text = self.guest.run("grep MemTotal /sys/devices/system/node/*/"
+                              "meminfo")
+        found = re.findall(r"Node (\d+) MemTotal: +(\d+) kB", text)
+        return [(int(n), int(kib) << 10) for n, kib in found if n != "0"]
+
+    def test_1_bus(self):
+        """devices are below host bridges of their own"""
+        text = self.guest.run("ls /sys/bus/cxl/drivers/cxl_mem | grep ^mem")
+        self.assertEqual(len(self.hosts), len(text.split()))
+
+    def test_1_decoders(self):
+        """endpoint and host bridge decoders are locked at the windows"""
+        self.check_decoders()
+
+    def test_1_regions(self):
+        """regions come up at the windows"""
+        self.check_regions()
+
+    def test_2_nodes(self):
+        """the memory of each device is a NUMA node"""
+        self.assertEqual(sorted(h.size for h in self.hosts),
+                         sorted(size for _, size in self.nodes()))
+
+    def test_2_iomem(self):
+        """the memory is System RAM, each inside its window"""
+        text = self.guest.run("grep 'System RAM (kmem)' /proc/iomem")
+        found = [tuple(int(n, 16) for n in line.split()[0].split("-"))
+                 for line in text.splitlines()]
+        self.assertEqual(sorted((b, b + s - 1) for b, s in self.places),
+                         sorted(found))
+
+    def test_3_use(self):
+        """the memory of each node is allocated, filled and compared"""
+        for node, size in self.nodes():
+            with self.subTest(node=node):
+                # What the guest's kernel keeps of a node for itself
+                text = self.guest.run(f"inside use-node {node} "
+                                      f"{size // 4 * 3}", 120)
+                self.assertIn(", 0 wrong", text)
+
+    def test_4_files(self):
+        """the memory of each node is one device's, and no two share one"""
+        seen = {}
+        for i, h in enumerate(self.hosts):
+            with open(h.file, "rb") as file:
+                data = file.read()
+            for node, _ in self.nodes():
+                # The value of inside.c at the index 0x123400 >> 3
+                value = bytes([0x80, 0x46, 0x02, 0, 0, 0, 0xC1, node])
+                if value in data:
+                    seen.setdefault(i, set()).add(node)
+        self.assertEqual(len(self.hosts), len(seen))
+        self.assertEqual([1] * len(seen), [len(s) for s in seen.values()])
+        self.assertEqual(len(self.hosts), len(set.union(*seen.values())))
+
+    def test_5_mtree(self):
+        """info mtree shows the memory under the device's name"""
+        tree = self.guest.vm.cmd("human-monitor-command",
+                                 command_line="info mtree -f")
+        for (base, _), h in zip(self.windows, self.hosts):
+            self.assertRegex(tree, rf"{base:016x}-{base + h.size - 1:016x} "
+                             rf".*ramd.*{re.escape(h.bdf)} CXL memory")
+
+    def test_5_trace(self):
+        """trace events tell what was selected, locked and mapped"""
+        log = self.guest.log()
+        for (base, size), h in zip(self.windows, self.hosts):
+            name = re.escape(h.bdf)
+            self.assertRegex(log, rf"vfio_cxl_select  \({name}\) .* base "
+                             rf"0x{base:x} size 0x{size:x}")
+            self.assertRegex(log, rf"vfio_cxl_lock  \({name}\) .* base "
+                             rf"0x{base:x} size 0x{h.size:x} ret 0")
+            self.assertRegex(log, rf"vfio_cxl_map  \({name}\) base "
+                             rf"0x{base:x} size 0x{h.size:x}")
+
+    def test_5_dma(self):
+        """the memory is mapped for DMA without a warning"""
+        self.assertNotIn("warning", self.guest.log().replace(
+            "warning: TCG", ""))
+
+    def test_5_migration(self):
+        """migration is blocked, and the reason says why"""
+        reply = self.guest.vm.qmp("migrate", uri="exec:cat > /dev/null")
+        self.assertRegex(reply["error"]["desc"],
+                         r"CXL memory cannot be migrated")
+
+    def test_6_reset(self):
+        """after a machine reset the guest comes up again the same"""
+        self.guest.vm.cmd("system_reset")
+        self.guest.wait_ready()
+        self.load()
+        self.check_decoders()
+        self.check_regions()
+
+    def test_7_reboot(self):
+        """after a reboot by the guest it comes up again the same"""
+        with self.assertRaises(guest.GuestError):
+            self.guest.run("reboot -f; sleep 9", 3)
+        self.guest.wait_ready()
+        self.load()
+        self.check_decoders()
+        self.check_regions()
+        self.test_3_use()

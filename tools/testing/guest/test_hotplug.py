@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Devices that come to a running machine, or cannot, and go again."""
+
+import os
+import re
+import time
+
+import case
+import guest
+import invalid
+from case import GuestCase, MIB
+from guest import Device
+
+COUNTER = ("(i=0; while :; do i=$((i + 1)); echo $i > /count.new; "
+           "mv /count.new /count; sleep 0.02; done) > /dev/null 2>&1 &")
+ROUNDS = 100
+
+
+class HotplugCase(GuestCase):
+    """What plugs and unplugs."""
+
+    guest = None
+
+    def add(self, device):
+        """Plug a device in; return the error, or nothing."""
+        reply = self.guest.vm.qmp("device_add", device.arguments())
+        return reply.get("error", {}).get("desc", "")
+
+    def remove(self, ident, seconds=60):
+        """Unplug a device and wait until it is gone."""
+        self.guest.vm.cmd("device_del", id=ident)
+        event = self.guest.vm.event_wait(
+            "DEVICE_DELETED", seconds, {"data": {"device": ident}})
+        self.assertIsNotNone(event, f"{ident} is not removed")
+
+    def mapped(self):
+        """Return the devices whose memory the guest has."""
+        tree = self.guest.vm.cmd("human-monitor-command",
+                                 command_line="info mtree")
+        return set(re.findall(r"(\S+) CXL memory$", tree, re.MULTILINE))
+
+    def assert_counting(self):
+        """The guest is alive and counts on."""
+        before = int(self.guest.run("cat /count"))
+        time.sleep(0.2)
+        self.assertGreater(int(self.guest.run("cat /count")), before)
+
+
+class Hotplug(HotplugCase):
+    """Every bad place in one machine, and a good one."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        # Larger than the window that is too small
+        cls.device = cls.hosts[1]
+        cls.guest = cls.start(invalid.machine(cls.device.mib))
+        cls.guest.run(COUNTER)
+        cls.guest.run(case.insmod(*case.CXL_BUS))
+        cls.guest.run(f"insmod /modules/accel.ko use={MIB}")
+
+    def check(self, wrong):
+        """Check a case of the table: refused, undone, and the guest runs."""
+        first = []
+        for h, bus in zip(self.hosts[::2], wrong.first):
+            first.append(f"first{len(first)}")
+            self.assertEqual("", self.add(Device(h.bdf, bus, first[-1])))
+        mapped = self.mapped()
+        with wrong.before(self.device):
+            error = self.add(Device(self.device.bdf, wrong.bus, "bad"))
+        self.assertRegex(error, wrong.message)
+        self.assertEqual(mapped, self.mapped())
+        self.assert_counting()
+        for ident in first:
+            self.remove(ident)
+        # Nobody has it: it can be given to somebody else.
+        self.device.bind("vfio-pci")
+        self.device.bind("vfio-cxl-pci")
+
+    def test_z1_good(self):
+        """after all refusals a device in a good place comes up"""
+        self.device.clear(MIB)
+        self.assertEqual("", self.add(Device(self.device.bdf, "good.0",
+                                             "good")))
+        self.guest.run("for i in $(seq 100); do dmesg | grep -q 'accel .* "
+                       f"serial {self.device.serial} .* wrong 0' && break; "
+                       "sleep 0.1; done")
+        self.assertTrue(self.device.starts_with(self.device.serial, MIB))
+        self.assertEqual({self.device.bdf}, self.mapped())
+
+    def test_z2_removed(self):
+        """device_del unmaps the memory and releases the device"""
+        self.remove("good")
+        self.assertEqual(set(), self.mapped())
+        self.assertIn(f"vfio_cxl_unmap  ({self.device.bdf})",
+                      self.guest.log())
+        self.device.bind("vfio-pci")
+        self.device.bind("vfio-cxl-pci")
+        self.assert_counting()
+
+    def test_z3_again(self):
+        """the bridge whose device was removed takes it again"""
+        self.guest.run("dmesg -c > /dev/null")
+        self.test_z1_good()
+        self.remove("good")
+
+    def test_z4_another(self):
+        """the bridge whose device was removed takes another one"""
+        other = next(h for h in self.hosts if h.mib <= self.device.mib and
+                     h is not self.device)
+        self.assertEqual("", self.add(Device(other.bdf, "good.1", "other")))
+        self.assertEqual({other.bdf}, self.mapped())
+        self.remove("other")
+        self.assert_counting()
+
+
+class Rounds(HotplugCase):
+    """A guest without a hotplug driver: QEMU plugs and unplugs at once."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.topology = cls.simple()
+        cls.topology.devices = []
+        options = [word + " pcie_ports=compat" if "console=" in word else word
+                   for word in case.OPTIONS]
+        cls.guest = guest.Guest(case.QEMU, cls.topology, options, case.TRACE)
+        cls.addClassCleanup(cls.guest.close)
+        cls.guest.run(COUNTER)
+
+    def resources(self):
+        """Return what a leak would add to: files, mappings, KiB in use."""
+        process = f"/proc/{self.guest.vm.get_pid()}"
+        with open(f"{process}/maps", encoding="ascii") as maps:
+            mappings = len(maps.readlines())
+        with open(f"{process}/status", encoding="ascii") as status:
+            size = int(re.search(r"VmSize:\s+(\d+)", status.read())[1])
+        with open("/proc/meminfo", encoding="ascii") as meminfo:
+            slab = int(re.search(r"SUnreclaim:\s+(\d+)", meminfo.read())[1])
+        return len(os.listdir(f"{process}/fd")), mappings, size, slab
+
+    def test_rounds(self):
+        """100 rounds of device_add and device_del leak nothing"""
+        h = self.hosts[0]
+        before = None
+        for i in range(ROUNDS):
+            self.assertEqual("", self.add(Device(h.bdf, "cxl.0.0", "round")))
+            self.assertEqual({h.bdf}, self.mapped())
+            self.remove("round")
+            if i == 9:
+                before = self.resources()
+        after = self.resources()
+        print(f"# files, mappings, KiB of QEMU, of the kernel: {before} "
+              f"after 10 rounds, {after} after {ROUNDS}", flush=True)
+        self.assertEqual(before[0], after[0], "files")
+        # Not a mapping a round, nor a page of the kernel's
+        self.assertLess(after[1] - before[1], ROUNDS // 10, "mappings")
+        self.assertLess(after[2] - before[2], h.size >> 10, "KiB of QEMU")
+        self.assertLess(after[3] - before[3], 4 * ROUNDS, "KiB of the kernel")
+        self.assertEqual(set(), self.mapped())
+        self.assert_counting()
+
+
+def _add(wrong):
+    def test(self):
+        self.check(wrong)
+    test.__doc__ = f"hotplug refused: {wrong.name.replace('_', ' ')}"
+    setattr(Hotplug, f"test_{wrong.name}", test)
+
+
+for _case in invalid.CASES:
+    _add(_case)

@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The order in which a guest's parts are created decides nothing."""
+
+import itertools
+
+import case
+from case import GuestCase, MIB
+
+SIZE = MIB
+
+
+class Orders(GuestCase):
+    """Windows, bridges and devices in each order that there is."""
+
+    def check(self, order):
+        """Start a guest, let its driver write, and look at the files."""
+        for h in self.hosts:
+            h.clear(SIZE)
+        topology = self.simple(order)
+        with case.guest.Guest(case.QEMU, topology, case.OPTIONS) as running:
+            running.run(case.insmod(*case.CXL_BUS), 120)
+            text, status = running.status(f"insmod /modules/accel.ko "
+                                          f"use={SIZE}", 120)
+            self.assertEqual(0, status, text)
+            places = case.windows(topology, running)
+            log = running.run("dmesg | grep 'accel '")
+        for h in self.hosts:
+            for other in self.hosts:
+                self.assertEqual(other is h,
+                                 h.starts_with(other.serial, SIZE),
+                                 f"{other.serial} in {h.bdf}")
+        for i, (base, _) in zip(order, places):
+            h = self.hosts[i]
+            self.assertIn(f"[range {base:#018x}-{base + h.size - 1:#018x}] "
+                          f"serial {h.serial} ", log)
+
+
+def _add(order):
+    name = "".join(str(i) for i in order)
+
+    def test(self):
+        self.check(order)
+    test.__doc__ = f"created in the order {name}, each is in its own window"
+    setattr(Orders, f"test_{name}", test)
+
+
+for _order in itertools.permutations(range(4)):
+    _add(_order)

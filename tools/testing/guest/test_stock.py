@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A VMM that knows nothing of CXL memory cannot do harm."""
+
+import case
+import host
+from case import GuestCase
+
+
+class Stock(GuestCase):
+    """QEMU without the series, and with x-cxl=off."""
+
+    def check(self, qemu, properties):
+        """Boot, and find no memory in the guest and no change in the host."""
+        topology = self.simple()
+        for device in topology.devices:
+            device.properties = properties
+        with case.guest.Guest(qemu, topology, case.OPTIONS) as running:
+            before = [h.registers() for h in self.hosts]
+            running.run(case.insmod(*case.CXL_BUS, "dax_cxl", "cxl_pci"), 120)
+            endpoints = case.decoders(running)["endpoint"]
+            regions = running.run(f"ls {case.DECODERS} | grep region || true")
+            bdfs = running.run("ls /sys/bus/pci/drivers/cxl_pci | grep ^0000")
+            for bdf in bdfs.split():
+                block = bytes.fromhex(running.run(f"inside dump {bdf} bar0"))
+                at = host.hdm_offset(block)
+                running.run(f"inside scribble {bdf} bar0 {at} {host.HDM_SIZE}")
+                self.assertEqual(0, host.dwords(block[at:])[8] & 0x400)
+                self.assertEqual((0, 0), host.dwords(block[at:])[4:6])
+            after = [h.registers() for h in self.hosts]
+        self.assertEqual(len(self.hosts), len(bdfs.split()))
+        self.assertEqual([], [d for d in endpoints if d.committed])
+        self.assertEqual("", regions)
+        self.assertEqual(before, after)
+        self.assertTrue(all(h.committed() for h in self.hosts))
+
+    def test_stock(self):
+        """QEMU without the series: no decoder committed, no memory"""
+        self.check(case.STOCK_QEMU, "")
+
+    def test_opt_out(self):
+        """x-cxl=off: no decoder committed, no memory"""
+        self.check(case.QEMU, "x-cxl=off")
