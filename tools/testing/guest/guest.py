@@ -144,18 +144,10 @@ class Guest:
                               log_dir=self.folder.name, qmp_timer=60)
         self.agent = socket.socket(socket.AF_UNIX)
         try:
-            start = time.monotonic()
             self.vm.launch()
-            t1 = time.monotonic() - start
             self.agent.connect(agent)
             self.wait_ready()
-            print(f"# launch {t1:.1f} boot {time.monotonic() - start:.1f}", flush=True)
         except BaseException:
-            if self.vm.is_running():
-                for _ in range(3):
-                    print(self.vm.cmd("human-monitor-command", command_line="info registers"))
-                    print(self.vm.cmd("human-monitor-command", command_line="info lapic"))
-                    time.sleep(.5)
             self.close()
             raise
 
@@ -195,8 +187,9 @@ class Guest:
             left = deadline - time.monotonic()
             if left <= 0:
                 raise GuestError(
-                    f"the guest does not answer; it said: "
-                    f"{self.pending[-2000:]!r}, and on its console: "
+                    "the guest does not answer; QEMU's status: "
+                    f"{self.vm.cmd('query-status')}\n{self.log()[-4000:]}\n"
+                    f"the guest's output: {self.pending[-2000:]!r}\n"
                     f"{self._file('console')[-2000:]}")
             self.agent.settimeout(left)
             try:

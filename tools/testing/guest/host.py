@@ -115,12 +115,14 @@ class HostDevice:
 
     def starts_with(self, serial, size):
         """Tell whether the memory has what accel.c of a serial number left."""
-        step = 4096
-        with open(self.file, "rb") as file:
-            for at in range(0, size, step):
-                file.seek(at)
-                if struct.unpack("<Q", file.read(8))[0] != serial << 48 | at:
-                    return False
+        chunk = 1 << 20
+        with open(self.file, "rb", buffering=0) as file:
+            for start in range(0, size, chunk):
+                data = file.read(chunk)
+                for at in range(0, chunk, 4096):
+                    value = struct.unpack_from("<Q", data, at)[0]
+                    if value != serial << 48 | start + at:
+                        return False
         return True
 
     def clear(self, size):
