@@ -15,7 +15,7 @@ from qemu.machine import QEMUMachine
 DATA = ("/usr/share/seabios", "/usr/share/qemu")
 # Ends the output of a command, before its status.
 MARK = b"\x1e"
-BOOT_SECONDS = 30
+BOOT_SECONDS = 60
 
 
 class GuestError(Exception):

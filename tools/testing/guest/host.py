@@ -16,7 +16,12 @@ CACHE_MEM = 0x1000
 CAP_HDM = 5
 HDM_SIZE = 0x30  # with one decoder
 HDM_CTRL = 0x20
-COMMITTED = 1 << 10
+LOCK, COMMIT, COMMITTED = 1 << 8, 1 << 9, 1 << 10
+PCI_COMMAND = 4
+PCI_COMMAND_MEMORY = 2
+# CXL r3.1 8.1.3.2: in the low byte of DVSEC CXL Control
+DVSEC_CONTROL = 0x0C
+MEM_ENABLE = 4
 DVSEC = 0x23
 CXL = 0x1E98
 COMPONENT_SIZE = 0x10000
@@ -68,11 +73,15 @@ class HostDevice:
     def _sysfs(self, name):
         return PCI / "devices" / self.bdf / name
 
-    def bind(self, driver):
-        """Bind it to a driver, whatever it is bound to."""
+    def unbind(self):
+        """Take it away from its driver, if it has one."""
         current = self._sysfs("driver")
         if current.exists():
             (current / "unbind").write_text(self.bdf)
+
+    def bind(self, driver):
+        """Bind it to a driver, whatever it is bound to."""
+        self.unbind()
         self._sysfs("driver_override").write_text(driver)
         (PCI / "drivers" / driver / "bind").write_text(self.bdf)
 
@@ -100,6 +109,29 @@ class HostDevice:
                 *(config[at:at + length]
                   for at, length in cxl_dvsecs(config)))
 
+    def commit(self):
+        """Do what firmware did: a driver that is not ours lost the decoder."""
+        dvsec = next(at for at, _ in cxl_dvsecs(self.config())
+                     if self.config()[at + 8:at + 10] == b"\0\0")
+        with open(self._sysfs("config"), "r+b", buffering=0) as config:
+            for at, bit in ((PCI_COMMAND, PCI_COMMAND_MEMORY),
+                            (dvsec + DVSEC_CONTROL, MEM_ENABLE)):
+                config.seek(at)
+                value = config.read(2)
+                config.seek(at)
+                config.write(bytes([value[0] | bit, value[1]]))
+        hdm = hdm_offset(self.block()) // 4
+        bar = int(self._sysfs("resource").read_text().split()[0], 16)
+        with open("/dev/mem", "r+b") as mem:
+            with mmap.mmap(mem.fileno(), COMPONENT_SIZE, offset=bar) as view:
+                with memoryview(view).cast("I") as words:
+                    words[hdm + 1] = 2  # HDM Decoder Enable
+                    words[hdm + 4] = self.base & 0xFFFFFFFF
+                    words[hdm + 5] = self.base >> 32
+                    words[hdm + 6] = self.size & 0xFFFFFFFF
+                    words[hdm + 7] = self.size >> 32
+                    words[hdm + 8] = COMMIT | LOCK
+
     def committed(self):
         """Tell whether its decoder 0 is committed."""
         return bool(dwords(self.registers()[0])[HDM_CTRL // 4] & COMMITTED)
@@ -119,7 +151,7 @@ class HostDevice:
         with open(self.file, "rb", buffering=0) as file:
             for start in range(0, size, chunk):
                 data = file.read(chunk)
-                for at in range(0, chunk, 4096):
+                for at in range(0, chunk, 1 << 16):
                     value = struct.unpack_from("<Q", data, at)[0]
                     if value != serial << 48 | start + at:
                         return False
@@ -129,6 +161,12 @@ class HostDevice:
         """Zero the start of the memory."""
         with open(self.file, "r+b") as file:
             file.write(bytes(size))
+
+
+def delete_regions():
+    """Take away what the host's CXL core made of a device it had."""
+    for region in Path("/sys/bus/cxl/devices").glob("decoder0.*/region[0-9]*"):
+        (region.parent / "delete_region").write_text(region.name)
 
 
 def qmp(command, **arguments):
