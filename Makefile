@@ -13,7 +13,7 @@ RIGKDIR	= $(shell $(RIG) path kernel)
 PRODKDIR = $(shell $(RIG) path kernel-production)
 DEMO	:= 256M,512M,1G,2G
 GUEST	:= tools/testing/guest
-GUESTS	:= 256M,512M,256M,256M
+GUESTS	:= 512M,512M,256M,256M
 GUESTPKGS := python3-tap
 # Debian packages of the checks, beside those of the rig
 LINTERS	:= coccinelle flake8 g++ ocaml-nox shellcheck
@@ -33,15 +33,17 @@ help:
 	@echo '  lib        libvfio-cxl, shared and static'
 	@echo '  install    modules, library and headers, with DESTDIR, PREFIX=$(PREFIX)'
 	@echo 'In an emulated machine; everything needed is fetched and built first:'
-	@echo '  demo       four devices, each locked in a window of its own'
+	@echo '  demo       a guest with four devices, each in a window of its own'
 	@echo '  check      all tests'
 	@echo '  shell      a shell in the machine'
 	@echo '  setup      only fetch and build what is needed'
+	@echo '  qemu       only QEMU with the series of tools/qemu'
 	@echo 'Parts of check:'
 	@echo '  lint       sparse, checkpatch, coccicheck, kernel-doc, W=1, shell, Python'
 	@echo '  kunit      the register emulation in KUnit, on User Mode Linux'
 	@echo '  emu-check  the same suites in user space with sanitizers'
 	@echo '  selftests  build what the machine runs'
+	@echo '  guest      guests inside the machine; TESTS= picks some'
 	@echo 'Also:'
 	@echo '  clean      remove build/; the cache stays'
 
@@ -63,9 +65,9 @@ examples: lib
 	$(MAKE) -C tools/examples O=$(O)/examples LIB=$(O)/lib all
 
 setup:
-	@$(RIG) packages $(LINTERS)
-	@$(RIG) setup packages linux kernel kernel-production qemu initramfs \
-		sparse
+	@$(RIG) packages $(LINTERS) $(GUESTPKGS)
+	@$(RIG) setup packages linux kernel kernel-production qemu-source qemu \
+		initramfs sparse
 
 setup-demo:
 	@$(RIG) packages $(GUESTPKGS)
@@ -83,14 +85,18 @@ guest-image: setup-demo
 	@$(MAKE) --no-print-directory -s -C $(GUEST) O=$(O)/guest \
 		MODULES="$$($(RIG) path modules-production) $(O)/guest/accel"
 
+# What a program in the machine needs to start guests
+GUESTARGS = --qemu $$($(RIG) path qemu-guest) \
+	--stock-qemu $$($(RIG) path qemu) \
+	--python $$($(RIG) path qemu-python) \
+	--kernel $$($(RIG) path image-production) \
+	--initrd $(O)/guest/initramfs.cpio
+# Emulated processors have nothing to mitigate.
+GUESTRUN = $(RIG) run --production --append mitigations=off
+
 guest: guest-image
-	@$(RIG) run --production --devices $(GUESTS) --memory 5G --cpus 2 \
-		--timeout 1200 -- $(GUEST)/run.py \
-		--qemu $$($(RIG) path qemu-guest) \
-		--stock-qemu $$($(RIG) path qemu) \
-		--python $$($(RIG) path qemu-python) \
-		--kernel $$($(RIG) path image-production) \
-		--initrd $(O)/guest/initramfs.cpio $(TESTS)
+	@$(GUESTRUN) --devices $(GUESTS) --memory 5G --timeout 1200 -- \
+		$(GUEST)/run.py $(GUESTARGS) $(TESTS)
 
 rig-modules: setup
 	@$(call kbuild,$(RIGKDIR),$(DRIVER),$(O)/modules,\
@@ -101,8 +107,9 @@ selftests: rig-modules
 
 demo: guest-image
 	@$(MAKE) --no-print-directory -s examples
-	@$(RIG) run --production --devices $(DEMO) -- \
-		tools/examples/demo.sh $(O)/examples/vmm
+	@$(GUESTRUN) --devices $(DEMO) --memory 5G -- sh -ec ' \
+		tools/examples/run-vmm.sh $(O)/examples/vmm; \
+		exec $(GUEST)/demo.py '"$(GUESTARGS)"
 
 shell: rig-modules examples
 	$(RIG) shell

@@ -462,7 +462,7 @@ int main(int argc, char **argv)
 	}
 
 	if (!select_windows(&m)) {
-		printf("demo: 0 of %zu devices locked\n", m.nr_devices);
+		printf("vmm: 0 of %zu devices locked\n", m.nr_devices);
 		return 1;
 	}
 	try_bad_locks(&m, largest);
@@ -499,7 +499,7 @@ int main(int argc, char **argv)
 		if (is_in_its_window(&m, nr) && m.hosts[nr].data_ok)
 			good++;
 	ok &= good == m.nr_devices;
-	printf("\ndemo: %zu of %zu devices locked, each in its own window%s\n",
+	printf("\nvmm: %zu of %zu devices locked, each in its own window%s\n",
 	       good, m.nr_devices,
 	       ok || good < m.nr_devices ? "" : ", but see WRONG above");
 	return ok ? 0 : 1;

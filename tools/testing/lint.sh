@@ -98,8 +98,24 @@ check_flake8() {
 	flake8 --max-line-length 80 tools kunit
 }
 
+# The series has a copy of the UAPI header, as headers_install leaves it.
+check_qemu_series() {
+	local series=tools/qemu/patches source patch
+
+	source=$(tools/testing/rig/rig.py path qemu-source) || return
+	sed -n '/^+++ .*linux\/vfio_cxl\.h$/,/^diff /s/^+//p' "$series"/0001-* |
+		grep -v '^++' > "$work/vfio_cxl.h"
+	sed 's/_UAPI_LINUX/_LINUX/' include/uapi/linux/vfio_cxl.h |
+		diff -u - "$work/vfio_cxl.h" || return
+	while read -r patch; do
+		"$source/scripts/checkpatch.pl" --no-tree --terse \
+			"$series/$patch" || return
+	done < "$series/series" > "$work/qemu-checkpatch.log"
+	no_match 'ERROR:' "$work/qemu-checkpatch.log"
+}
+
 checks=(sparse_and_W1 in_tree_W1 coccicheck checkpatch kernel_doc shellcheck
-	flake8)
+	flake8 qemu_series)
 status=0
 echo "TAP version 13"
 echo "1..${#checks[@]}"

@@ -113,7 +113,8 @@ def options(kernel, initrd, mib=512):
             "-numa", "node,memdev=ram",
             "-kernel", kernel, "-initrd", initrd,
             "-append", "console=ttyS0 quiet panic=-1 8250.nr_uarts=1 "
-                       "no_timer_check memhp_default_state=online",
+                       "no_timer_check mitigations=off "
+                       "memhp_default_state=online",
             "-device", "virtio-serial-pci,disable-legacy=on"]
 
 

@@ -146,16 +146,15 @@ class HostDevice:
             value=fail)
 
     def starts_with(self, serial, size):
-        """Tell whether the memory has what accel.c of a serial number left."""
-        chunk = 1 << 20
+        """Tell whether the memory has what accel.c of a serial number left.
+
+        Looked at are 8 bytes of each 256 KiB.
+        """
         with open(self.file, "rb", buffering=0) as file:
-            for start in range(0, size, chunk):
-                data = file.read(chunk)
-                for at in range(0, chunk, 1 << 16):
-                    value = struct.unpack_from("<Q", data, at)[0]
-                    if value != serial << 48 | start + at:
-                        return False
-        return True
+            return all(
+                os.pread(file.fileno(), 8, at) ==
+                struct.pack("<Q", serial << 48 | at)
+                for at in range(0, size, 1 << 18))
 
     def clear(self, size):
         """Zero the start of the memory."""

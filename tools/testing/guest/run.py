@@ -18,9 +18,10 @@ HERE = Path(__file__).resolve().parent
 sys.dont_write_bytecode = True
 
 
-def parse():
+def parse(doc=__doc__):
     """Return the parsed command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(
+        description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--qemu", required=True,
                         help="QEMU with the project's series")
     parser.add_argument("--stock-qemu", required=True,
@@ -33,13 +34,12 @@ def parse():
                         help="initramfs of the guest")
     parser.add_argument("tests", nargs="*", metavar="TEST",
                         help="only these, as test_orders or "
-                             "test_hotplug.Hotplug.test_1_refused")
+                             "test_hotplug.Hotplug.test_z1_good")
     return parser.parse_args()
 
 
-def main():
-    """Run the tests; exit with 1 where one failed."""
-    args = parse()
+def prepare(args):
+    """Make what was given known to the tests, and bind the devices."""
     os.environ.update(GUEST_QEMU=args.qemu, GUEST_STOCK_QEMU=args.stock_qemu,
                       GUEST_KERNEL=args.kernel, GUEST_INITRD=args.initrd)
     sys.path[:0] = [str(HERE), args.python]
@@ -50,6 +50,11 @@ def main():
     for device in host.devices():
         device.bind(host.OURS)
 
+
+def main():
+    """Run the tests; exit with 1 where one failed."""
+    args = parse()
+    prepare(args)
     loader = unittest.defaultTestLoader
     if args.tests:
         tests = loader.loadTestsFromNames(args.tests)

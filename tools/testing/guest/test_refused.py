@@ -79,7 +79,8 @@ class Refused(GuestCase):
         h = self.hosts[0]
         text = self.refuse(Topology(
             [Window(1 << 16, ["b0"])], [Bridge("b0")],
-            [Device(h.bdf, "b0.0")]), ["-cpu", "host,host-phys-bits=off,phys-bits=36"])
+            [Device(h.bdf, "b0.0")]),
+            ["-cpu", "host,host-phys-bits=off,phys-bits=36"])
         self.assertRegex(text, "phys-bits too low")
 
     def test_all_are_listed(self):

@@ -1,10 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# The demo, inside a machine with CXL.mem devices: give each to vfio-cxl-pci
+# Inside a machine with CXL.mem devices: give each to vfio-cxl-pci
 # as an administrator does, then run the VMM program on them.
 #
-# usage: demo.sh VMM		addresses of the devices in $RIG_DEVICES
+# usage: run-vmm.sh VMM		addresses of the devices in $RIG_DEVICES
 
 set -eu
 

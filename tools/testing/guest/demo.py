@@ -1,0 +1,109 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-only
+"""The demo: a guest with all the machine's devices, each in its own window.
+
+Prints what the host gave and what the guest sees of it, then plugs in a device
+where it cannot be, while the guest counts on.
+"""
+
+import re
+import sys
+import time
+
+import run
+
+COUNT = ("(i=0; while :; do i=$((i + 1)); echo $i > /count.new; "
+         "mv /count.new /count; sleep 0.02; done) > /dev/null 2>&1 &")
+
+
+def table(rows):
+    """Print rows of text in columns."""
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    for row in rows:
+        print("  ".join(f"{cell:<{width}}" for cell, width in
+                        zip(row, widths)).rstrip())
+
+
+def sight(running, base):
+    """Return what a guest sees at the base of a window."""
+    where = "/sys/bus/cxl/devices"
+    start = f"{base:#x}"
+    decoder = running.run(
+        f"cd {where}; for d in decoder*; do case $(readlink $d) in "
+        "*/endpoint*) ;; *) continue;; esac; "
+        f"[ $(cat $d/start) = {start} ] && echo $d; done; true")
+    if not decoder:
+        return ("-",) * 7
+    size, locked, region = running.run(
+        f"cd {where}; echo $(cat {decoder}/size {decoder}/locked "
+        f"{decoder}/region)").split()
+    pci, driver = running.run(
+        f"cd $(readlink -f {where}/{decoder}/../uport/..); basename $(pwd); "
+        "basename $(readlink driver)").split()
+    state = "committed" + (", locked" if locked == "1" else "")
+    return (pci, decoder, start, f"{int(size, 0) >> 20} MiB", state, region,
+            driver)
+
+
+def main():
+    """Run the demo; return whether everything is as it should be."""
+    run.prepare(run.parse(__doc__))
+    # pylint: disable=import-outside-toplevel # prepare() set the path
+    import case
+    import guest
+    import host
+
+    hosts = host.devices()
+    topology = guest.simple([h.bdf for h in hosts], [h.mib for h in hosts])
+    topology.bridges.append(guest.Bridge("spare"))
+    print(f"\nstarting a guest with {len(hosts)} devices behind {len(hosts)} "
+          "host bridges with windows of their own", flush=True)
+    start = time.monotonic()
+    with guest.Guest(case.QEMU, topology, case.OPTIONS, case.TRACE) as running:
+        running.run(case.insmod(*case.CXL_BUS))
+        running.status(f"insmod /modules/accel.ko use={case.MIB}", 120)
+        print(f"it is up, {time.monotonic() - start:.0f} s\n")
+
+        locks = dict(
+            (name, int(base, 16)) for name, base in
+            re.findall(r"vfio_cxl_lock  \((\S+)\) decoder 0: base 0x(\w+) "
+                       r"size 0x\w+ ret 0", running.log()))
+        rows = [("host device", "size", "given to", "window base",
+                 "| guest device", "decoder", "start", "size", "state",
+                 "region", "driver", "data")]
+        good = 0
+        for i, h in enumerate(hosts):
+            base = locks.get(h.bdf, 0)
+            seen = sight(running, base)
+            data = h.starts_with(h.serial, case.MIB)
+            good += (data and seen[2] == f"{base:#x}" and
+                     seen[3] == f"{h.mib} MiB" and
+                     seen[4] == "committed, locked" and seen[6] == "accel")
+            rows.append((h.bdf, f"{h.mib} MiB", f"cxl.{i}", f"{base:#x}",
+                         f"| {seen[0]}", *seen[1:],
+                         "ok" if data else "WRONG"))
+        table(rows)
+
+        running.run(COUNT)
+        before = int(running.run("sleep 0.1; cat /count"))
+        running.vm.cmd("device_del", id="dev0")
+        running.vm.event_wait("DEVICE_DELETED", 60,
+                              {"data": {"device": "dev0"}})
+        bad = guest.Device(hosts[0].bdf, "spare.0", "bad").arguments()
+        reply = running.vm.qmp("device_add", bad)
+        after = int(running.run("cat /count"))
+        refused = "error" in reply
+        print(f"\nplug {hosts[0].bdf} in below a host bridge that no window "
+              "targets:\n  "
+              f"{reply['error']['desc'] if refused else 'accepted, WRONG'}\n"
+              f"the guest counts on: {before}, {after}")
+
+    ok = (good == len(hosts) == len(set(locks.values())) and refused and
+          after > before)
+    print(f"demo: {good} of {len(hosts)} devices locked"
+          f"{', each in its own window' if ok else ''}", flush=True)
+    return 0 if ok else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
