@@ -95,7 +95,7 @@ GUESTARGS = --qemu $$($(RIG) path qemu-guest) \
 GUESTRUN = $(RIG) run --production --append mitigations=off
 
 guest: guest-image
-	@$(GUESTRUN) --devices $(GUESTS) --memory 5G --timeout 1200 -- \
+	@$(GUESTRUN) --devices $(GUESTS) --memory 5G --timeout 2400 -- \
 		$(GUEST)/run.py $(GUESTARGS) $(TESTS)
 
 rig-modules: setup

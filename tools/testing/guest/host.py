@@ -25,6 +25,7 @@ MEM_ENABLE = 4
 DVSEC = 0x23
 CXL = 0x1E98
 COMPONENT_SIZE = 0x10000
+SAMPLE = 1 << 18
 
 
 def dwords(data):
@@ -145,16 +146,17 @@ class HostDevice:
         qmp("qom-set", path=self.qom, property="x-hdm-commit-fails",
             value=fail)
 
-    def starts_with(self, serial, size):
-        """Tell whether the memory has what accel.c of a serial number left.
-
-        Looked at are 8 bytes of each 256 KiB.
-        """
+    def samples(self, size=None):
+        """Return 8 bytes of each 256 KiB of the memory, or of its start."""
         with open(self.file, "rb", buffering=0) as file:
-            return all(
-                os.pread(file.fileno(), 8, at) ==
-                struct.pack("<Q", serial << 48 | at)
-                for at in range(0, size, 1 << 18))
+            return [os.pread(file.fileno(), 8, at)
+                    for at in range(0, size or self.size, SAMPLE)]
+
+    def starts_with(self, serial, size):
+        """Tell whether the memory has what accel.c of a serial number left."""
+        return self.samples(size) == [
+            struct.pack("<Q", serial << 48 | at)
+            for at in range(0, size, SAMPLE)]
 
     def clear(self, size):
         """Zero the start of the memory."""

@@ -35,12 +35,11 @@ class ClassDrivers(GuestCase):
         found = case.decoders(self.guest)
         for kind in ("endpoint", "port"):
             committed = [d for d in found[kind] if d.committed]
-            with self.subTest(kind):
-                self.assertEqual(sorted(self.places),
-                                 sorted(d.place() for d in committed))
-                self.assertEqual({"1"}, {d.locked for d in committed})
-                self.assertEqual({"accelerator"},
-                                 {d.type for d in committed})
+            self.assertEqual(sorted(self.places),
+                             sorted(d.place() for d in committed), kind)
+            self.assertEqual({"1"}, {d.locked for d in committed}, kind)
+            self.assertEqual({"accelerator"}, {d.type for d in committed},
+                             kind)
         self.assertEqual(len(self.hosts), len(found["endpoint"]))
 
     def check_regions(self):
@@ -90,26 +89,21 @@ class ClassDrivers(GuestCase):
     def test_3_use(self):
         """the memory of each node is allocated, filled and compared"""
         for node, size in self.nodes():
-            with self.subTest(node=node):
-                # What the guest's kernel keeps of a node for itself
-                text = self.guest.run(f"inside use-node {node} "
-                                      f"{size // 4 * 3}", 120)
-                self.assertIn(", 0 wrong", text)
+            # The guest's kernel keeps some of a node for itself.
+            text = self.guest.run(f"inside use-node {node} {size // 4 * 3}",
+                                  120)
+            self.assertIn(", 0 wrong", text)
 
     def test_4_files(self):
         """the memory of each node is one device's, and no two share one"""
-        seen = {}
-        for i, h in enumerate(self.hosts):
-            with open(h.file, "rb") as file:
-                data = file.read()
-            for node, _ in self.nodes():
-                # The value of inside.c at the index 0x123400 >> 3
-                value = bytes([0x80, 0x46, 0x02, 0, 0, 0, 0xC1, node])
-                if value in data:
-                    seen.setdefault(i, set()).add(node)
-        self.assertEqual(len(self.hosts), len(seen))
-        self.assertEqual([1] * len(seen), [len(s) for s in seen.values()])
-        self.assertEqual(len(self.hosts), len(set.union(*seen.values())))
+        seen = []
+        for h in self.hosts:
+            # The values of inside.c: the node, 0xc1, an index
+            found = {value[7] for value in h.samples() if value[6] == 0xC1}
+            self.assertEqual(1, len(found), h.bdf)
+            seen += found
+        self.assertEqual(sorted(node for node, _ in self.nodes()),
+                         sorted(seen))
 
     def test_5_mtree(self):
         """info mtree shows the memory under the device's name"""
@@ -138,9 +132,11 @@ class ClassDrivers(GuestCase):
 
     def test_5_migration(self):
         """migration is blocked, and the reason says why"""
-        reply = self.guest.vm.qmp("migrate", uri="exec:cat > /dev/null")
-        self.assertRegex(reply["error"]["desc"],
-                         r"CXL memory cannot be migrated")
+        reasons = self.guest.vm.cmd("query-migrate")["blocked-reasons"]
+        for h in self.hosts:
+            self.assertIn(f"{h.bdf}: CXL memory cannot be migrated", reasons)
+        self.assertIn("error", self.guest.vm.qmp(
+            "migrate", uri="exec:cat > /dev/null"))
 
     def test_6_reset(self):
         """after a machine reset the guest comes up again the same"""
