@@ -15,6 +15,9 @@ OPTIONS = guest.options(os.environ["GUEST_KERNEL"], os.environ["GUEST_INITRD"])
 CXL_BUS = ("cxl_core", "cxl_port", "cxl_acpi", "cxl_mem")
 TRACE = ("vfio_cxl*",)
 MIB = 1 << 20
+# A guest that counts, in a file, shows that it runs.
+COUNTER = ("(i=0; while :; do i=$((i + 1)); echo $i > /count.new; "
+           "mv /count.new /count; sleep 0.02; done) > /dev/null 2>&1 &")
 DECODERS = "/sys/bus/cxl/devices"
 
 

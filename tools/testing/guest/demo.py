@@ -12,9 +12,6 @@ import time
 
 import run
 
-COUNT = ("(i=0; while :; do i=$((i + 1)); echo $i > /count.new; "
-         "mv /count.new /count; sleep 0.02; done) > /dev/null 2>&1 &")
-
 
 def table(rows):
     """Print rows of text in columns."""
@@ -84,7 +81,7 @@ def main():
                          "ok" if data else "WRONG"))
         table(rows)
 
-        running.run(COUNT)
+        running.run(case.COUNTER)
         before = int(running.run("sleep 0.1; cat /count"))
         running.vm.cmd("device_del", id="dev0")
         running.vm.event_wait("DEVICE_DELETED", 60,

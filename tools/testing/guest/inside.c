@@ -2,9 +2,9 @@
 /*
  * Inside a guest: what a shell cannot do
  *
- * A device is named by its PCI address, and a space of it by "config" or "barN".
- * Component registers that are in no BAR are named by "mem" and an address.
- * Offsets, lengths and sizes are numbers as of strtoull(3).
+ * A device is named by its PCI address, and a space of it by "config" or
+ * "barN".  Component registers that are in no BAR are named by "mem" and an
+ * address.  Offsets, lengths and sizes are numbers as of strtoull(3).
  */
 #define _GNU_SOURCE
 #include <err.h>
@@ -29,7 +29,7 @@ static const uint64_t patterns[] = {
 	UINT64_C(0xaaaaaaaaaaaaaaaa), UINT64_C(0x0000030000000300),
 };
 
-/* A space of a device, opened to be read and written in units of 1 to 8 bytes */
+/* A space of a device, opened to be accessed in units of 1 to 8 bytes */
 struct space {
 	int fd;
 	volatile unsigned char *bar; /* mapped, NULL for config space */

@@ -11,8 +11,6 @@ import invalid
 from case import GuestCase, MIB
 from guest import Device
 
-COUNTER = ("(i=0; while :; do i=$((i + 1)); echo $i > /count.new; "
-           "mv /count.new /count; sleep 0.02; done) > /dev/null 2>&1 &")
 ROUNDS = 100
 
 
@@ -59,7 +57,7 @@ class Hotplug(HotplugCase):
         # Larger than the window that is too small
         cls.device = cls.hosts[1]
         cls.guest = cls.start(invalid.machine(cls.device.mib))
-        cls.guest.run(COUNTER)
+        cls.guest.run(case.COUNTER)
         cls.guest.run(case.insmod(*case.CXL_BUS))
         cls.guest.run(f"insmod /modules/accel.ko use={MIB}")
 
@@ -131,7 +129,7 @@ class Rounds(HotplugCase):
                    for word in case.OPTIONS]
         cls.guest = guest.Guest(case.QEMU, cls.topology, options, case.TRACE)
         cls.addClassCleanup(cls.guest.close)
-        cls.guest.run(COUNTER)
+        cls.guest.run(case.COUNTER)
 
     def resources(self):
         """Return what a leak would add to: files, mappings, KiB in use."""

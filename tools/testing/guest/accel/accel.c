@@ -33,7 +33,8 @@ static u64 accel_value(u64 serial, size_t offset)
 	return serial << 48 | offset;
 }
 
-static int accel_use(struct pci_dev *pdev, const struct range *range, u64 serial)
+static int accel_use(struct pci_dev *pdev, const struct range *range,
+		     u64 serial)
 {
 	const size_t size = min(range_len(range), use);
 	size_t i, wrong = 0;
