@@ -66,6 +66,16 @@ class Refused(GuestCase):
         self.assertRegex(text, r"window cxl-fmw\.0 of host bridge b0 is the "
                          rf"place of ({first.bdf}|{second.bdf}): use another")
 
+    def test_second_device_two_windows(self):
+        """two root ports, two windows: both devices are refused"""
+        first, second = self.hosts[:2]
+        text = self.refuse(Topology(
+            [Window(second.mib, ["b0"])] * 2, [Bridge("b0", ports=2)],
+            [Device(first.bdf, "b0.0"), Device(second.bdf, "b0.1")]))
+        for h in (first, second):
+            self.assertRegex(text, rf"vfio {h.bdf}: host bridge b0 is a target "
+                             r"of windows cxl-fmw\.0 and cxl-fmw\.1")
+
     def test_on_pcie_0(self):
         """a device on pcie.0 itself"""
         h = self.hosts[0]
