@@ -91,8 +91,7 @@ GUESTARGS = --qemu $$($(RIG) path qemu-guest) \
 	--python $$($(RIG) path qemu-python) \
 	--kernel $$($(RIG) path image-production) \
 	--initrd $(O)/guest/initramfs.cpio
-# Emulated processors have nothing to mitigate.
-GUESTRUN = $(RIG) run --production --append mitigations=off
+GUESTRUN = $(RIG) run --production
 
 guest: guest-image
 	@$(GUESTRUN) --devices $(GUESTS) --memory 5G --timeout 2400 -- \
