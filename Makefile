@@ -91,10 +91,10 @@ GUESTARGS = --qemu $$($(RIG) path qemu-guest) \
 	--python $$($(RIG) path qemu-python) \
 	--kernel $$($(RIG) path image-production) \
 	--initrd $(O)/guest/initramfs.cpio
-GUESTRUN = $(RIG) run --production
+GUESTRUN = $(RIG) run --production --memory 5G
 
 guest: guest-image
-	@$(GUESTRUN) --devices $(GUESTS) --memory 5G --timeout 2400 -- \
+	@$(GUESTRUN) --devices $(GUESTS) --timeout 2400 -- \
 		$(GUEST)/run.py $(GUESTARGS) $(TESTS)
 
 rig-modules: setup
@@ -106,7 +106,7 @@ selftests: rig-modules
 
 demo: guest-image
 	@$(MAKE) --no-print-directory -s examples
-	@$(GUESTRUN) --devices $(DEMO) --memory 5G -- sh -ec ' \
+	@$(GUESTRUN) --devices $(DEMO) -- sh -ec ' \
 		tools/examples/run-vmm.sh $(O)/examples/vmm; \
 		exec $(GUEST)/demo.py '"$(GUESTARGS)"
 

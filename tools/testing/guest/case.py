@@ -72,16 +72,14 @@ def windows(topology, running):
 class GuestCase(unittest.TestCase):
     """Tests that share the devices, each bound to vfio-cxl-pci."""
 
-    longMessage = True
-
     @classmethod
     def setUpClass(cls):
         cls.hosts = host.devices()
 
     @classmethod
-    def start(cls, topology, qemu=QEMU, trace=TRACE, extra=()):
+    def start(cls, topology, options=OPTIONS):
         """Start a guest that ends with the class."""
-        running = guest.Guest(qemu, topology, [*OPTIONS, *extra], trace)
+        running = guest.Guest(QEMU, topology, options, TRACE)
         cls.addClassCleanup(running.close)
         return running
 

@@ -55,6 +55,12 @@ def cxl_dvsecs(config):
     return found
 
 
+def device_dvsec(config):
+    """Return where the CXL Device DVSEC is, whose id is 0."""
+    return next(at for at, _ in cxl_dvsecs(config)
+                if config[at + 8:at + 10] == b"\0\0")
+
+
 @dataclass
 class HostDevice:
     """A device of the machine, and the file behind its memory."""
@@ -112,8 +118,7 @@ class HostDevice:
 
     def commit(self):
         """Do what firmware did: a driver that is not ours lost the decoder."""
-        dvsec = next(at for at, _ in cxl_dvsecs(self.config())
-                     if self.config()[at + 8:at + 10] == b"\0\0")
+        dvsec = device_dvsec(self.config())
         with open(self._sysfs("config"), "r+b", buffering=0) as config:
             for at, bit in ((PCI_COMMAND, PCI_COMMAND_MEMORY),
                             (dvsec + DVSEC_CONTROL, MEM_ENABLE)):

@@ -7,7 +7,7 @@ says: the device, the host bridge, the window, and what to change.
 """
 
 import subprocess
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 
 import host
@@ -59,12 +59,6 @@ def lost(device):
         device.reset()
 
 
-@contextmanager
-def as_it_is(_):
-    """Leave the host alone."""
-    yield
-
-
 @dataclass
 class Case:
     """A device in a place where it cannot be."""
@@ -72,7 +66,7 @@ class Case:
     name: str
     bus: str
     message: str
-    before: callable = as_it_is
+    before: callable = nullcontext
     # Buses of devices that are there already
     first: list = field(default_factory=list)
 
@@ -113,3 +107,12 @@ CASES = (
          r"host bridge good, because the host lost its own: .*: "
          r"Input/output error", before=lost),
 )
+
+
+def add_tests(suite, what):
+    """Give a suite with a method check a test for each case."""
+    for case in CASES:
+        def test(self, wrong=case):
+            self.check(wrong)
+        test.__doc__ = f"{what} refused: {case.name.replace('_', ' ')}"
+        setattr(suite, f"test_{case.name}", test)

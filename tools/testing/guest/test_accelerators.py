@@ -70,8 +70,7 @@ class Accelerators(GuestCase):
             at = host.hdm_offset(block)
             hdm = host.dwords(block[at:at + host.HDM_SIZE])
             base = hdm[5] << 32 | hdm[4]
-            dvsec = next(at for at, _ in host.cxl_dvsecs(config)
-                         if config[at + 8:at + 10] == b"\0\0")
+            dvsec = host.device_dvsec(config)
             high, low = struct.unpack_from("<II", config, dvsec + 0x20)
             self.assertIn(base, [b for b, _ in self.windows])
             self.assertEqual(base, high << 32 | low & 0xF0000000)

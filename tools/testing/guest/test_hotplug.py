@@ -6,7 +6,7 @@ import re
 import time
 
 import case
-import guest
+import host
 import invalid
 from case import GuestCase, MIB
 from guest import Device
@@ -61,6 +61,11 @@ class Hotplug(HotplugCase):
         cls.guest.run(case.insmod(*case.CXL_BUS))
         cls.guest.run(f"insmod /modules/accel.ko use={MIB}")
 
+    def assert_released(self):
+        """Nobody has the device: it can be given to somebody else."""
+        self.device.bind("vfio-pci")
+        self.device.bind(host.OURS)
+
     def check(self, wrong):
         """Check a case of the table: refused, undone, and the guest runs."""
         first = []
@@ -75,9 +80,7 @@ class Hotplug(HotplugCase):
         self.assert_counting()
         for ident in first:
             self.remove(ident)
-        # Nobody has it: it can be given to somebody else.
-        self.device.bind("vfio-pci")
-        self.device.bind("vfio-cxl-pci")
+        self.assert_released()
 
     def test_z1_good(self):
         """after all refusals a device in a good place comes up"""
@@ -97,8 +100,7 @@ class Hotplug(HotplugCase):
         self.assertEqual(set(), self.mapped())
         self.assertIn(f"vfio_cxl_unmap  ({self.device.bdf})",
                       self.guest.log())
-        self.device.bind("vfio-pci")
-        self.device.bind("vfio-cxl-pci")
+        self.assert_released()
         self.assert_counting()
 
     def test_z3_again(self):
@@ -123,12 +125,11 @@ class Rounds(HotplugCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.topology = cls.simple()
-        cls.topology.devices = []
+        topology = cls.simple()
+        topology.devices = []
         options = [word + " pcie_ports=compat" if "console=" in word else word
                    for word in case.OPTIONS]
-        cls.guest = guest.Guest(case.QEMU, cls.topology, options, case.TRACE)
-        cls.addClassCleanup(cls.guest.close)
+        cls.guest = cls.start(topology, options)
         cls.guest.run(case.COUNTER)
 
     def resources(self):
@@ -164,12 +165,4 @@ class Rounds(HotplugCase):
         self.assert_counting()
 
 
-def _add(wrong):
-    def test(self):
-        self.check(wrong)
-    test.__doc__ = f"hotplug refused: {wrong.name.replace('_', ' ')}"
-    setattr(Hotplug, f"test_{wrong.name}", test)
-
-
-for _case in invalid.CASES:
-    _add(_case)
+invalid.add_tests(Hotplug, "hotplug")

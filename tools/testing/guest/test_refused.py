@@ -106,12 +106,4 @@ class Refused(GuestCase):
             self.assertRegex(text, rf"vfio {h.bdf}: ")
 
 
-def _add(wrong):
-    def test(self):
-        self.check(wrong)
-    test.__doc__ = f"start refused: {wrong.name.replace('_', ' ')}"
-    setattr(Refused, f"test_{wrong.name}", test)
-
-
-for _case in invalid.CASES:
-    _add(_case)
+invalid.add_tests(Refused, "start")

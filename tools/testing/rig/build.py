@@ -317,8 +317,9 @@ class Qemu(Item):
     """Two emulators of the same source: one for each level.
 
     The machine's has the patches of the rig, which change the device that
-    stands for an accelerator. The guest's has the project's own series. They
-    differ by a few files, so that the second one takes little time.
+    stands for an accelerator and mend bugs of the emulator. The guest's has
+    the project's own series. They differ by a few files, so that the second
+    one takes little time.
     """
 
     name = "qemu"
