@@ -20,11 +20,16 @@ STEPS = (
     ("lib", ["make", "-C", "tools/lib", f"O={TOP}/build/lib", "check"], 600),
     ("kunit", ["make", "kunit"], 1800),
     ("emu-check", ["make", "emu-check"], 300),
+    ("fuzz", ["make", "fuzz"], 300),
     ("build", ["make", "examples", "selftests"], 600),
     ("demo", ["make", "demo"], 600),
     ("selftests", ["tools/testing/rig/rig.py", "run", "--timeout", "1500",
                    "--", "tools/testing/selftests/run.sh",
                    "build/selftests"], 1800),
+    # Tenants of a memory that takes a while to clear
+    ("2G-tenants", ["tools/testing/rig/rig.py", "run", "--devices", "2G,256M",
+                    "--", "tools/testing/selftests/run.sh", "build/selftests",
+                    "scrub_test"], 900),
     # Mappings of 1 GiB pages need a memory as large as that
     ("1G-pages", ["tools/testing/rig/rig.py", "run", "--devices", "1G,256M",
                   "--", "tools/testing/selftests/run.sh", "build/selftests",

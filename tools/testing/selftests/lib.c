@@ -378,6 +378,20 @@ void host_close(struct host_device *host)
 	host->config = -1;
 }
 
+int host_file_word(const struct host_device *host, uint64_t offset,
+		   uint64_t *val)
+{
+	int fd = open(host->file, O_RDONLY | O_CLOEXEC);
+	ssize_t len;
+
+	if (fd < 0)
+		return -errno;
+	len = pread(fd, val, sizeof(*val), offset);
+	close(fd);
+
+	return len == sizeof(*val) ? 0 : -EIO;
+}
+
 void host_snapshot(const struct host_device *host, struct host_snapshot *to)
 {
 	uint16_t cmd = decode_on(host);

@@ -82,6 +82,10 @@ uint32_t host_config(const struct host_device *host, uint32_t offset,
 		     unsigned int width);
 void host_config_write(const struct host_device *host, uint32_t offset,
 		       unsigned int width, uint32_t val);
+/* The 64-bit word at @offset of the file behind the memory */
+int host_file_word(const struct host_device *host, uint64_t offset,
+		   uint64_t *val);
+
 /* Everything that a user must not change: registers and CXL DVSECs */
 struct host_snapshot {
 	uint8_t regs[COMPONENT_SIZE];

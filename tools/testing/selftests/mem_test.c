@@ -109,21 +109,6 @@ static double seconds(void)
 	return now.tv_sec + now.tv_nsec / 1e9;
 }
 
-/* The word at @offset of the file behind the memory */
-static int file_word(const struct host_device *host, uint64_t offset,
-		     uint64_t *val)
-{
-	int fd = open(host->file, O_RDONLY | O_CLOEXEC);
-	ssize_t len;
-
-	if (fd < 0)
-		return -errno;
-	len = pread(fd, val, sizeof(*val), offset);
-	close(fd);
-
-	return len == sizeof(*val) ? 0 : -EIO;
-}
-
 FIXTURE(mem) {
 	struct host_device host;
 	struct host_snapshot before;
@@ -242,7 +227,7 @@ TEST_F(mem, one_memory)
 				  get(map + offsets[i]));
 			if (!self->host.file[0])
 				continue;
-			EXPECT_EQ(0, file_word(&self->host, offsets[i], &val));
+			EXPECT_EQ(0, host_file_word(&self->host, offsets[i], &val));
 			EXPECT_EQ(word(offsets[i], salt), val)
 				TH_LOG("file at %#lx", offsets[i]);
 		}
@@ -1004,9 +989,9 @@ TEST_F(mem, two_devices)
 		EXPECT_EQ(word(at, 18), val);
 		if (!host.file[0])
 			continue;
-		EXPECT_EQ(0, file_word(&self->host, at, &val));
+		EXPECT_EQ(0, host_file_word(&self->host, at, &val));
 		EXPECT_EQ(word(at, 17), val);
-		EXPECT_EQ(0, file_word(&host, at, &val));
+		EXPECT_EQ(0, host_file_word(&host, at, &val));
 		EXPECT_EQ(word(at, 18), val);
 	}
 	munmap(map[1], host.size);

@@ -201,19 +201,6 @@ static const char *host_differs(const struct user *user)
 	return host_snapshot_differs(&user->host, &user->before, &now);
 }
 
-/* The word at @offset of the file behind the memory */
-static uint64_t file_word(const struct user *user, uint64_t offset)
-{
-	int fd = open(user->host.file, O_RDONLY | O_CLOEXEC);
-	uint64_t val = 0;
-
-	if (fd < 0 || pread(fd, &val, sizeof(val), offset) != sizeof(val))
-		val = ~0ULL;
-	close(fd);
-
-	return val;
-}
-
 /*
  * The reset paths.  A path that takes several methods is done with each that
  * the device has.
@@ -447,7 +434,10 @@ static unsigned int wrong_marks(const struct user *user, char *map,
 		wrong += mem_read(user, &val, 8, at) != 8 || val != right;
 		val = ~right;
 		wrong += map && (!try_get(map + at, &val) || val != right);
-		wrong += user->host.file[0] && file_word(user, at) != right;
+		val = ~right;
+		wrong += user->host.file[0] &&
+			 (host_file_word(&user->host, at, &val) ||
+			  val != right);
 	}
 
 	return wrong;

@@ -49,21 +49,28 @@ static void cxl_release(struct vfio_device *core_vdev)
 	vfio_pci_core_release_dev(core_vdev);
 }
 
+/* After vfio_pci_core reset the device on its own, without our hooks */
+static void cxl_left(struct vfio_cxl_device *cvdev)
+{
+	vfio_cxl_mem_ungate(cvdev, !vfio_cxl_host_restore(cvdev));
+	vfio_cxl_scrub_start(cvdev);
+}
+
 static int cxl_open_device(struct vfio_device *core_vdev)
 {
 	struct vfio_cxl_device *cvdev = cxl_from_vfio(core_vdev);
 	int ret;
+
+	if (cvdev->asleep)
+		return -EBUSY;
 
 	ret = vfio_pci_core_enable(&cvdev->core_device);
 	if (ret)
 		return ret;
 
 	ret = vfio_cxl_mem_open(cvdev);
-	if (ret) {
-		vfio_pci_core_disable(&cvdev->core_device);
-		vfio_cxl_host_restore(cvdev);
-		return ret;
-	}
+	if (ret)
+		goto err_disable;
 
 	scoped_guard(mutex, &cvdev->emu_lock) {
 		cvdev->base = 0;
@@ -72,23 +79,31 @@ static int cxl_open_device(struct vfio_device *core_vdev)
 	cxl_emu_reset(cvdev);
 	/* The enable reset the device, if it could: trust only what is read */
 	vfio_cxl_mem_ungate(cvdev, !vfio_cxl_host_restore(cvdev));
+	ret = vfio_cxl_scrub_finish(cvdev);
+	if (ret)
+		goto err_disable;
 	vfio_pci_core_finish_enable(&cvdev->core_device);
 
 	return 0;
+
+err_disable:
+	vfio_cxl_mem_gate(cvdev, VFIO_CXL_MEM_GATED);
+	vfio_pci_core_disable(&cvdev->core_device);
+	cxl_left(cvdev);
+	return ret;
 }
 
 static void cxl_close_device(struct vfio_device *core_vdev)
 {
 	struct vfio_cxl_device *cvdev = cxl_from_vfio(core_vdev);
 
-	vfio_cxl_mem_close(cvdev);
 	if (cvdev->cm.bad_accesses)
 		pci_info(vfio_cxl_pdev(cvdev),
 			 "%llu accesses to component registers had a size or alignment that CXL does not define\n",
 			 cvdev->cm.bad_accesses);
-	/* This resets the device without our hooks */
+	vfio_cxl_mem_gate(cvdev, VFIO_CXL_MEM_GATED);
 	vfio_pci_core_close_device(core_vdev);
-	vfio_cxl_mem_ungate(cvdev, !vfio_cxl_host_restore(cvdev));
+	cxl_left(cvdev);
 }
 
 static long cxl_ioctl(struct vfio_device *core_vdev, unsigned int cmd,
@@ -145,8 +160,11 @@ static ssize_t cxl_rw_piece(struct vfio_cxl_device *cvdev,
 	if (trap && !iswrite && trap->read)
 		return trap->read(cvdev, buf, count,
 				  (pos & VFIO_PCI_OFFSET_MASK) - trap->start);
-	if (iswrite)
+	if (iswrite) {
+		/* The memory, or what may have the device write to it */
+		vfio_cxl_scrub_mark(cvdev);
 		return vfio_pci_core_write(core_vdev, buf, count, &pos);
+	}
 
 	return vfio_pci_core_read(core_vdev, buf, count, &pos);
 }
@@ -209,15 +227,24 @@ static ssize_t cxl_write(struct vfio_device *core_vdev, const char __user *buf,
 
 static int cxl_mmap(struct vfio_device *core_vdev, struct vm_area_struct *vma)
 {
+	struct vfio_cxl_device *cvdev = cxl_from_vfio(core_vdev);
 	u64 pos = PFN_PHYS(vma->vm_pgoff);
 
-	if (vfio_cxl_regs_overlap(cxl_from_vfio(core_vdev),
-				  VFIO_PCI_OFFSET_TO_INDEX(pos),
+	if (vfio_cxl_regs_overlap(cvdev, VFIO_PCI_OFFSET_TO_INDEX(pos),
 				  pos & VFIO_PCI_OFFSET_MASK,
 				  vma->vm_end - vma->vm_start))
 		return -EINVAL;
+	if (vma->vm_flags & VM_MAYWRITE)
+		vfio_cxl_scrub_mark(cvdev);
 
 	return vfio_pci_core_mmap(core_vdev, vma);
+}
+
+/* The device is to go: an open may be waiting for a clean memory */
+static void cxl_request(struct vfio_device *core_vdev, unsigned int count)
+{
+	vfio_cxl_scrub_cancel(cxl_from_vfio(core_vdev));
+	vfio_pci_core_request(core_vdev, count);
 }
 
 static const struct vfio_device_ops cxl_vfio_ops = {
@@ -232,7 +259,7 @@ static const struct vfio_device_ops cxl_vfio_ops = {
 	.read = cxl_read,
 	.write = cxl_write,
 	.mmap = cxl_mmap,
-	.request = vfio_pci_core_request,
+	.request = cxl_request,
 	.match = vfio_pci_core_match,
 	.match_token_uuid = vfio_pci_core_match_token_uuid,
 	.bind_iommufd = vfio_iommufd_physical_bind,
@@ -266,6 +293,7 @@ static int cxl_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 
 	dev_set_drvdata(&pdev->dev, &cvdev->core_device);
 	cvdev->core_device.pci_ops = &cxl_pci_ops;
+	vfio_cxl_scrub_init(cvdev);
 
 	/* A driver before us may have left the device asleep */
 	ret = pci_set_power_state(pdev, PCI_D0);
@@ -285,8 +313,15 @@ static int cxl_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	ret = vfio_pci_core_register_device(&cvdev->core_device);
 	if (ret)
 		goto err_unbind;
+	ret = vfio_cxl_pm_register(cvdev);
+	if (ret)
+		goto err_unregister;
 
 	return 0;
+
+err_unregister:
+	vfio_pci_core_unregister_device(&cvdev->core_device);
+	vfio_cxl_scrub_stop(cvdev);
 
 err_unbind:
 	vfio_cxl_host_unbind(cvdev);
@@ -299,7 +334,9 @@ static void cxl_remove(struct pci_dev *pdev)
 {
 	struct vfio_cxl_device *cvdev = cxl_from_pci(pdev);
 
+	vfio_cxl_pm_unregister(cvdev);
 	vfio_pci_core_unregister_device(&cvdev->core_device);
+	vfio_cxl_scrub_stop(cvdev);
 	vfio_cxl_host_unbind(cvdev);
 	vfio_put_device(&cvdev->core_device.vdev);
 }

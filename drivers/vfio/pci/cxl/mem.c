@@ -7,6 +7,7 @@
  * refuses while memory decode is off, would take a guest's memory away while it
  * sizes BARs.
  */
+#include <linux/libnvdimm.h>
 #include <linux/mm.h>
 #include <linux/overflow.h>
 #include <linux/sched/signal.h>
@@ -138,6 +139,32 @@ static ssize_t mem_copy(struct vfio_cxl_device *cvdev, void *buf, u64 offset,
 	return left == count ? -EIO : count - left;
 }
 
+/**
+ * vfio_cxl_mem_clear - fill memory with zeroes
+ * @cvdev: the device
+ * @offset: where in the memory, in bytes
+ * @count: how many bytes
+ *
+ * The zeroes are in the memory itself on return, not in the CPU's caches, from
+ * where a later reset of the device would lose them.
+ *
+ * Return: 0, or -EIO where the memory is not usable.
+ */
+int vfio_cxl_mem_clear(struct vfio_cxl_device *cvdev, u64 offset, size_t count)
+{
+	void *mem = cvdev->host.mem + offset;
+	int ret;
+
+	ret = mem_lock_ready(&cvdev->mem);
+	if (ret)
+		return ret;
+	memset(mem, 0, count);
+	arch_wb_cache_pmem(mem, count);
+	up_read(&cvdev->mem.lock);
+
+	return 0;
+}
+
 /*
  * One buffer's worth.  User memory is copied with no lock held: it may be a
  * mapping of this very region.
@@ -233,23 +260,17 @@ void vfio_cxl_mem_gate(struct vfio_cxl_device *cvdev,
 }
 
 /**
- * vfio_cxl_mem_ungate - the end of a reset, or of an open
+ * vfio_cxl_mem_ungate - the end of a reset, of an open or of a close
  * @cvdev: the device
  * @restored: the host's decoder is as it was
  */
 void vfio_cxl_mem_ungate(struct vfio_cxl_device *cvdev, bool restored)
 {
 	struct vfio_cxl_mem *mem = &cvdev->mem;
-	enum vfio_cxl_mem_state state;
 
-	scoped_guard(rwsem_write, &mem->lock) {
-		if (!restored)
-			state = VFIO_CXL_MEM_LOST;
-		else
-			state = mem->open ? VFIO_CXL_MEM_READY :
-					    VFIO_CXL_MEM_GATED;
-		WRITE_ONCE(mem->state, state);
-	}
+	scoped_guard(rwsem_write, &mem->lock)
+		WRITE_ONCE(mem->state, restored ? VFIO_CXL_MEM_READY :
+						  VFIO_CXL_MEM_LOST);
 	wake_up_all(&mem->wait);
 }
 
@@ -286,22 +307,9 @@ int vfio_cxl_mem_open(struct vfio_cxl_device *cvdev)
 	if (ret)
 		return ret;
 
-	guard(rwsem_write)(&cvdev->mem.lock);
 	cvdev->mem.region = VFIO_PCI_NUM_REGIONS + vdev->num_regions - 1;
-	cvdev->mem.open = true;
 
 	return 0;
-}
-
-/**
- * vfio_cxl_mem_close - the last user is gone
- * @cvdev: the device, still enabled
- */
-void vfio_cxl_mem_close(struct vfio_cxl_device *cvdev)
-{
-	scoped_guard(rwsem_write, &cvdev->mem.lock)
-		cvdev->mem.open = false;
-	vfio_cxl_mem_gate(cvdev, VFIO_CXL_MEM_GATED);
 }
 
 /**

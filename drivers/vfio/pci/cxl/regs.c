@@ -192,6 +192,9 @@ int vfio_cxl_regs_get_dmabuf_phys(struct vfio_pci_core_device *vdev,
 					  dma_ranges[i].length))
 			return -EINVAL;
 
+	/* Whoever imports it may have the device write to its memory */
+	vfio_cxl_scrub_mark(cvdev);
+
 	return vfio_pci_core_get_dmabuf_phys(vdev, provider, region_index,
 					     phys_vec, dma_ranges, nr_ranges);
 }

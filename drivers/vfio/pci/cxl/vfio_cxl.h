@@ -4,6 +4,8 @@
  *
  * main.c	pci_driver, vfio_device_ops, dispatch of reads and writes
  * mem.c	the HDM memory region
+ * scrub.c	clearing the memory between users
+ * pm.c		system sleep
  * regs.c	component registers in their BAR
  * config.c	CXL DVSECs in config space
  * feature.c	VFIO_DEVICE_FEATURE_CXL_HDM_DECODER
@@ -13,6 +15,7 @@
  * Locks, outermost first.  None is held while user memory is accessed: the
  * buffer may be a mapping of the HDM region, whose faults wait for resets.
  *
+ *	vfio_device_set.lock (held by VFIO around open and close)
  *	vfio_pci_core_device.memory_lock (never taken here, often held)
  *	vfio_cxl_host.lock
  *	vfio_cxl_mem.lock
@@ -21,10 +24,14 @@
 #ifndef VFIO_CXL_H
 #define VFIO_CXL_H
 
+#include <linux/atomic.h>
 #include <linux/mutex.h>
+#include <linux/notifier.h>
+#include <linux/ratelimit.h>
 #include <linux/rwsem.h>
 #include <linux/vfio_pci_core.h>
 #include <linux/wait.h>
+#include <linux/workqueue.h>
 
 #include "emu/emu.h"
 
@@ -66,7 +73,8 @@ struct vfio_cxl_host {
 
 /**
  * enum vfio_cxl_mem_state - whether the device's memory may be touched
- * @VFIO_CXL_MEM_GATED: no: not open, or an error was reported, no reset yet
+ * @VFIO_CXL_MEM_GATED: no: an error was reported, or the driver is about to
+ *	reset the device itself
  * @VFIO_CXL_MEM_RESET: not now: a reset is under way, wait for its end
  * @VFIO_CXL_MEM_READY: yes
  * @VFIO_CXL_MEM_LOST: no: a reset took the host's decoder, it did not come back
@@ -82,16 +90,48 @@ enum vfio_cxl_mem_state {
  * struct vfio_cxl_mem - the HDM memory region
  * @lock: held for reading while the memory is touched or mapped
  * @state: changes with @lock held for writing
- * @open: the device is open; as @state
  * @wait: for the end of a reset
  * @region: VFIO region index
  */
 struct vfio_cxl_mem {
-	struct rw_semaphore lock;	/* protects state and open */
+	struct rw_semaphore lock;	/* protects state */
 	enum vfio_cxl_mem_state state;
-	bool open;
 	wait_queue_head_t wait;
 	unsigned int region;
+};
+
+#define VFIO_CXL_SCRUB_WORKERS	16
+
+/**
+ * struct vfio_cxl_scrub_worker - one of those that clear a memory together
+ * @work: on an unbound workqueue
+ * @cvdev: the device
+ */
+struct vfio_cxl_scrub_worker {
+	struct work_struct work;
+	struct vfio_cxl_device *cvdev;
+};
+
+/**
+ * struct vfio_cxl_scrub - clearing the memory between users
+ * @workers: started while the VFIO device set's lock is held
+ * @running: workers that have not ended
+ * @next: offset of the next chunk that has no worker
+ * @done: bytes cleared
+ * @dirty: the memory may hold what a user, or who had it before bind, left
+ * @error: why the workers stop early, a negative errno, or 0
+ * @wait: for the last worker's end
+ * @progress: of the lines in the log
+ */
+struct vfio_cxl_scrub {
+	struct vfio_cxl_scrub_worker workers[VFIO_CXL_SCRUB_WORKERS];
+	atomic_t running;
+	atomic64_t next;
+	atomic64_t done;
+	bool dirty;
+	int error;
+	wait_queue_head_t wait;
+	struct ratelimit_state progress;
 };
 
 /**
@@ -123,23 +163,29 @@ struct vfio_cxl_trap {
  * @core_device: what vfio_pci_core keeps
  * @host: the host's side
  * @mem: the HDM memory region
+ * @scrub: clearing it between users
  * @traps: constant while bound
  * @nr_traps: in use
  * @emu_lock: held while the virtual registers are accessed
  * @cm: virtual component registers
  * @dvsec: virtual CXL Device DVSEC
  * @base: guest physical address where decoder 0 is locked, else 0
+ * @pm_notifier: for system sleep
+ * @asleep: the system is about to sleep; under the VFIO device set's lock
  */
 struct vfio_cxl_device {
 	struct vfio_pci_core_device core_device;
 	struct vfio_cxl_host host;
 	struct vfio_cxl_mem mem;
+	struct vfio_cxl_scrub scrub;
 	struct vfio_cxl_trap traps[VFIO_CXL_MAX_TRAPS];
 	unsigned int nr_traps;
 	struct mutex emu_lock;	/* protects cm, dvsec and base */
 	struct vfio_cxl_emu_cm cm;
 	struct vfio_cxl_emu_dvsec dvsec;
 	u64 base;
+	struct notifier_block pm_notifier;
+	bool asleep;
 };
 
 /* host.c */
@@ -152,11 +198,23 @@ bool vfio_cxl_host_device_coherent(struct vfio_cxl_device *cvdev);
 /* mem.c */
 void vfio_cxl_mem_init(struct vfio_cxl_device *cvdev);
 int vfio_cxl_mem_open(struct vfio_cxl_device *cvdev);
-void vfio_cxl_mem_close(struct vfio_cxl_device *cvdev);
 void vfio_cxl_mem_gate(struct vfio_cxl_device *cvdev,
 		       enum vfio_cxl_mem_state state);
 void vfio_cxl_mem_ungate(struct vfio_cxl_device *cvdev, bool restored);
 enum vfio_cxl_mem_state vfio_cxl_mem_state(struct vfio_cxl_device *cvdev);
+int vfio_cxl_mem_clear(struct vfio_cxl_device *cvdev, u64 offset, size_t count);
+
+/* scrub.c */
+void vfio_cxl_scrub_init(struct vfio_cxl_device *cvdev);
+void vfio_cxl_scrub_mark(struct vfio_cxl_device *cvdev);
+void vfio_cxl_scrub_start(struct vfio_cxl_device *cvdev);
+int vfio_cxl_scrub_finish(struct vfio_cxl_device *cvdev);
+void vfio_cxl_scrub_cancel(struct vfio_cxl_device *cvdev);
+void vfio_cxl_scrub_stop(struct vfio_cxl_device *cvdev);
+
+/* pm.c */
+int vfio_cxl_pm_register(struct vfio_cxl_device *cvdev);
+void vfio_cxl_pm_unregister(struct vfio_cxl_device *cvdev);
 
 /* regs.c */
 int vfio_cxl_regs_init(struct vfio_cxl_device *cvdev);

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * System sleep: it takes the host's decoder, and the memory with it
+ *
+ * An open device has mappings and maybe a running guest that nobody could make
+ * wait for so long, so it refuses.  One that nobody uses is reset and restored
+ * at the next open anyway.
+ */
+#include <linux/suspend.h>
+
+#include "vfio_cxl.h"
+
+/* Return: whether nobody uses the device; nobody can open it from here on */
+static bool pm_prepare(struct vfio_cxl_device *cvdev)
+{
+	struct vfio_device *core_vdev = &cvdev->core_device.vdev;
+	bool idle;
+
+	/* Held by an open that waits for a clean memory, too */
+	if (!mutex_trylock(&core_vdev->dev_set->lock))
+		return false;
+	idle = !core_vdev->open_count;
+	if (idle) {
+		cvdev->asleep = true;
+		vfio_cxl_scrub_stop(cvdev);
+	}
+	mutex_unlock(&core_vdev->dev_set->lock);
+
+	return idle;
+}
+
+static int pm_notify(struct notifier_block *nb, unsigned long action,
+		     void *data)
+{
+	struct vfio_cxl_device *cvdev =
+		container_of(nb, struct vfio_cxl_device, pm_notifier);
+
+	switch (action) {
+	case PM_SUSPEND_PREPARE:
+	case PM_HIBERNATION_PREPARE:
+	case PM_RESTORE_PREPARE:
+		if (pm_prepare(cvdev))
+			break;
+		pci_err(vfio_cxl_pdev(cvdev),
+			"in use, the system cannot sleep: end the virtual machine that has the device\n");
+		return notifier_from_errno(-EBUSY);
+	default:
+		scoped_guard(mutex, &cvdev->core_device.vdev.dev_set->lock)
+			cvdev->asleep = false;
+	}
+
+	return NOTIFY_OK;
+}
+
+/**
+ * vfio_cxl_pm_register - have a say in system sleep
+ * @cvdev: the device, registered with VFIO
+ *
+ * Return: 0 or a negative errno.
+ */
+int vfio_cxl_pm_register(struct vfio_cxl_device *cvdev)
+{
+	cvdev->pm_notifier.notifier_call = pm_notify;
+
+	return register_pm_notifier(&cvdev->pm_notifier);
+}
+
+/**
+ * vfio_cxl_pm_unregister - the end of vfio_cxl_pm_register()
+ * @cvdev: the device
+ */
+void vfio_cxl_pm_unregister(struct vfio_cxl_device *cvdev)
+{
+	unregister_pm_notifier(&cvdev->pm_notifier);
+}

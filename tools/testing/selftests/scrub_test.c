@@ -1,0 +1,448 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Tenants: what one user leaves in the memory, the next does not find
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <linux/pci_regs.h>
+
+#include "kselftest_harness.h"
+
+#include "lib.h"
+
+#define RW		(PROT_READ | PROT_WRITE)
+#define PATTERN		0x5ec2e75ec2e75ec2ULL
+#define PARAMETER	"/sys/module/vfio_cxl_pci/parameters/scrub"
+#define READ_SIZE	SZ_2M
+
+FIXTURE(scrub) {
+	struct test_device test;
+	const struct host_device *host;
+	struct vfio_cxl_fd *vfio;
+};
+
+static int vfio_open_test(struct test_device *test)
+{
+	return vfio_open(&test->vfio, &test->host, VFIO_CDEV_INTERFACE);
+}
+
+FIXTURE_SETUP(scrub)
+{
+	if (getenv("RIG_QOM"))
+		ASSERT_EQ(0, rig_commit_fails(0, false));
+	ASSERT_EQ(0, test_begin(&self->test, 0));
+	self->host = &self->test.host;
+	self->vfio = &self->test.vfio;
+	/* Whatever a test before left: nothing is to be cleared from here on */
+	ASSERT_EQ(0, vfio_open_test(&self->test));
+	vfio_close(self->vfio);
+}
+
+FIXTURE_TEARDOWN(scrub)
+{
+	const char *wrong;
+
+	if (getenv("RIG_QOM"))
+		EXPECT_EQ(0, rig_commit_fails(0, false));
+	wrong = test_close(&self->test);
+	EXPECT_EQ(NULL, wrong)
+		TH_LOG("%s", wrong);
+}
+
+/* The memory as the host's kernel could reach it before the driver was bound */
+static uint64_t *map_as_host(const struct host_device *host)
+{
+	int fd = open("/dev/mem", O_RDWR | O_CLOEXEC);
+	void *map;
+
+	if (fd < 0)
+		return NULL;
+	map = mmap(NULL, host->size, RW, MAP_SHARED, fd, host->base);
+	close(fd);
+
+	return map == MAP_FAILED ? NULL : map;
+}
+
+/* A word in each megabyte, and the last */
+static int plant(const struct host_device *host)
+{
+	uint64_t *map = map_as_host(host), at;
+
+	if (!map)
+		return -errno;
+	for (at = 0; at < host->size; at += 0x100000)
+		map[at / 8] = PATTERN;
+	map[host->size / 8 - 1] = PATTERN;
+	munmap(map, host->size);
+
+	return 0;
+}
+
+static uint64_t nonzero(const uint64_t *words, uint64_t count)
+{
+	uint64_t i, found = 0;
+
+	for (i = 0; i < count; i++)
+		found += !!words[i];
+
+	return found;
+}
+
+/* How many words the next user finds, or -errno: every byte, both ways */
+static int64_t find(struct test_device *test)
+{
+	const uint64_t size = test->host.size;
+	uint64_t at, found = 0;
+	void *map, *buf;
+	int64_t ret;
+
+	ret = vfio_open_test(test);
+	if (ret)
+		return ret;
+	buf = malloc(READ_SIZE);
+	for (at = 0; at < size; at += READ_SIZE) {
+		if (pread(test->vfio.device, buf, READ_SIZE,
+			  test->vfio.mem.offset + at) != READ_SIZE)
+			ret = -errno ?: -EIO;
+		found += nonzero(buf, READ_SIZE / 8);
+	}
+	free(buf);
+	map = guest_map(&test->vfio, 0, size, PROT_READ, SZ_2M, 0);
+	if (map == MAP_FAILED) {
+		ret = -errno;
+	} else {
+		found += nonzero(map, size / 8);
+		munmap(map, size);
+	}
+	vfio_close(&test->vfio);
+
+	return ret ?: (int64_t)found;
+}
+
+/* What a user does who can change the memory, or who cannot */
+
+static int by_mapping(struct test_device *test)
+{
+	void *map = guest_map(&test->vfio, 0, SZ_4K, RW, SZ_4K, 0);
+
+	/* Not touched: that it could be is enough */
+	return map == MAP_FAILED ? -errno : munmap(map, SZ_4K);
+}
+
+static int by_read_only_mapping(struct test_device *test)
+{
+	void *map = guest_map(&test->vfio, 0, SZ_4K, PROT_READ, SZ_4K, 0);
+
+	/* mprotect() may make it writable */
+	return map == MAP_FAILED ? -errno : munmap(map, SZ_4K);
+}
+
+static int by_write(struct test_device *test)
+{
+	const uint64_t val = PATTERN;
+
+	return pwrite(test->vfio.device, &val, 8,
+		      test->vfio.mem.offset + SZ_2M) == 8 ? 0 : -errno;
+}
+
+static int by_dma(struct test_device *test)
+{
+	const uint32_t cmd = guest_config(&test->vfio, PCI_COMMAND, 2);
+
+	return guest_config_write(&test->vfio, PCI_COMMAND, 2,
+				  cmd | PCI_COMMAND_MASTER);
+}
+
+/* The device's own registers: their first is read-only, which nobody knows */
+static int by_bar(struct test_device *test)
+{
+	struct vfio_region_info *info;
+	const uint32_t val = 0;
+	int ret = -ENODEV;
+	unsigned int bar;
+
+	for (bar = 0; ret == -ENODEV && bar < PCI_STD_NUM_BARS; bar++) {
+		info = vfio_region(test->vfio.device, bar);
+		if (info && info->size && bar != test->host.bar)
+			ret = pwrite(test->vfio.device, &val, 4,
+				     info->offset) == 4 ? 0 : -errno;
+		free(info);
+	}
+
+	return ret;
+}
+
+static int by_read(struct test_device *test)
+{
+	uint64_t val;
+
+	return pread(test->vfio.device, &val, 8, test->vfio.mem.offset) == 8 ?
+	       0 : -errno;
+}
+
+static int by_virtual_registers(struct test_device *test)
+{
+	int ret = vfio_hdm_set(test->vfio.device, GUEST_BASE, GUEST_WINDOW);
+
+	return ret ?: guest_write32(&test->vfio, test->host.hdm + HDM_CTRL, 0);
+}
+
+static const struct {
+	const char *name;
+	int (*use)(struct test_device *test);
+	bool scrubbed;
+} uses[] = {
+	{ "a mapping", by_mapping, true },
+	{ "a read-only mapping", by_read_only_mapping, true },
+	{ "write()", by_write, true },
+	{ "bus mastering", by_dma, true },
+	{ "a write to a BAR", by_bar, true },
+	{ "read()", by_read, false },
+	{ "virtual registers", by_virtual_registers, false },
+};
+
+TEST_F(scrub, after_who_could_write)
+{
+	int64_t found;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(uses); i++) {
+		ASSERT_EQ(0, plant(self->host));
+		ASSERT_EQ(0, vfio_open_test(&self->test));
+		EXPECT_EQ(0, uses[i].use(&self->test)) {
+			TH_LOG("%s", uses[i].name);
+		}
+		vfio_close(self->vfio);
+		found = find(&self->test);
+		ASSERT_LE(0, found);
+		EXPECT_EQ(uses[i].scrubbed, !found) {
+			TH_LOG("%s: %lld words", uses[i].name,
+			       (long long)found);
+		}
+	}
+}
+
+/* A user fills the memory, locks the decoder, masks errors, and is killed */
+static void tenant(struct test_device *test)
+{
+	uint64_t i, *map;
+
+	if (vfio_open_test(test) ||
+	    vfio_hdm_set(test->vfio.device, GUEST_BASE, GUEST_WINDOW))
+		_exit(1);
+	map = guest_map(&test->vfio, 0, test->host.size, RW, SZ_2M, 0);
+	if (map == MAP_FAILED)
+		_exit(2);
+	for (i = 0; i < test->host.size / 8; i++)
+		map[i] = PATTERN + i;
+	kill(getpid(), SIGKILL);
+}
+
+TEST_F_TIMEOUT(scrub, killed_tenant, 300)
+{
+	struct vfio_device_feature_cxl_hdm_decoder decoder;
+	uint64_t val;
+	pid_t pid;
+	int status;
+
+	pid = fork();
+	ASSERT_LE(0, pid);
+	if (!pid)
+		tenant(&self->test);
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	ASSERT_TRUE(WIFSIGNALED(status));
+	ASSERT_EQ(SIGKILL, WTERMSIG(status));
+
+	EXPECT_EQ(0, find(&self->test));
+	if (self->host->file[0]) {
+		EXPECT_EQ(0, host_file_word(self->host, self->host->size - 8,
+					    &val));
+		EXPECT_EQ(0, val);
+	}
+
+	ASSERT_EQ(0, vfio_open_test(&self->test));
+	ASSERT_EQ(0, vfio_hdm_get(self->vfio->device, &decoder));
+	EXPECT_EQ(0, decoder.base);
+	EXPECT_FALSE(decoder.flags & VFIO_CXL_HDM_DECODER_LOCKED);
+	EXPECT_EQ(0, guest_read32(self->vfio, self->host->hdm + HDM_CTRL) &
+		     (HDM_LOCK | HDM_COMMIT | HDM_COMMITTED));
+}
+
+TEST_F(scrub, before_first_open_after_bind)
+{
+	ASSERT_EQ(0, sysfs_unbind(self->host->bdf));
+	ASSERT_EQ(0, plant(self->host));
+	ASSERT_EQ(0, sysfs_bind(self->host->bdf, DRIVER));
+	EXPECT_EQ(0, find(&self->test));
+}
+
+/* Memory that cannot be cleared is given to nobody */
+TEST_F(scrub, dead_memory)
+{
+	if (!getenv("RIG_QOM"))
+		SKIP(return, "needs a device of the rig");
+
+	ASSERT_EQ(0, plant(self->host));
+	ASSERT_EQ(0, vfio_open_test(&self->test));
+	ASSERT_EQ(0, by_write(&self->test));
+	ASSERT_EQ(0, rig_commit_fails(0, true));
+	vfio_close(self->vfio);
+	EXPECT_EQ(-EIO, vfio_open_test(&self->test));
+	EXPECT_EQ(-EIO, vfio_open_test(&self->test));
+
+	ASSERT_EQ(0, rig_commit_fails(0, false));
+	EXPECT_EQ(0, find(&self->test));
+}
+
+TEST_F(scrub, reset_meanwhile)
+{
+	unsigned int i;
+
+	for (i = 0; i < 5; i++) {
+		ASSERT_EQ(0, plant(self->host));
+		ASSERT_EQ(0, vfio_open_test(&self->test));
+		ASSERT_EQ(0, by_write(&self->test));
+		vfio_close(self->vfio);
+		EXPECT_EQ(0, sysfs_reset(self->host->bdf, NULL));
+		EXPECT_EQ(0, find(&self->test));
+	}
+}
+
+TEST_F(scrub, unbind_meanwhile)
+{
+	unsigned int i;
+
+	for (i = 0; i < 5; i++) {
+		ASSERT_EQ(0, plant(self->host));
+		ASSERT_EQ(0, vfio_open_test(&self->test));
+		ASSERT_EQ(0, by_write(&self->test));
+		vfio_close(self->vfio);
+		ASSERT_EQ(0, sysfs_unbind(self->host->bdf));
+		ASSERT_EQ(0, sysfs_bind(self->host->bdf, DRIVER));
+		EXPECT_EQ(0, find(&self->test));
+	}
+}
+
+static void sleep_ms(unsigned int ms)
+{
+	const struct timespec time = { ms / 1000, ms % 1000 * 1000000L };
+
+	nanosleep(&time, NULL);
+}
+
+/* Another one waits for the memory; returns its process */
+static pid_t open_elsewhere(struct test_device *test)
+{
+	pid_t pid = fork();
+
+	if (!pid)
+		_exit(-vfio_open_test(test));
+	return pid;
+}
+
+/* Who waits can be killed, and the clearing goes on without */
+TEST_F(scrub, killed_while_waiting)
+{
+	unsigned int i;
+	int status;
+	pid_t pid;
+
+	for (i = 0; i < 5; i++) {
+		ASSERT_EQ(0, plant(self->host));
+		ASSERT_EQ(0, vfio_open_test(&self->test));
+		ASSERT_EQ(0, by_write(&self->test));
+		vfio_close(self->vfio);
+		pid = open_elsewhere(&self->test);
+		ASSERT_LE(0, pid);
+		sleep_ms(20 * i);
+		ASSERT_EQ(0, kill(pid, SIGKILL));
+		ASSERT_EQ(pid, waitpid(pid, &status, 0));
+		EXPECT_EQ(0, find(&self->test));
+	}
+}
+
+/* Who waits for a device that is about to go gets an error, or was fast */
+TEST_F(scrub, unbind_while_waiting)
+{
+	unsigned int i;
+	int status;
+	pid_t pid;
+
+	for (i = 0; i < 5; i++) {
+		ASSERT_EQ(0, plant(self->host));
+		ASSERT_EQ(0, vfio_open_test(&self->test));
+		ASSERT_EQ(0, by_write(&self->test));
+		vfio_close(self->vfio);
+		pid = open_elsewhere(&self->test);
+		ASSERT_LE(0, pid);
+		sleep_ms(20 * i);
+		ASSERT_EQ(0, sysfs_unbind(self->host->bdf));
+		ASSERT_EQ(pid, waitpid(pid, &status, 0));
+		EXPECT_TRUE(WIFEXITED(status));
+		EXPECT_TRUE(WEXITSTATUS(status) == 0 ||
+			    WEXITSTATUS(status) == ENODEV ||
+			    WEXITSTATUS(status) == ENOENT) {
+			TH_LOG("%s", strerror(WEXITSTATUS(status)));
+		}
+		ASSERT_EQ(0, sysfs_bind(self->host->bdf, DRIVER));
+		EXPECT_EQ(0, find(&self->test));
+	}
+}
+
+/* All devices that are bound to the driver, away from it and back */
+static int reload(const char *options)
+{
+	char command[128];
+	struct host_device host;
+	unsigned int i;
+	int ret = 0;
+
+	for (i = 0; !ret && i < host_count(); i++) {
+		ret = host_open(&host, i);
+		if (ret)
+			break;
+		ret = sysfs_unbind(host.bdf);
+		host_close(&host);
+	}
+	snprintf(command, sizeof(command),
+		 "modprobe -r vfio-cxl-pci && modprobe vfio-cxl-pci %s",
+		 options);
+	return ret ?: system(command);
+}
+
+TEST_F(scrub, parameter)
+{
+	char val[2] = "";
+	int fd, kmsg;
+
+	fd = open(PARAMETER, O_RDONLY | O_CLOEXEC);
+	ASSERT_LE(0, fd);
+	EXPECT_EQ(1, read(fd, val, 1));
+	EXPECT_STREQ("Y", val);
+	close(fd);
+
+	ASSERT_EQ(0, reload("scrub=off"));
+	ASSERT_EQ(0, plant(self->host));
+	kmsg = kmsg_open();
+	EXPECT_EQ(0, sysfs_bind(self->host->bdf, DRIVER));
+	EXPECT_EQ(1, kmsg_contains(kmsg, "scrub=off"));
+	EXPECT_LT(0, find(&self->test));
+	fd = open(PARAMETER, O_RDONLY | O_CLOEXEC);
+	EXPECT_EQ(1, read(fd, val, 1));
+	EXPECT_STREQ("N", val);
+	close(fd);
+	close(kmsg);
+
+	ASSERT_EQ(0, reload(""));
+	ASSERT_EQ(0, sysfs_bind(self->host->bdf, DRIVER));
+	EXPECT_EQ(0, find(&self->test));
+}
+
+TEST_HARNESS_MAIN
