@@ -16,7 +16,9 @@ GUEST	:= tools/testing/guest
 GUESTS	:= 512M,512M,256M,256M
 GUESTPKGS := python3-tap
 # Debian packages of the checks, beside those of the rig
-LINTERS	:= coccinelle flake8 g++ ocaml-nox shellcheck
+LINTERS	:= clang coccinelle flake8 g++ llvm ocaml-nox shellcheck
+# Of make fuzz
+SECONDS	?= 60
 
 # $(call kbuild,KDIR,SOURCE,FOLDER,TARGETS): modules, built in FOLDER
 kbuild	= mkdir -p $(3) && $(MAKE) -C $(1) M=$(CURDIR)/$(2) MO=$(3) \
@@ -24,8 +26,8 @@ kbuild	= mkdir -p $(3) && $(MAKE) -C $(1) M=$(CURDIR)/$(2) MO=$(3) \
 DRIVER	:= drivers/vfio/pci/cxl
 
 .PHONY: help modules install lib examples setup setup-demo rig-modules \
-	selftests kunit emu-check demo check lint shell clean qemu guest-image \
-	guest
+	selftests kunit emu-check fuzz demo check lint shell clean qemu \
+	guest-image guest
 
 help:
 	@echo 'Build and use on this machine:'
@@ -42,6 +44,7 @@ help:
 	@echo '  lint       sparse, checkpatch, coccicheck, kernel-doc, W=1, shell, Python'
 	@echo '  kunit      the register emulation in KUnit, on User Mode Linux'
 	@echo '  emu-check  the same suites in user space with sanitizers'
+	@echo '  fuzz       the emulation under libFuzzer, for SECONDS=$(SECONDS)'
 	@echo '  selftests  build what the machine runs'
 	@echo '  guest      guests inside the machine; TESTS= picks some'
 	@echo 'Also:'
@@ -118,6 +121,10 @@ kunit: setup
 
 emu-check: setup
 	$(MAKE) -C kunit/user O=$(O)/emu LINUX=$(LINUX) check
+
+fuzz: setup
+	$(MAKE) -C kunit/fuzz O=$(O)/fuzz LINUX=$(LINUX)
+	kunit/fuzz/run.sh $(O)/fuzz $(SECONDS)
 
 lint: setup
 	tools/testing/lint.sh $(LINUX) $(RIGKDIR) $(O)/lint

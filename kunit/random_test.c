@@ -13,8 +13,7 @@
 #include <linux/string.h>
 #include <linux/unaligned.h>
 
-#include "emu/emu.h"
-#include "model.h"
+#include "pair.h"
 
 static unsigned long long seed = 0x1e98;
 module_param(seed, ullong, 0444);
@@ -28,13 +27,9 @@ MODULE_PARM_DESC(accesses, "Number of random accesses");
 #define RANDOM_ROUND	5000
 
 /**
- * struct random_ctx - the same device twice
- * @cm: component registers, emulated
- * @dvsec: DVSEC, emulated
- * @cm_config: the host's component registers
- * @dvsec_config: the host's DVSEC
- * @model: the model
- * @host: the host's device, as the model has it
+ * struct random_ctx - a run
+ * @pair: the device
+ * @host: the host's device
  * @state: of the generator
  * @nr: access that is running
  * @sets: that were done
@@ -42,11 +37,7 @@ MODULE_PARM_DESC(accesses, "Number of random accesses");
  * @committed: reads that saw COMMITTED, so that a run has shown something
  */
 struct random_ctx {
-	struct vfio_cxl_emu_cm cm;
-	struct vfio_cxl_emu_dvsec dvsec;
-	struct vfio_cxl_emu_cm_config cm_config;
-	struct vfio_cxl_emu_dvsec_config dvsec_config;
-	struct vfio_cxl_model model;
+	struct vfio_cxl_pair pair;
 	struct vfio_cxl_model_host host;
 	u64 state;
 	unsigned int nr;
@@ -126,53 +117,13 @@ static void random_host(struct random_ctx *ctx)
 	host->hdm_entry = hdm << 20 | random_below(ctx, 1 << 20);
 	if (!random_one_in(ctx, 4))
 		host->ras_entry = ras << 20 | random_below(ctx, 1 << 20);
-
-	ctx->cm_config.header = host->cm_header;
-	ctx->cm_config.hdm_header = host->hdm_entry;
-	ctx->cm_config.ras_header = host->ras_entry;
-	memcpy(ctx->cm_config.hdm, host->hdm, sizeof(host->hdm));
-	memcpy(ctx->cm_config.ras, host->ras, sizeof(host->ras));
-	memcpy(ctx->dvsec_config.host, host->dvsec, sizeof(host->dvsec));
-	ctx->dvsec_config.size = host->size;
-}
-
-/* As the driver: a lock that was set stays */
-static void random_emu_reset(struct random_ctx *ctx)
-{
-	vfio_cxl_emu_cm_init(&ctx->cm, &ctx->cm_config);
-	vfio_cxl_emu_dvsec_init(&ctx->dvsec, &ctx->dvsec_config);
-	if (!ctx->model.set)
-		return;
-	vfio_cxl_emu_cm_lock(&ctx->cm, ctx->model.base, ctx->host.size);
-	vfio_cxl_emu_dvsec_lock(&ctx->dvsec, ctx->model.base);
-}
-
-static void random_reset(struct random_ctx *ctx)
-{
-	ctx->resets++;
-	vfio_cxl_model_reset(&ctx->model);
-	random_emu_reset(ctx);
 }
 
 static void random_set(struct random_ctx *ctx)
 {
-	u64 base = (random_below(ctx, 1 << 24) + 1ULL) * VFIO_CXL_EMU_HDM_ALIGN;
-
-	/* A second one is the driver's to refuse */
-	if (ctx->model.set)
-		return;
-	ctx->sets++;
-	vfio_cxl_model_set(&ctx->model, base);
-	vfio_cxl_emu_cm_lock(&ctx->cm, base, ctx->host.size);
-	vfio_cxl_emu_dvsec_lock(&ctx->dvsec, base);
-}
-
-static void random_state(struct random_ctx *ctx)
-{
-	u32 state = random_value(ctx);
-
-	vfio_cxl_model_memory_state(&ctx->model, state);
-	vfio_cxl_emu_dvsec_set_memory_state(&ctx->dvsec, state);
+	ctx->sets += !ctx->pair.model.set;
+	vfio_cxl_pair_set(&ctx->pair, (random_below(ctx, 1 << 24) + 1ULL) *
+				      VFIO_CXL_EMU_HDM_ALIGN);
 }
 
 /* Mostly where the registers are */
@@ -221,22 +172,18 @@ static void random_cm(struct kunit *test, struct random_ctx *ctx)
 {
 	unsigned int width = random_cm_width(ctx);
 	u32 offset = random_cm_offset(ctx, width);
-	u64 val;
+	struct vfio_cxl_pair_value val;
 
-	if (random_one_in(ctx, 2)) {
-		val = random_value(ctx);
-		vfio_cxl_model_cm_write(&ctx->model, offset, width, val);
-		vfio_cxl_emu_cm_write(&ctx->cm, offset, width, val);
-	}
+	if (random_one_in(ctx, 2))
+		vfio_cxl_pair_cm_write(&ctx->pair, offset, width,
+				       random_value(ctx));
 
-	val = vfio_cxl_emu_cm_read(&ctx->cm, offset, width);
-	KUNIT_ASSERT_EQ_MSG(test, val,
-			    vfio_cxl_model_cm_read(&ctx->model, offset, width),
+	val = vfio_cxl_pair_cm_read(&ctx->pair, offset, width);
+	KUNIT_ASSERT_EQ_MSG(test, val.emulated, val.expected,
 			    "seed %llu, access %u: component registers, %u bytes at 0x%x",
 			    seed, ctx->nr, width, offset);
-	KUNIT_ASSERT_EQ(test, ctx->cm.bad_accesses, ctx->model.bad_accesses);
 	if (offset == 0x1020 + (ctx->host.hdm_entry >> 20) && width == 4 &&
-	    (val & BIT(10)))
+	    (val.emulated & BIT(10)))
 		ctx->committed++;
 }
 
@@ -244,42 +191,32 @@ static void random_dvsec(struct kunit *test, struct random_ctx *ctx)
 {
 	unsigned int width = 1U << random_below(ctx, 4);
 	u32 offset = random_below(ctx, VFIO_CXL_EMU_DVSEC_SIZE + 1 - width);
-	u64 val, expect;
+	struct vfio_cxl_pair_value val;
 
 	/* CONFIG_LOCK ends most of what can happen, so seldom reach it */
 	if (random_one_in(ctx, 2) &&
 	    (offset > 0x14 || offset + width <= 0x14 ||
-	     random_one_in(ctx, 32))) {
-		val = random_value(ctx);
-		vfio_cxl_model_dvsec_write(&ctx->model, offset, width, val);
-		vfio_cxl_emu_block_write(&ctx->dvsec.block, offset, width, val);
-	}
+	     random_one_in(ctx, 32)))
+		vfio_cxl_pair_dvsec_write(&ctx->pair, offset, width,
+					  random_value(ctx));
 
-	expect = vfio_cxl_model_dvsec_read(&ctx->model, offset, width);
-	val = vfio_cxl_emu_block_read(&ctx->dvsec.block, offset, width);
-	KUNIT_ASSERT_EQ_MSG(test, val, expect,
+	val = vfio_cxl_pair_dvsec_read(&ctx->pair, offset, width);
+	KUNIT_ASSERT_EQ_MSG(test, val.emulated, val.expected,
 			    "seed %llu, access %u: %u bytes of the DVSEC at 0x%x",
 			    seed, ctx->nr, width, offset);
 }
 
-/* Every byte, for a write that reached what it was not to reach */
 static void random_compare(struct kunit *test, struct random_ctx *ctx)
 {
-	u32 i;
-	u8 expect;
+	struct vfio_cxl_pair_value val;
+	const char *what;
+	u32 byte;
 
-	for (i = 0; i < sizeof(ctx->cm.image); i++) {
-		expect = vfio_cxl_model_cm_byte(&ctx->model, i);
-		KUNIT_ASSERT_EQ_MSG(test, ctx->cm.image[i], expect,
-				    "seed %llu, access %u: CXL.mem register byte 0x%x",
-				    seed, ctx->nr, i);
-	}
-	for (i = 0; i < sizeof(ctx->dvsec.image); i++) {
-		expect = vfio_cxl_model_dvsec_read(&ctx->model, i, 1);
-		KUNIT_ASSERT_EQ_MSG(test, ctx->dvsec.image[i], expect,
-				    "seed %llu, access %u: DVSEC byte 0x%x",
-				    seed, ctx->nr, i);
-	}
+	what = vfio_cxl_pair_differs(&ctx->pair, &byte, &val);
+	KUNIT_ASSERT_NULL_MSG(test, what,
+			      "seed %llu, access %u: %s 0x%x: 0x%llx, expected 0x%llx",
+			      seed, ctx->nr, what, byte, val.emulated,
+			      val.expected);
 }
 
 /* One parameter, so that the report names the seed of a good run too */
@@ -304,9 +241,7 @@ static void random_accesses_agree_with_the_model(struct kunit *test)
 	for (ctx->nr = 0; ctx->nr < accesses; ctx->nr++) {
 		if (!(ctx->nr % RANDOM_ROUND)) {
 			random_host(ctx);
-			vfio_cxl_model_init(&ctx->model, &ctx->host);
-			ctx->cm.bad_accesses = 0;
-			random_emu_reset(ctx);
+			vfio_cxl_pair_init(&ctx->pair, &ctx->host);
 			random_compare(test, ctx);
 		}
 
@@ -316,11 +251,14 @@ static void random_accesses_agree_with_the_model(struct kunit *test)
 			random_cm(test, ctx);
 
 		if (random_one_in(ctx, 200))
-			random_state(ctx);
+			vfio_cxl_pair_memory_state(&ctx->pair,
+						   random_value(ctx));
 		if (random_one_in(ctx, 2000))
 			random_set(ctx);
-		if (random_one_in(ctx, 700))
-			random_reset(ctx);
+		if (random_one_in(ctx, 700)) {
+			ctx->resets++;
+			vfio_cxl_pair_reset(&ctx->pair);
+		}
 		if (random_one_in(ctx, 250))
 			random_compare(test, ctx);
 	}

@@ -132,6 +132,9 @@ const void *kunit_user_next(const void *array, size_t nr, size_t size,
 
 #define KUNIT_ASSERT_NOT_NULL(test, pointer) \
 	KUNIT_USER_CHECK(test, pointer, true, #pointer)
+#define KUNIT_ASSERT_NULL_MSG(test, pointer, format, ...) \
+	KUNIT_USER_CHECK(test, !(pointer), true, "!" #pointer, format,	\
+			 ##__VA_ARGS__)
 #define KUNIT_ASSERT_EQ(test, left, right) \
 	KUNIT_USER_BINARY(test, true, left, ==, right)
 #define KUNIT_ASSERT_LT(test, left, right) \

@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * libFuzzer target: any host's device, any accesses, the emulation against the
+ * model
+ *
+ * An input is a host's device, then operations of up to 12 bytes.  Bytes that
+ * are missing at the end are 0.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pair.h"
+
+/* An input is all that there is: nothing survives it */
+struct input {
+	const uint8_t *data;
+	size_t left;
+};
+
+static void take(struct input *in, void *to, size_t size)
+{
+	const size_t here = size < in->left ? size : in->left;
+
+	memset(to, 0, size);
+	memcpy(to, in->data, here);
+	in->data += here;
+	in->left -= here;
+}
+
+static uint8_t take8(struct input *in)
+{
+	uint8_t val;
+
+	take(in, &val, sizeof(val));
+	return val;
+}
+
+static uint32_t take32(struct input *in)
+{
+	uint32_t val;
+
+	take(in, &val, sizeof(val));
+	return val;
+}
+
+static uint64_t take64(struct input *in)
+{
+	uint64_t val;
+
+	take(in, &val, sizeof(val));
+	return val;
+}
+
+/* Offset of a structure of @size bytes between @start and @end */
+static uint32_t place(uint32_t any, uint32_t start, uint32_t end,
+		      uint32_t size)
+{
+	return start + any % ((end - start - size) / 4 + 1) * 4;
+}
+
+/* Structures anywhere that the driver accepts: past the array, not overlapping */
+static void take_host(struct input *in, struct vfio_cxl_model_host *host)
+{
+	const uint32_t hdm = take32(in), ras = take32(in);
+	const bool hdm_first = hdm & 1, has_ras = ras & 1;
+	const uint32_t low = place(hdm >> 2 & 0x3ff, 0x10, 0x800,
+				   MODEL_RAS_SIZE);
+	const uint32_t high = place(hdm >> 12 & 0x3ff, 0x800, 0x1000,
+				    MODEL_RAS_SIZE);
+
+	memset(host, 0, sizeof(*host));
+	host->cm_header = take32(in);
+	host->hdm_entry = (hdm_first ? low : high) << 20 | (ras >> 12);
+	if (has_ras)
+		host->ras_entry = (hdm_first ? high : low) << 20 | (ras >> 12);
+	host->size = (take32(in) % (1 << 20) + 1ULL) * VFIO_CXL_EMU_HDM_ALIGN;
+	take(in, host->hdm, sizeof(host->hdm));
+	memcpy(host->hdm + 0x18, &host->size, sizeof(host->size));
+	take(in, host->ras, sizeof(host->ras));
+	take(in, host->dvsec, sizeof(host->dvsec));
+}
+
+static void check(struct vfio_cxl_pair_value val, const char *what,
+		  unsigned int width, uint32_t offset)
+{
+	if (val.emulated == val.expected)
+		return;
+	fprintf(stderr,
+		"%s, %u bytes at %#" PRIx32 ": %#llx, the model has %#llx\n",
+		what, width, offset, (unsigned long long)val.emulated,
+		(unsigned long long)val.expected);
+	abort();
+}
+
+static uint32_t take_cm_offset(struct input *in,
+			       const struct vfio_cxl_model_host *host)
+{
+	const uint32_t any = take32(in);
+
+	switch (any & 3) {
+	case 0:	/* anywhere in the block, and a little more */
+		return (any >> 2) % 0x10100;
+	case 1:
+		return 0x1000 + (any >> 2) % 0x20;
+	case 2:
+		return 0x1000 + (host->hdm_entry >> 20) - 4 +
+		       (any >> 2) % (MODEL_HDM_SIZE + 8);
+	default:
+		return 0x1000 + (host->ras_entry >> 20) - 4 +
+		       (any >> 2) % (MODEL_RAS_SIZE + 8);
+	}
+}
+
+static void take_cm(struct input *in, struct vfio_cxl_pair *pair, bool write)
+{
+	const unsigned int width = 1U << (take8(in) & 3);
+	uint32_t offset = take_cm_offset(in, &pair->model.host);
+
+	/* One in four stays where it is, so most are aligned */
+	if (offset & 0x300)
+		offset &= ~(width - 1);
+	if (write)
+		vfio_cxl_pair_cm_write(pair, offset, width, take64(in));
+	check(vfio_cxl_pair_cm_read(pair, offset, width),
+	      "component registers", width, offset);
+}
+
+static void take_dvsec(struct input *in, struct vfio_cxl_pair *pair, bool write)
+{
+	const uint8_t any = take8(in);
+	const unsigned int width = 1U << (any & 3);
+	const uint32_t offset = (any >> 2) % (MODEL_DVSEC_SIZE + 1 - width);
+
+	if (write)
+		vfio_cxl_pair_dvsec_write(pair, offset, width, take64(in));
+	check(vfio_cxl_pair_dvsec_read(pair, offset, width), "DVSEC", width,
+	      offset);
+}
+
+static void take_operation(struct input *in, struct vfio_cxl_pair *pair)
+{
+	switch (take8(in) % 8) {
+	case 0:
+		vfio_cxl_pair_reset(pair);
+		break;
+	case 1:
+		vfio_cxl_pair_set(pair, (take32(in) % (1 << 24) + 1ULL) *
+					VFIO_CXL_EMU_HDM_ALIGN);
+		break;
+	case 2:
+		vfio_cxl_pair_memory_state(pair, take32(in));
+		break;
+	case 3:
+		take_dvsec(in, pair, false);
+		break;
+	case 4:
+		take_dvsec(in, pair, true);
+		break;
+	case 5:
+		take_cm(in, pair, false);
+		break;
+	default:
+		take_cm(in, pair, true);
+		break;
+	}
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static struct vfio_cxl_pair pair;
+	struct input in = { data, size };
+	struct vfio_cxl_pair_value val;
+	struct vfio_cxl_model_host host;
+	const char *what;
+	uint32_t byte;
+
+	take_host(&in, &host);
+	vfio_cxl_pair_init(&pair, &host);
+	while (in.left)
+		take_operation(&in, &pair);
+
+	what = vfio_cxl_pair_differs(&pair, &byte, &val);
+	if (what)
+		check(val, what, 1, byte);
+
+	return 0;
+}

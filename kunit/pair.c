@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The same device twice, emulated and as a model
+ */
+#include <linux/string.h>
+#include <linux/types.h>
+
+#include "pair.h"
+
+/* As the driver: a lock that was set stays */
+static void pair_emu_reset(struct vfio_cxl_pair *pair)
+{
+	vfio_cxl_emu_cm_init(&pair->cm, &pair->cm_config);
+	vfio_cxl_emu_dvsec_init(&pair->dvsec, &pair->dvsec_config);
+	if (!pair->model.set)
+		return;
+	vfio_cxl_emu_cm_lock(&pair->cm, pair->model.base,
+			     pair->model.host.size);
+	vfio_cxl_emu_dvsec_lock(&pair->dvsec, pair->model.base);
+}
+
+/**
+ * vfio_cxl_pair_init - a device that was just opened
+ * @pair: takes it
+ * @host: the host's
+ */
+void vfio_cxl_pair_init(struct vfio_cxl_pair *pair,
+			const struct vfio_cxl_model_host *host)
+{
+	memset(pair, 0, sizeof(*pair));
+	pair->cm_config.header = host->cm_header;
+	pair->cm_config.hdm_header = host->hdm_entry;
+	pair->cm_config.ras_header = host->ras_entry;
+	memcpy(pair->cm_config.hdm, host->hdm, sizeof(host->hdm));
+	memcpy(pair->cm_config.ras, host->ras, sizeof(host->ras));
+	memcpy(pair->dvsec_config.host, host->dvsec, sizeof(host->dvsec));
+	pair->dvsec_config.size = host->size;
+
+	vfio_cxl_model_init(&pair->model, host);
+	pair_emu_reset(pair);
+}
+
+/**
+ * vfio_cxl_pair_reset - a guest resets the device
+ * @pair: the device
+ */
+void vfio_cxl_pair_reset(struct vfio_cxl_pair *pair)
+{
+	vfio_cxl_model_reset(&pair->model);
+	pair_emu_reset(pair);
+}
+
+/**
+ * vfio_cxl_pair_set - the VMM locks the decoder
+ * @pair: the device
+ * @base: guest physical address
+ *
+ * A second one changes nothing: that is the driver's to refuse.
+ */
+void vfio_cxl_pair_set(struct vfio_cxl_pair *pair, u64 base)
+{
+	if (pair->model.set)
+		return;
+	vfio_cxl_model_set(&pair->model, base);
+	vfio_cxl_emu_cm_lock(&pair->cm, base, pair->model.host.size);
+	vfio_cxl_emu_dvsec_lock(&pair->dvsec, base);
+}
+
+/**
+ * vfio_cxl_pair_memory_state - look at the state of the host's memory
+ * @pair: the device
+ * @state: DVSEC CXL Range 1 Size Low Register
+ */
+void vfio_cxl_pair_memory_state(struct vfio_cxl_pair *pair, u32 state)
+{
+	vfio_cxl_model_memory_state(&pair->model, state);
+	vfio_cxl_emu_dvsec_set_memory_state(&pair->dvsec, state);
+}
+
+/**
+ * vfio_cxl_pair_cm_write - a guest writes to the component registers
+ * @pair: the device
+ * @offset: in the component registers
+ * @width: 1 to 8 bytes
+ * @val: the value
+ */
+void vfio_cxl_pair_cm_write(struct vfio_cxl_pair *pair, u32 offset,
+			    unsigned int width, u64 val)
+{
+	vfio_cxl_model_cm_write(&pair->model, offset, width, val);
+	vfio_cxl_emu_cm_write(&pair->cm, offset, width, val);
+}
+
+/**
+ * vfio_cxl_pair_cm_read - a guest reads from the component registers
+ * @pair: the device
+ * @offset: in the component registers
+ * @width: 1 to 8 bytes
+ *
+ * Return: both values.
+ */
+struct vfio_cxl_pair_value vfio_cxl_pair_cm_read(struct vfio_cxl_pair *pair,
+						 u32 offset,
+						 unsigned int width)
+{
+	return (struct vfio_cxl_pair_value) {
+		.emulated = vfio_cxl_emu_cm_read(&pair->cm, offset, width),
+		.expected = vfio_cxl_model_cm_read(&pair->model, offset, width),
+	};
+}
+
+/**
+ * vfio_cxl_pair_dvsec_write - a guest writes to the DVSEC
+ * @pair: the device
+ * @offset: in the DVSEC
+ * @width: 1 to 8 bytes, inside the DVSEC
+ * @val: the value
+ */
+void vfio_cxl_pair_dvsec_write(struct vfio_cxl_pair *pair, u32 offset,
+			       unsigned int width, u64 val)
+{
+	vfio_cxl_model_dvsec_write(&pair->model, offset, width, val);
+	vfio_cxl_emu_block_write(&pair->dvsec.block, offset, width, val);
+}
+
+/**
+ * vfio_cxl_pair_dvsec_read - a guest reads from the DVSEC
+ * @pair: the device
+ * @offset: in the DVSEC
+ * @width: 1 to 8 bytes, inside the DVSEC
+ *
+ * Return: both values.
+ */
+struct vfio_cxl_pair_value
+vfio_cxl_pair_dvsec_read(const struct vfio_cxl_pair *pair, u32 offset,
+			 unsigned int width)
+{
+	return (struct vfio_cxl_pair_value) {
+		.emulated = vfio_cxl_emu_block_read(&pair->dvsec.block, offset,
+						    width),
+		.expected = vfio_cxl_model_dvsec_read(&pair->model, offset,
+						      width),
+	};
+}
+
+/**
+ * vfio_cxl_pair_differs - compare every byte
+ * @pair: the device
+ * @byte: takes the first byte that differs, from the start of what has it
+ * @val: takes both values of it
+ *
+ * Finds a write that reached what it was not to reach.
+ *
+ * Return: NULL, or what has a byte that differs.
+ */
+const char *vfio_cxl_pair_differs(const struct vfio_cxl_pair *pair, u32 *byte,
+				  struct vfio_cxl_pair_value *val)
+{
+	for (*byte = 0; *byte < sizeof(pair->cm.image); ++*byte) {
+		val->emulated = pair->cm.image[*byte];
+		val->expected = vfio_cxl_model_cm_byte(&pair->model, *byte);
+		if (val->emulated != val->expected)
+			return "CXL.mem register byte";
+	}
+	for (*byte = 0; *byte < sizeof(pair->dvsec.image); ++*byte) {
+		*val = vfio_cxl_pair_dvsec_read(pair, *byte, 1);
+		if (val->emulated != val->expected)
+			return "DVSEC byte";
+	}
+	val->emulated = pair->cm.bad_accesses;
+	val->expected = pair->model.bad_accesses;
+	*byte = 0;
+
+	return val->emulated == val->expected ? NULL : "bad accesses";
+}
