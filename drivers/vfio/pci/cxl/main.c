@@ -156,10 +156,10 @@ static ssize_t cxl_rw_piece(struct vfio_cxl_device *cvdev,
 
 	if (trap && iswrite && trap->write)
 		return trap->write(cvdev, buf, count,
-				   (pos & VFIO_PCI_OFFSET_MASK) - trap->start);
+				   pos & VFIO_PCI_OFFSET_MASK);
 	if (trap && !iswrite && trap->read)
 		return trap->read(cvdev, buf, count,
-				  (pos & VFIO_PCI_OFFSET_MASK) - trap->start);
+				  pos & VFIO_PCI_OFFSET_MASK);
 	if (iswrite) {
 		/* The memory, or what may have the device write to it */
 		vfio_cxl_scrub_mark(cvdev);

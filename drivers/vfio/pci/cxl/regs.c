@@ -19,8 +19,9 @@ static unsigned int regs_width(u64 offset, size_t count)
 }
 
 static ssize_t regs_read(struct vfio_cxl_device *cvdev, char __user *buf,
-			 size_t count, u64 offset)
+			 size_t count, u64 pos)
 {
+	u64 offset = pos - cvdev->host.offset;
 	unsigned int width;
 	size_t done;
 	__le64 val;
@@ -39,8 +40,9 @@ static ssize_t regs_read(struct vfio_cxl_device *cvdev, char __user *buf,
 }
 
 static ssize_t regs_write(struct vfio_cxl_device *cvdev, const char __user *buf,
-			  size_t count, u64 offset)
+			  size_t count, u64 pos)
 {
+	u64 offset = pos - cvdev->host.offset;
 	unsigned int width;
 	size_t done;
 

@@ -139,8 +139,8 @@ struct vfio_cxl_scrub {
  * @region: VFIO region index
  * @start: first byte, as an offset in the region
  * @end: byte past the last
- * @read: serves a read of bytes that all lie in the range, at @offset from
- *	@start; NULL to let vfio_pci_core read
+ * @read: serves a read of bytes that all lie in the range, from @pos in the
+ *	region on; NULL to let vfio_pci_core read
  * @write: the same for a write; NULL to let vfio_pci_core write
  *
  * The handlers return the bytes handled or a negative errno.
@@ -150,13 +150,13 @@ struct vfio_cxl_trap {
 	u64 start;
 	u64 end;
 	ssize_t (*read)(struct vfio_cxl_device *cvdev, char __user *buf,
-			size_t count, u64 offset);
+			size_t count, u64 pos);
 	ssize_t (*write)(struct vfio_cxl_device *cvdev, const char __user *buf,
-			 size_t count, u64 offset);
+			 size_t count, u64 pos);
 };
 
 /* The component registers, the PM capability and the DVSECs that CXL defines */
-#define VFIO_CXL_MAX_TRAPS	16
+#define VFIO_CXL_MAX_TRAPS	24
 
 /**
  * struct vfio_cxl_device - a CXL.mem device bound to this driver
