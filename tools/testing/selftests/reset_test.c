@@ -1040,24 +1040,30 @@ TEST_F(reset, failed_restore)
 	info = vfio_region(user->vfio.device, user->vfio.mem.index);
 	EXPECT_NE(NULL, info);
 	free(info);
-	munmap(map, user->vfio.mem.size);
-	user_close(user);
-	/* The close resets, too */
-	EXPECT_EQ(1, count_lines(kmsg, lost, hpa, &leaked));
 
-	OPEN(user);
-	EXPECT_LE(1, count_lines(kmsg, lost, hpa, &leaked));
-	map = MAP(user, SZ_2M, 0);
-	expect_dead(_metadata, user, map, 0);
 	ASSERT_EQ(0, rig_commit_fails(user->host.index, false));
 	/* Not by itself: a reset is what makes it good */
-	expect_dead(_metadata, user, map, 0);
-
+	expect_dead(_metadata, user, map, base);
 	EXPECT_EQ(0, by_ioctl(user, NULL));
 	EXPECT_HOST_INTACT(user);
 	EXPECT_EQ(0, count_lines(kmsg, lost, hpa, &leaked));
-	expect_decoder(_metadata, user, 0, true);
+	expect_decoder(_metadata, user, base, true);
 	EXPECT_EQ(0, wrong_marks(user, map, 8));
+	munmap(map, user->vfio.mem.size);
+
+	/* The close resets, too; what this user left cannot be cleared then */
+	ASSERT_EQ(0, rig_commit_fails(user->host.index, true));
+	user_close(user);
+	EXPECT_EQ(1, count_lines(kmsg, lost, hpa, &leaked));
+	EXPECT_EQ(-EIO, user_open(user, variant->interface));
+	EXPECT_LE(1, count_lines(kmsg, lost, hpa, &leaked));
+
+	ASSERT_EQ(0, rig_commit_fails(user->host.index, false));
+	OPEN(user);
+	EXPECT_HOST_INTACT(user);
+	EXPECT_EQ(0, count_lines(kmsg, lost, hpa, &leaked));
+	expect_decoder(_metadata, user, 0, true);
+	map = MAP(user, SZ_2M, 0);
 	EXPECT_EQ(0, user_set(user));
 	expect_decoder(_metadata, user, base, true);
 	EXPECT_FALSE(leaked);

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Power: a device that is bound stays in D0, one that is open keeps the system
+ * awake
+ */
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "kselftest_harness.h"
+
+#include "lib.h"
+
+#define STATE		"/sys/power/state"
+#define PM_TEST		"/sys/power/pm_test"
+#define PM_TEST_DELAY	"/sys/module/suspend/parameters/pm_test_delay"
+
+FIXTURE(sleep) {
+	struct test_device test;
+	struct vfio_cxl_fd *vfio;
+};
+
+FIXTURE_VARIANT(sleep) {
+	enum vfio_interface interface;
+};
+
+FIXTURE_VARIANT_ADD(sleep, group) {
+	.interface = VFIO_GROUP_INTERFACE,
+};
+
+FIXTURE_VARIANT_ADD(sleep, cdev) {
+	.interface = VFIO_CDEV_INTERFACE,
+};
+
+FIXTURE_SETUP(sleep)
+{
+	/* As far as freezing all processes, and back */
+	ASSERT_EQ(0, sysfs_write(PM_TEST, "freezer"));
+	ASSERT_EQ(0, sysfs_write(PM_TEST_DELAY, "1"));
+	/* The last device: the rig can give it power management */
+	ASSERT_EQ(0, test_open(&self->test, host_count() - 1,
+			       variant->interface));
+	self->vfio = &self->test.vfio;
+}
+
+FIXTURE_TEARDOWN(sleep)
+{
+	const char *wrong = test_close(&self->test);
+
+	EXPECT_EQ(NULL, wrong)
+		TH_LOG("%s", wrong);
+	EXPECT_EQ(0, sysfs_write(PM_TEST, "none"));
+}
+
+static int device_read(const char *bdf, const char *name, char *buf,
+		       size_t size)
+{
+	char path[PATH_MAX];
+	ssize_t len;
+	int fd;
+
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/%s", bdf, name);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	len = read(fd, buf, size - 1);
+	close(fd);
+	if (len < 0)
+		return -errno;
+	buf[len] = '\0';
+	buf[strcspn(buf, "\n")] = '\0';
+
+	return 0;
+}
+
+/* A word written to the memory, read back */
+static bool memory_works(const struct vfio_cxl_fd *vfio, uint64_t val)
+{
+	const uint64_t at = vfio->mem.offset + SZ_2M;
+	uint64_t back;
+
+	return pwrite(vfio->device, &val, 8, at) == 8 &&
+	       pread(vfio->device, &back, 8, at) == 8 && back == val;
+}
+
+TEST_F(sleep, not_while_open)
+{
+	ASSERT_TRUE(memory_works(self->vfio, 1));
+	EXPECT_EQ(-EBUSY, sysfs_write(STATE, "freeze"));
+	EXPECT_EQ(1, kmsg_contains(self->test.kmsg, "the system cannot sleep"));
+	EXPECT_TRUE(memory_works(self->vfio, 2));
+}
+
+TEST_F(sleep, while_nobody_uses_it)
+{
+	ASSERT_TRUE(memory_works(self->vfio, 1));
+	vfio_close(self->vfio);
+	/* The memory is being cleared */
+	EXPECT_EQ(0, sysfs_write(STATE, "freeze"));
+	ASSERT_EQ(0, vfio_open(self->vfio, &self->test.host,
+			       variant->interface));
+	EXPECT_TRUE(memory_works(self->vfio, 2));
+}
+
+/* Whatever the host's user asks for; what a guest asks is in config_test.c */
+TEST_F(sleep, device_stays_in_d0)
+{
+	const struct timespec time = { 0, 300000000L };
+	const char *bdf = self->test.host.bdf;
+	char path[PATH_MAX], text[32];
+
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/power/%s", bdf,
+		 "control");
+	ASSERT_EQ(0, sysfs_write(path, "auto"));
+	nanosleep(&time, NULL);
+	EXPECT_EQ(0, device_read(bdf, "power_state", text, sizeof(text)));
+	EXPECT_STREQ("D0", text);
+	EXPECT_EQ(0, device_read(bdf, "power/runtime_status", text,
+				 sizeof(text)));
+	EXPECT_STREQ("active", text);
+	EXPECT_TRUE(memory_works(self->vfio, 3));
+
+	vfio_close(self->vfio);
+	nanosleep(&time, NULL);
+	EXPECT_EQ(0, device_read(bdf, "power_state", text, sizeof(text)));
+	EXPECT_STREQ("D0", text);
+	EXPECT_EQ(0, sysfs_write(path, "on"));
+}
+
+TEST_HARNESS_MAIN
