@@ -7,10 +7,8 @@
 #include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <sys/time.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <linux/iommufd.h>
@@ -18,30 +16,13 @@
 
 #include "kselftest_harness.h"
 
-#include "lib.h"
+#include "user.h"
 
 /* The rig emulates its processors */
 #undef TEST_TIMEOUT_DEFAULT
 #define TEST_TIMEOUT_DEFAULT	120
 
-#define RW		(PROT_READ | PROT_WRITE)
 #define REGION_STRIDE	0x10000000000ULL	/* of regions in the file */
-
-/* What word @offset of the memory holds, another one for each @salt */
-static uint64_t word(uint64_t offset, uint64_t salt)
-{
-	return offset ^ salt * 0x9e3779b97f4a7c15ULL;
-}
-
-static uint64_t get(const void *p)
-{
-	return __atomic_load_n((const uint64_t *)p, __ATOMIC_RELAXED);
-}
-
-static void put(void *p, uint64_t val)
-{
-	__atomic_store_n((uint64_t *)p, val, __ATOMIC_RELAXED);
-}
 
 static sigjmp_buf probe_env;
 
@@ -69,44 +50,11 @@ static int probe(void *p, bool write)
 	return sig;
 }
 
-/* The count, or -errno */
-static ssize_t mem_read(const struct vfio_cxl_fd *vfio, void *buf, size_t len,
-			uint64_t offset)
-{
-	ssize_t ret = pread(vfio->device, buf, len, vfio->mem.offset + offset);
-
-	return ret < 0 ? -errno : ret;
-}
-
-static ssize_t mem_write(const struct vfio_cxl_fd *vfio, const void *buf,
-			 size_t len, uint64_t offset)
-{
-	ssize_t ret = pwrite(vfio->device, buf, len, vfio->mem.offset + offset);
-
-	return ret < 0 ? -errno : ret;
-}
-
 static ssize_t mem_rw(const struct vfio_cxl_fd *vfio, void *buf, size_t len,
 		      uint64_t offset, bool write)
 {
 	return write ? mem_write(vfio, buf, len, offset) :
 		       mem_read(vfio, buf, len, offset);
-}
-
-static long minor_faults(void)
-{
-	struct rusage usage;
-
-	getrusage(RUSAGE_SELF, &usage);
-	return usage.ru_minflt;
-}
-
-static double seconds(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec + now.tv_nsec / 1e9;
 }
 
 FIXTURE(mem) {

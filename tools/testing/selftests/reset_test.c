@@ -5,279 +5,27 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
-#include <setjmp.h>
 #include <signal.h>
-#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <linux/pci_regs.h>
 
 #include "kselftest_harness.h"
 
-#include "lib.h"
+#include "user.h"
 
 /* The rig emulates its processors */
 #undef TEST_TIMEOUT_DEFAULT
 #define TEST_TIMEOUT_DEFAULT	120
 
-#define RW		(PROT_READ | PROT_WRITE)
 #define MAX_DEVICES	2
 
 /* Registers that a user changes and a reset puts back */
 #define DVSEC_CTRL2	0x10
 #define RAS_UNCOR_MASK	0x04
-
-/* What word @offset of the memory holds, another one for each @salt */
-static uint64_t word(uint64_t offset, uint64_t salt)
-{
-	return offset ^ salt * 0x9e3779b97f4a7c15ULL;
-}
-
-static uint64_t get(const void *p)
-{
-	return __atomic_load_n((const uint64_t *)p, __ATOMIC_RELAXED);
-}
-
-static void put(void *p, uint64_t val)
-{
-	__atomic_store_n((uint64_t *)p, val, __ATOMIC_RELAXED);
-}
-
-/* Each thread survives a SIGBUS of its own, where it expects one */
-static __thread sigjmp_buf bus_env;
-static __thread sig_atomic_t bus_expected;
-
-static void bus_handler(int sig)
-{
-	if (bus_expected)
-		siglongjmp(bus_env, 1);
-	signal(sig, SIG_DFL);
-}
-
-static bool try_access(void *p, uint64_t *val, bool write)
-{
-	bool done = false;
-
-	bus_expected = 1;
-	if (!sigsetjmp(bus_env, 0)) {
-		if (write)
-			put(p, *val);
-		else
-			*val = get(p);
-		done = true;
-	}
-	bus_expected = 0;
-
-	return done;
-}
-
-static bool try_get(void *p, uint64_t *val)
-{
-	return try_access(p, val, false);
-}
-
-static bool try_put(void *p, uint64_t val)
-{
-	return try_access(p, &val, true);
-}
-
-static double seconds(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec + now.tv_nsec / 1e9;
-}
-
-static long minor_faults(void)
-{
-	struct rusage usage;
-
-	getrusage(RUSAGE_SELF, &usage);
-	return usage.ru_minflt;
-}
-
-/* A device, its user, and how its host had it before the test */
-struct user {
-	struct host_device host;
-	struct host_snapshot before;
-	struct vfio_cxl_fd vfio;
-	bool open;
-	int kmsg;
-};
-
-static int user_open(struct user *user, enum vfio_interface interface)
-{
-	int ret = vfio_open(&user->vfio, &user->host, interface);
-
-	user->open = !ret;
-	return ret;
-}
-
-static void user_close(struct user *user)
-{
-	if (user->open)
-		vfio_close(&user->vfio);
-	user->open = false;
-}
-
-static uint64_t user_base(const struct user *user)
-{
-	return GUEST_BASE + user->host.index * GUEST_WINDOW;
-}
-
-static int user_set(const struct user *user)
-{
-	return vfio_hdm_set(user->vfio.device, user_base(user), GUEST_WINDOW);
-}
-
-static char *user_map(const struct user *user, size_t align, size_t skew)
-{
-	return guest_map(&user->vfio, 0, user->vfio.mem.size, RW, align, skew);
-}
-
-/* The count, or -errno */
-static ssize_t mem_read(const struct user *user, void *buf, size_t len,
-			uint64_t offset)
-{
-	ssize_t ret = pread(user->vfio.device, buf, len,
-			    user->vfio.mem.offset + offset);
-
-	return ret < 0 ? -errno : ret;
-}
-
-static ssize_t mem_write(const struct user *user, const void *buf, size_t len,
-			 uint64_t offset)
-{
-	ssize_t ret = pwrite(user->vfio.device, buf, len,
-			     user->vfio.mem.offset + offset);
-
-	return ret < 0 ? -errno : ret;
-}
-
-/* The device behind a command register that has decode on and off */
-static void user_decode(const struct user *user, bool on)
-{
-	uint32_t cmd = guest_config(&user->vfio, PCI_COMMAND, 2);
-
-	guest_config_write(&user->vfio, PCI_COMMAND, 2,
-			   on ? cmd | PCI_COMMAND_MEMORY :
-				cmd & ~PCI_COMMAND_MEMORY);
-}
-
-/* All that the emulation serves, as a guest reads it */
-struct image {
-	uint8_t regs[COMPONENT_SIZE];
-	uint8_t dvsec[256];
-};
-
-static int user_image(const struct user *user, struct image *image)
-{
-	const struct vfio_cxl_fd *vfio = &user->vfio;
-
-	memset(image, 0, sizeof(*image));
-	if (pread(vfio->device, image->regs, COMPONENT_SIZE, vfio->regs) !=
-	    COMPONENT_SIZE)
-		return -EIO;
-	if (pread(vfio->device, image->dvsec, user->host.dvsec_len,
-		  vfio->config.offset + user->host.dvsec) !=
-	    user->host.dvsec_len)
-		return -EIO;
-
-	return 0;
-}
-
-/* NULL, or what of the host's side is not as it was */
-static const char *host_differs(const struct user *user)
-{
-	struct host_snapshot now;
-
-	host_snapshot(&user->host, &now);
-	return host_snapshot_differs(&user->host, &user->before, &now);
-}
-
-/*
- * The reset paths.  A path that takes several methods is done with each that
- * the device has.
- */
-struct path {
-	const char *name;
-	int (*reset)(const struct user *user, const char *method);
-	const char *methods[5];	/* NULL for any, else of these */
-};
-
-static int by_ioctl(const struct user *user,
-		    const char *method __maybe_unused)
-{
-	return ioctl(user->vfio.device, VFIO_DEVICE_RESET) ? -errno : 0;
-}
-
-static int by_hot_reset(const struct user *user,
-			const char *method __maybe_unused)
-{
-	return vfio_hot_reset(&user->vfio);
-}
-
-static unsigned int find_pcie_cap(const struct user *user)
-{
-	unsigned int at = guest_config(&user->vfio, PCI_CAPABILITY_LIST, 1);
-
-	while (at && guest_config(&user->vfio, at, 1) != PCI_CAP_ID_EXP)
-		at = guest_config(&user->vfio, at + 1, 1);
-
-	return at;
-}
-
-static int by_config_flr(const struct user *user,
-			 const char *method __maybe_unused)
-{
-	unsigned int at = find_pcie_cap(user) + PCI_EXP_DEVCTL;
-
-	return guest_config_write(&user->vfio, at, 2,
-				  guest_config(&user->vfio, at, 2) |
-				  PCI_EXP_DEVCTL_BCR_FLR);
-}
-
-static int by_sysfs(const struct user *user, const char *method)
-{
-	return sysfs_reset(user->host.bdf, method);
-}
-
-static const struct path paths[] = {
-	{ .name = "VFIO_DEVICE_RESET", .reset = by_ioctl },
-	{ .name = "hot reset", .reset = by_hot_reset },
-	{ .name = "FLR", .reset = by_config_flr, .methods = { "flr" } },
-	{
-		.name = "sysfs",
-		.reset = by_sysfs,
-		.methods = { "flr", "af_flr", "pm", "bus", "cxl_bus" },
-	},
-};
-
-enum { PATH_IOCTL, PATH_HOT, PATH_FLR, PATH_SYSFS };
-
-/* The method to go on with after @n others; false at the end */
-static bool path_method(const struct path *path, const struct user *user,
-			unsigned int n, const char **method)
-{
-	unsigned int i;
-
-	*method = NULL;
-	if (!path->methods[0])
-		return !n;
-	for (i = 0; i < ARRAY_SIZE(path->methods) && path->methods[i]; i++)
-		if (sysfs_has_reset(user->host.bdf, path->methods[i]) && !n--) {
-			*method = path->methods[i];
-			return true;
-		}
-
-	return false;
-}
 
 FIXTURE(reset) {
 	unsigned int count;
@@ -299,13 +47,9 @@ FIXTURE_VARIANT_ADD(reset, cdev) {
 
 FIXTURE_SETUP(reset)
 {
-	struct sigaction act = {
-		.sa_handler = bus_handler,
-		.sa_flags = SA_NODEFER,
-	};
 	unsigned int i;
 
-	ASSERT_EQ(0, sigaction(SIGBUS, &act, NULL));
+	ASSERT_EQ(0, catch_sigbus());
 	self->count = host_count();
 	if (self->count > MAX_DEVICES)
 		self->count = MAX_DEVICES;
@@ -407,42 +151,6 @@ static void scribble(const struct user *user)
 	guest_config_write(vfio, user->host.dvsec + DVSEC_CTRL2, 2, 1);
 }
 
-static const uint64_t marks[] = { 0, 0x1008, SZ_2M - 8, 5 * SZ_2M + 0x800 };
-
-static void write_marks(const struct user *user, char *map, uint64_t salt)
-{
-	unsigned int i;
-
-	for (i = 0; i < ARRAY_SIZE(marks); i++)
-		put(map + marks[i], word(marks[i], salt));
-	put(map + user->host.size - 8, word(8, salt));
-}
-
-/* Through read(), a mapping if there is one, and in the file */
-static unsigned int wrong_marks(const struct user *user, char *map,
-				uint64_t salt)
-{
-	unsigned int i, wrong = 0;
-	uint64_t val;
-
-	for (i = 0; i <= ARRAY_SIZE(marks); i++) {
-		const bool last = i == ARRAY_SIZE(marks);
-		const uint64_t at = last ? user->host.size - 8 : marks[i];
-		const uint64_t right = word(last ? 8 : marks[i], salt);
-
-		val = ~right;
-		wrong += mem_read(user, &val, 8, at) != 8 || val != right;
-		val = ~right;
-		wrong += map && (!try_get(map + at, &val) || val != right);
-		val = ~right;
-		wrong += user->host.file[0] &&
-			 (host_file_word(&user->host, at, &val) ||
-			  val != right);
-	}
-
-	return wrong;
-}
-
 /* One reset by one path, of a device that is locked and mapped */
 static void check_reset(struct __test_metadata *_metadata, struct user *user,
 			enum vfio_interface interface, const struct path *path,
@@ -475,7 +183,7 @@ static void check_reset(struct __test_metadata *_metadata, struct user *user,
 
 	/* The mapping was taken away and faults in again */
 	faults = minor_faults();
-	EXPECT_EQ(word(marks[1], salt), get(map + marks[1]));
+	EXPECT_EQ(word(MARK, salt), get(map + MARK));
 	EXPECT_LT(faults, minor_faults());
 	EXPECT_EQ(0, wrong_marks(user, map, salt));
 	write_marks(user, map, ++salt);
@@ -536,12 +244,9 @@ TEST_F(reset, sysfs)
 TEST_F(reset, sysfs_while_closed)
 {
 	struct user *user = self->user;
-	char *map;
 
 	OPEN(user);
-	map = MAP(user, SZ_2M, 0);
-	write_marks(user, map, 3);
-	munmap(map, user->vfio.mem.size);
+	EXPECT_EQ(0, use_memory(user, 3));
 	user_close(user);
 
 	EXPECT_EQ(0, sysfs_reset(user->host.bdf, NULL));
@@ -549,7 +254,7 @@ TEST_F(reset, sysfs_while_closed)
 
 	OPEN(user);
 	expect_decoder(_metadata, user, 0, true);
-	EXPECT_EQ(0, wrong_marks(user, NULL, 3));
+	EXPECT_EQ(0, use_memory(user, 13));
 }
 
 /* Opened, locked and scribbled on, closed: nothing of it is left */
@@ -626,7 +331,7 @@ TEST_F(reset, killed)
 
 	OPEN(user);
 	expect_decoder(_metadata, user, 0, true);
-	EXPECT_EQ(0, wrong_marks(user, NULL, 4));
+	EXPECT_EQ(0, use_memory(user, 14));
 }
 
 /* The host's decoder lost while nobody used it: open puts it back */
@@ -634,12 +339,9 @@ TEST_F(reset, lost_while_closed)
 {
 	struct user *user = self->user;
 	const uint32_t ctrl = user->host.dvsec + 0x0c;
-	char *map;
 
 	OPEN(user);
-	map = MAP(user, SZ_2M, 0);
-	write_marks(user, map, 5);
-	munmap(map, user->vfio.mem.size);
+	EXPECT_EQ(0, use_memory(user, 5));
 	user_close(user);
 
 	host_hdm_write(&user->host, HDM_CTRL, 0);
@@ -653,7 +355,7 @@ TEST_F(reset, lost_while_closed)
 	OPEN(user);
 	EXPECT_HOST_INTACT(user);
 	expect_decoder(_metadata, user, 0, true);
-	EXPECT_EQ(0, wrong_marks(user, NULL, 5));
+	EXPECT_EQ(0, use_memory(user, 15));
 }
 
 /* Memory decode off when the reset comes: as the user left it afterwards */
@@ -773,7 +475,7 @@ static uint64_t work_pread(struct worker *worker)
 	size_t i;
 
 	at &= ~(SZ_4K - 1);
-	if (mem_read(worker->user, buf, sizeof(buf), worker->start + at) !=
+	if (mem_read(&worker->user->vfio, buf, sizeof(buf), worker->start + at) !=
 	    sizeof(buf))
 		return 1;
 	for (i = 0; i < sizeof(buf); i += SZ_4K)
@@ -791,8 +493,8 @@ static uint64_t work_pwrite(struct worker *worker)
 
 	memset(buf, worker->rounds, sizeof(buf));
 	buf[511] = word(at + sizeof(buf) - 8, 6);
-	if (mem_write(worker->user, buf, sizeof(buf), at) != sizeof(buf) ||
-	    mem_read(worker->user, back, sizeof(back), at) != sizeof(back))
+	if (mem_write(&worker->user->vfio, buf, sizeof(buf), at) != sizeof(buf) ||
+	    mem_read(&worker->user->vfio, back, sizeof(back), at) != sizeof(back))
 		return 1;
 
 	return !!memcmp(buf, back, sizeof(buf) - 8);
@@ -808,9 +510,9 @@ static uint64_t work_self(struct worker *worker)
 
 	if (map == MAP_FAILED)
 		return 1;
-	wrong = mem_read(worker->user, map + len, len, worker->start) !=
+	wrong = mem_read(&worker->user->vfio, map + len, len, worker->start) !=
 		(ssize_t)len;
-	wrong += mem_write(worker->user, map + len, len, worker->start) !=
+	wrong += mem_write(&worker->user->vfio, map + len, len, worker->start) !=
 		 (ssize_t)len;
 	munmap(map, 2 * len);
 
@@ -989,8 +691,8 @@ static void expect_dead(struct __test_metadata *_metadata,
 	expect_decoder(_metadata, user, base, false);
 	EXPECT_FALSE(try_get(map, &val));
 	EXPECT_FALSE(try_put(map + SZ_2M, 0));
-	EXPECT_EQ(-EIO, mem_read(user, &val, 8, 0));
-	EXPECT_EQ(-EIO, mem_write(user, &val, 8, 0));
+	EXPECT_EQ(-EIO, mem_read(&user->vfio, &val, 8, 0));
+	EXPECT_EQ(-EIO, mem_write(&user->vfio, &val, 8, 0));
 	EXPECT_EQ(-EIO, user_set(user));
 	EXPECT_EQ(-EIO, vfio_hdm_set(user->vfio.device,
 				     user_base(user) + SZ_256M, GUEST_WINDOW));
@@ -1072,54 +774,6 @@ TEST_F(reset, failed_restore)
 	free(image);
 }
 
-/* An error injected into the device of the rig */
-static int inject(const struct user *user, const char *error)
-{
-	const char *qom = getenv("RIG_QOM");
-	char command[256];
-	unsigned int i;
-
-	for (i = 0; i < user->host.index && qom; i++)
-		qom = strchr(qom, ' ') ? strchr(qom, ' ') + 1 : NULL;
-	if (!qom)
-		return -ENOENT;
-	if (!strncmp(qom, "/machine/peripheral/", 20))
-		qom += 20;
-	snprintf(command, sizeof(command),
-		 "{\"execute\":\"human-monitor-command\",\"arguments\":{%s%.*s %s\"}}",
-		 "\"command-line\":\"pcie_aer_inject_error ",
-		 (int)strcspn(qom, " "), qom, error);
-
-	return qmp(command);
-}
-
-static int error_eventfd(const struct user *user)
-{
-	union {
-		struct vfio_irq_set set;
-		char room[sizeof(struct vfio_irq_set) + sizeof(int)];
-	} arg = {
-		.set = {
-			.argsz = sizeof(arg),
-			.flags = VFIO_IRQ_SET_DATA_EVENTFD |
-				 VFIO_IRQ_SET_ACTION_TRIGGER,
-			.index = VFIO_PCI_ERR_IRQ_INDEX,
-			.count = 1,
-		},
-	};
-	int fd = eventfd(0, EFD_CLOEXEC);
-
-	if (fd < 0)
-		return -errno;
-	memcpy(arg.set.data, &fd, sizeof(fd));
-	if (ioctl(user->vfio.device, VFIO_DEVICE_SET_IRQS, &arg)) {
-		close(fd);
-		return -errno;
-	}
-
-	return fd;
-}
-
 /*
  * A device that reported an error: its memory is not touched until a reset.
  * After a fatal error the host has reset the device already.
@@ -1151,8 +805,8 @@ TEST_F(reset, aer)
 		EXPECT_EQ(8, read(event.fd, &val, 8));
 		expect_decoder(_metadata, user, user_base(user), false);
 		EXPECT_FALSE(try_get(map, &val));
-		EXPECT_EQ(-EIO, mem_read(user, &val, 8, 0));
-		EXPECT_EQ(-EIO, mem_write(user, &val, 8, 0));
+		EXPECT_EQ(-EIO, mem_read(&user->vfio, &val, 8, 0));
+		EXPECT_EQ(-EIO, mem_write(&user->vfio, &val, 8, 0));
 
 		/* Not while the host is still at it */
 		while ((ret = by_ioctl(user, NULL)) == -EAGAIN)
@@ -1171,14 +825,11 @@ TEST_F(reset, aer_while_closed)
 {
 	struct user *user = self->user;
 	unsigned int i;
-	char *map;
 
 	if (!getenv("RIG_QOM"))
 		SKIP(return, "needs the rig's device");
 	OPEN(user);
-	map = MAP(user, SZ_2M, 0);
-	write_marks(user, map, 12);
-	munmap(map, user->vfio.mem.size);
+	EXPECT_EQ(0, use_memory(user, 12));
 	user_close(user);
 
 	ASSERT_EQ(0, inject(user, "MALF_TLP"));
@@ -1189,7 +840,7 @@ TEST_F(reset, aer_while_closed)
 
 	OPEN(user);
 	expect_decoder(_metadata, user, 0, true);
-	EXPECT_EQ(0, wrong_marks(user, NULL, 12));
+	EXPECT_EQ(0, use_memory(user, 16));
 }
 
 TEST_HARNESS_MAIN

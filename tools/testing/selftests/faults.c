@@ -1,0 +1,432 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Fault injection: on each path of the driver every allocation and every copy
+ * to or from user memory fails in turn
+ *
+ * Linux's fail-nth (Documentation/fault-injection) counts this task's slab and
+ * page allocations and user copies: ioremap(), memremap() and the claim of a
+ * region allocate, so they fail with them.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <linux/pci_regs.h>
+
+#include "kselftest_harness.h"
+
+#include "lib.h"
+
+#define DEBUGFS		"/sys/kernel/debug/"
+#define NTH_MAX		20000
+#define TRANSFER	0x9000
+
+static const struct {
+	const char *file;
+	const char *text;
+} settings[] = {
+	/* Allocations that may wait are the ones that a driver makes */
+	{ DEBUGFS "failslab/ignore-gfp-wait", "N" },
+	{ DEBUGFS "failslab/verbose", "0" },
+	{ DEBUGFS "fail_page_alloc/ignore-gfp-wait", "N" },
+	{ DEBUGFS "fail_page_alloc/ignore-gfp-highmem", "N" },
+	{ DEBUGFS "fail_page_alloc/min-order", "0" },
+	{ DEBUGFS "fail_page_alloc/verbose", "0" },
+	{ DEBUGFS "fail_usercopy/verbose", "0" },
+};
+
+struct ctx {
+	struct test_device test;
+	int nth;
+	int file;	/* of a path */
+	void *buf;
+};
+
+FIXTURE(fault) {
+	struct ctx ctx;
+};
+
+/*
+ * The paths: @before gets ready, @run is what faults happen in, @after puts
+ * everything back whatever @run returned.  @before and @after may be missing.
+ */
+FIXTURE_VARIANT(fault) {
+	int (*before)(struct ctx *ctx);
+	int (*run)(struct ctx *ctx);
+	void (*after)(struct ctx *ctx);
+};
+
+FIXTURE_SETUP(fault)
+{
+	struct ctx *ctx = &self->ctx;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(settings); i++)
+		ASSERT_EQ(0, sysfs_write(settings[i].file, settings[i].text)) {
+			TH_LOG("%s: a kernel with fault injection is needed",
+			       settings[i].file);
+		}
+	ctx->nth = open("/proc/thread-self/fail-nth", O_RDWR | O_CLOEXEC);
+	ASSERT_LE(0, ctx->nth);
+	ctx->buf = calloc(1, TRANSFER);
+	ASSERT_NE(NULL, ctx->buf);
+	ASSERT_EQ(0, test_begin(&ctx->test, 0));
+	/* The first open after bind clears the memory, which is not for here */
+	ASSERT_EQ(0, vfio_open(&ctx->test.vfio, &ctx->test.host,
+			       VFIO_CDEV_INTERFACE));
+	vfio_close(&ctx->test.vfio);
+	ctx->file = -1;
+}
+
+FIXTURE_TEARDOWN(fault)
+{
+	struct ctx *ctx = &self->ctx;
+	const char *wrong = test_close(&ctx->test);
+
+	EXPECT_EQ(NULL, wrong)
+		TH_LOG("%s", wrong);
+	close(ctx->nth);
+	free(ctx->buf);
+}
+
+static int arm(struct ctx *ctx, unsigned int nth)
+{
+	char text[16];
+	int len = snprintf(text, sizeof(text), "%u", nth);
+
+	return pwrite(ctx->nth, text, len, 0) == len ? 0 : -errno;
+}
+
+/* Returns whether the fault is still to come */
+static bool disarm(struct ctx *ctx)
+{
+	char text[16] = "";
+	/* Where this very copy is what fails, there was nothing before it */
+	bool left = pread(ctx->nth, text, sizeof(text) - 1, 0) < 0 ||
+		    atoi(text);
+
+	/* What is left may hit the write that takes it back */
+	while (left && pwrite(ctx->nth, "0", 1, 0) != 1)
+		;
+	return left;
+}
+
+static int open_sysfs(struct ctx *ctx, const char *name)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "/sys/bus/pci/drivers/" DRIVER "/%s",
+		 name);
+	ctx->file = open(path, O_WRONLY | O_CLOEXEC);
+
+	return ctx->file < 0 ? -errno : 0;
+}
+
+static int write_sysfs(struct ctx *ctx)
+{
+	const char *bdf = ctx->test.host.bdf;
+
+	return write(ctx->file, bdf, strlen(bdf)) < 0 ? -errno : 0;
+}
+
+static void close_file(struct ctx *ctx)
+{
+	close(ctx->file);
+	ctx->file = -1;
+}
+
+static int before_bind(struct ctx *ctx)
+{
+	return sysfs_unbind(ctx->test.host.bdf) ?: open_sysfs(ctx, "bind");
+}
+
+static int before_unbind(struct ctx *ctx)
+{
+	return sysfs_bind(ctx->test.host.bdf, DRIVER) ?:
+	       open_sysfs(ctx, "unbind");
+}
+
+static void after_binding(struct ctx *ctx)
+{
+	close_file(ctx);
+}
+
+static int opened_by(struct ctx *ctx, enum vfio_interface interface)
+{
+	return vfio_open(&ctx->test.vfio, &ctx->test.host, interface);
+}
+
+static int run_open_group(struct ctx *ctx)
+{
+	return opened_by(ctx, VFIO_GROUP_INTERFACE);
+}
+
+static int run_open_cdev(struct ctx *ctx)
+{
+	return opened_by(ctx, VFIO_CDEV_INTERFACE);
+}
+
+static void after_open(struct ctx *ctx)
+{
+	vfio_close(&ctx->test.vfio);
+}
+
+static int run_close(struct ctx *ctx)
+{
+	vfio_close(&ctx->test.vfio);
+	return 0;
+}
+
+static int run_set(struct ctx *ctx)
+{
+	return vfio_hdm_set(ctx->test.vfio.device, GUEST_BASE, GUEST_WINDOW);
+}
+
+static int run_get(struct ctx *ctx)
+{
+	struct vfio_device_feature_cxl_hdm_decoder decoder;
+
+	return vfio_hdm_get(ctx->test.vfio.device, &decoder);
+}
+
+static int run_region_info(struct ctx *ctx)
+{
+	struct vfio_region_info *info;
+	int ret;
+
+	info = vfio_region(ctx->test.vfio.device, ctx->test.host.bar);
+	ret = info ? 0 : -errno;
+	free(info);
+
+	return ret;
+}
+
+/* All of a transfer or an error: what was cut short by a fault is one, too */
+static int transferred(ssize_t len)
+{
+	return len == TRANSFER ? 0 : len < 0 ? -errno : -EIO;
+}
+
+static int run_read(struct ctx *ctx)
+{
+	return transferred(pread(ctx->test.vfio.device, ctx->buf, TRANSFER,
+				 ctx->test.vfio.mem.offset + 0x123));
+}
+
+/* Zeroes, so that nothing has to be cleared after each of them */
+static int run_write(struct ctx *ctx)
+{
+	return transferred(pwrite(ctx->test.vfio.device, ctx->buf, TRANSFER,
+				  ctx->test.vfio.mem.offset + 0x123));
+}
+
+static int run_read_registers(struct ctx *ctx)
+{
+	return transferred(pread(ctx->test.vfio.device, ctx->buf, TRANSFER,
+				 ctx->test.vfio.regs));
+}
+
+static int run_write_registers(struct ctx *ctx)
+{
+	return transferred(pwrite(ctx->test.vfio.device, ctx->buf, TRANSFER,
+				  ctx->test.vfio.regs));
+}
+
+static int run_config(struct ctx *ctx)
+{
+	const struct vfio_cxl_fd *vfio = &ctx->test.vfio;
+	const uint64_t at = vfio->config.offset + ctx->test.host.dvsec;
+	const size_t len = ctx->test.host.dvsec_len;
+
+	if (pread(vfio->device, ctx->buf, len, at) != (ssize_t)len)
+		return -EIO;
+	return pwrite(vfio->device, ctx->buf, len, at) == (ssize_t)len ?
+	       0 : -EIO;
+}
+
+static sigjmp_buf bus_env;
+
+static void bus_handler(int sig)
+{
+	siglongjmp(bus_env, sig);
+}
+
+static int touch(void *at)
+{
+	if (sigsetjmp(bus_env, 1))
+		return -EIO;
+	__atomic_store_n((uint64_t *)at, 0, __ATOMIC_RELAXED);
+	return 0;
+}
+
+/* First touches, of a 4 KiB page and of one of 2 MiB */
+static int run_fault(struct ctx *ctx)
+{
+	const struct sigaction act = { .sa_handler = bus_handler };
+	struct sigaction old;
+	char *map;
+	int ret;
+
+	map = guest_map(&ctx->test.vfio, SZ_2M - SZ_4K, 2 * SZ_2M,
+			PROT_READ | PROT_WRITE, SZ_2M, SZ_2M - SZ_4K);
+	if (map == MAP_FAILED)
+		return -errno;
+	sigaction(SIGBUS, &act, &old);
+	ret = touch(map) ?: touch(map + SZ_4K);
+	sigaction(SIGBUS, &old, NULL);
+	munmap(map, 2 * SZ_2M);
+
+	return ret;
+}
+
+static int run_reset(struct ctx *ctx)
+{
+	return ioctl(ctx->test.vfio.device, VFIO_DEVICE_RESET) ? -errno : 0;
+}
+
+static int run_hot_reset(struct ctx *ctx)
+{
+	return vfio_hot_reset(&ctx->test.vfio);
+}
+
+/* Errors that a fault may become; anything else is a bug, or news */
+static bool expected(int err)
+{
+	return err == -ENOMEM || err == -EFAULT || err == -EIO ||
+	       err == -EBUSY;
+}
+
+FIXTURE_VARIANT_ADD(fault, bind) {
+	.before = before_bind,
+	.run = write_sysfs,
+	.after = after_binding,
+};
+
+FIXTURE_VARIANT_ADD(fault, unbind) {
+	.before = before_unbind,
+	.run = write_sysfs,
+	.after = after_binding,
+};
+
+FIXTURE_VARIANT_ADD(fault, open_group) {
+	.run = run_open_group,
+	.after = after_open,
+};
+
+FIXTURE_VARIANT_ADD(fault, open_cdev) {
+	.run = run_open_cdev,
+	.after = after_open,
+};
+
+FIXTURE_VARIANT_ADD(fault, close_group) {
+	.before = run_open_group,
+	.run = run_close,
+};
+
+FIXTURE_VARIANT_ADD(fault, close_cdev) {
+	.before = run_open_cdev,
+	.run = run_close,
+};
+
+FIXTURE_VARIANT_ADD(fault, set) {
+	.before = run_open_cdev,
+	.run = run_set,
+	.after = after_open,
+};
+
+FIXTURE_VARIANT_ADD(fault, get) {
+	.before = run_open_cdev,
+	.run = run_get,
+	.after = after_open,
+};
+
+FIXTURE_VARIANT_ADD(fault, region_info) {
+	.before = run_open_cdev,
+	.run = run_region_info,
+	.after = after_open,
+};
+
+FIXTURE_VARIANT_ADD(fault, mmap_and_fault) {
+	.before = run_open_cdev,
+	.run = run_fault,
+	.after = after_open,
+};
+
+FIXTURE_VARIANT_ADD(fault, read) {
+	.before = run_open_cdev,
+	.run = run_read,
+	.after = after_open,
+};
+
+FIXTURE_VARIANT_ADD(fault, write) {
+	.before = run_open_cdev,
+	.run = run_write,
+	.after = after_open,
+};
+
+FIXTURE_VARIANT_ADD(fault, read_registers) {
+	.before = run_open_cdev,
+	.run = run_read_registers,
+	.after = after_open,
+};
+
+FIXTURE_VARIANT_ADD(fault, write_registers) {
+	.before = run_open_cdev,
+	.run = run_write_registers,
+	.after = after_open,
+};
+
+FIXTURE_VARIANT_ADD(fault, config_space) {
+	.before = run_open_cdev,
+	.run = run_config,
+	.after = after_open,
+};
+
+FIXTURE_VARIANT_ADD(fault, reset) {
+	.before = run_open_cdev,
+	.run = run_reset,
+	.after = after_open,
+};
+
+FIXTURE_VARIANT_ADD(fault, hot_reset) {
+	.before = run_open_group,
+	.run = run_hot_reset,
+	.after = after_open,
+};
+
+/* Fault after fault, until the path gets through without one */
+TEST_F_TIMEOUT(fault, each_in_turn, 600)
+{
+	struct ctx *ctx = &self->ctx;
+	unsigned int nth, errors = 0;
+	bool left = false;
+	int ret;
+
+	for (nth = 1; !left && nth < NTH_MAX; nth++) {
+		ret = variant->before ? variant->before(ctx) : 0;
+		ASSERT_EQ(0, ret) {
+			TH_LOG("after fault %u: %s", nth - 1, strerror(-ret));
+		}
+		ASSERT_EQ(0, arm(ctx, nth));
+		ret = variant->run(ctx);
+		left = disarm(ctx);
+		if (variant->after)
+			variant->after(ctx);
+		errors += !!ret;
+		EXPECT_TRUE(!ret || (!left && expected(ret))) {
+			TH_LOG("fault %u: %s", nth, strerror(-ret));
+		}
+	}
+	EXPECT_TRUE(left);
+	TH_LOG("%u faults injected, %u of them became errors", nth - 2, errors);
+	/* A path without a fault would be a test of nothing */
+	EXPECT_LT(2, nth);
+}
+
+TEST_HARNESS_MAIN

@@ -1,0 +1,512 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Every way to reset a device in every state that its user can have it in
+ *
+ * Each case has a process and a time limit of its own.  After it: no mapping
+ * that was there before the reset, the host's decoder intact, the lock kept,
+ * the memory and the device usable.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <linux/pci_regs.h>
+
+#include "kselftest.h"
+#include "user.h"
+
+#define CASE_TIMEOUT_S	60
+#define THREADS		4
+#define SALT		21
+/* What threads touch lies past the marks */
+#define WORK_START	(64 * SZ_2M)
+#define WORK_SIZE	(16 * SZ_2M)
+
+struct state;
+
+/**
+ * struct run - one case while it runs
+ * @user: of the device
+ * @interface: that it is open with
+ * @state: that it is in
+ * @map: all the memory with marks in it, or NULL
+ * @threads: at work during the reset
+ * @stop: for the threads
+ * @errors: what the threads met that they should not
+ * @fd: a dma-buf, or -1
+ */
+struct run {
+	struct user *user;
+	enum vfio_interface interface;
+	const struct state *state;
+	char *map;
+	pthread_t threads[THREADS];
+	unsigned int nr_threads;
+	int stop;
+	int errors;
+	int fd;
+};
+
+/* The first thing that is wrong, and the end of the case */
+static void fail(const char *what)
+{
+	printf("#   %s\n", what);
+	fflush(stdout);
+	_exit(KSFT_FAIL);
+}
+
+static void need(bool right, const char *what)
+{
+	if (!right)
+		fail(what);
+}
+
+/*
+ * What threads do.  While the reset is another's, an error has gated the
+ * memory, and SIGBUS and EIO are right until the user's own reset.
+ */
+
+static bool work_fault(struct run *run, unsigned int round)
+{
+	uint64_t at = WORK_START, val;
+	bool done = true;
+	char *map;
+
+	/* Of 4 KiB pages and of 2 MiB pages */
+	map = guest_map(&run->user->vfio, at, WORK_SIZE, RW, SZ_2M,
+			round % 2 * SZ_4K);
+	if (map == MAP_FAILED)
+		return false;
+	for (at = 0; at < WORK_SIZE; at += 61 * SZ_4K)
+		done &= try_get(map + at, &val);
+	munmap(map, WORK_SIZE);
+
+	return done;
+}
+
+static bool work_read_write(struct run *run, unsigned int round)
+{
+	const uint64_t at = WORK_START + round % 997 * SZ_4K;
+	char buf[2 * SZ_4K] = "";
+
+	return mem_write(&run->user->vfio, buf, sizeof(buf), at) ==
+	       sizeof(buf) &&
+	       mem_read(&run->user->vfio, buf, sizeof(buf), at) == sizeof(buf);
+}
+
+static bool work_set(struct run *run, unsigned int round)
+{
+	struct vfio_device_feature_cxl_hdm_decoder decoder;
+
+	(void)round;
+	return !user_set(run->user) &&
+	       !vfio_hdm_get(run->user->vfio.device, &decoder) &&
+	       decoder.base == user_base(run->user);
+}
+
+struct thread {
+	struct run *run;
+	bool (*work)(struct run *run, unsigned int round);
+};
+
+static void *thread_main(void *arg)
+{
+	struct thread *thread = arg;
+	struct run *run = thread->run;
+	unsigned int round = 0;
+
+	while (!__atomic_load_n(&run->stop, __ATOMIC_RELAXED))
+		if (!thread->work(run, round++))
+			__atomic_add_fetch(&run->errors, 1, __ATOMIC_RELAXED);
+
+	return NULL;
+}
+
+static void start(struct run *run,
+		  bool (*work)(struct run *run, unsigned int round))
+{
+	static struct thread thread;
+
+	thread = (struct thread) { run, work };
+	for (; run->nr_threads < THREADS; run->nr_threads++)
+		need(!pthread_create(&run->threads[run->nr_threads], NULL,
+				     thread_main, &thread), "no thread");
+	usleep(20000);
+}
+
+static void stop(struct run *run)
+{
+	__atomic_store_n(&run->stop, 1, __ATOMIC_RELAXED);
+	while (run->nr_threads)
+		pthread_join(run->threads[--run->nr_threads], NULL);
+}
+
+/* The states */
+
+static void enter_unlocked(struct run *run)
+{
+	(void)run;
+}
+
+static void enter_locked(struct run *run)
+{
+	need(!user_set(run->user), "SET");
+}
+
+static void enter_mapped(struct run *run)
+{
+	enter_locked(run);
+	run->map = user_map(run->user, SZ_2M, 0);
+	need(run->map != MAP_FAILED, "mmap()");
+	write_marks(run->user, run->map, SALT);
+}
+
+static void enter_faulting(struct run *run)
+{
+	enter_mapped(run);
+	start(run, work_fault);
+}
+
+static void enter_reading(struct run *run)
+{
+	enter_mapped(run);
+	start(run, work_read_write);
+}
+
+static void enter_setting(struct run *run)
+{
+	enter_locked(run);
+	start(run, work_set);
+}
+
+static void enter_dma(struct run *run)
+{
+	struct vfio_iommu_type1_dma_map map = {
+		.argsz = sizeof(map),
+		.flags = VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE,
+		.iova = SZ_1G,
+		.size = SZ_2M,
+	};
+
+	enter_mapped(run);
+	map.vaddr = (uintptr_t)run->map;
+	need(!ioctl(run->user->vfio.container, VFIO_IOMMU_MAP_DMA, &map),
+	     "VFIO_IOMMU_MAP_DMA");
+}
+
+static int export(struct run *run, uint32_t region)
+{
+	union {
+		struct vfio_device_feature_dma_buf buf;
+		char room[sizeof(struct vfio_device_feature_dma_buf) +
+			  sizeof(struct vfio_region_dma_range)];
+	} arg = {
+		.buf = {
+			.region_index = region,
+			.open_flags = O_RDWR | O_CLOEXEC,
+			.nr_ranges = 1,
+		},
+	};
+
+	arg.buf.dma_ranges[0].length = SZ_4K;
+	return vfio_feature(run->user->vfio.device,
+			    VFIO_DEVICE_FEATURE_GET |
+			    VFIO_DEVICE_FEATURE_DMA_BUF, &arg, sizeof(arg));
+}
+
+/* Refused for the memory and the component registers, not for other BARs */
+static void enter_dma_buf(struct run *run)
+{
+	uint32_t bar;
+
+	enter_mapped(run);
+	need(export(run, run->user->vfio.mem.index) < 0,
+	     "a dma-buf of the memory");
+	need(export(run, run->user->host.bar) < 0,
+	     "a dma-buf of the component registers");
+	for (bar = 0; run->fd < 0 && bar < PCI_STD_NUM_BARS; bar++)
+		if (bar != run->user->host.bar)
+			run->fd = export(run, bar);
+	need(run->fd >= 0, "no dma-buf of any BAR");
+}
+
+static void enter_d3(struct run *run)
+{
+	const struct vfio_cxl_fd *vfio = &run->user->vfio;
+	uint32_t at = guest_config(vfio, PCI_CAPABILITY_LIST, 1);
+
+	enter_mapped(run);
+	while (at && guest_config(vfio, at, 1) != PCI_CAP_ID_PM)
+		at = guest_config(vfio, at + 1, 1);
+	need(at, "a device with power management is needed");
+	/* D3hot, which the guest does not get */
+	guest_config_write(vfio, at + PCI_PM_CTRL, 2, 3);
+}
+
+static const struct state {
+	const char *name;
+	void (*enter)(struct run *run);
+	enum vfio_interface interface;
+	bool locked;
+} states[] = {
+	{ "unlocked", enter_unlocked, VFIO_CDEV_INTERFACE, false },
+	{ "locked", enter_locked, VFIO_CDEV_INTERFACE, true },
+	{ "mapped", enter_mapped, VFIO_GROUP_INTERFACE, true },
+	{ "faulting", enter_faulting, VFIO_CDEV_INTERFACE, true },
+	{ "read+write", enter_reading, VFIO_GROUP_INTERFACE, true },
+	{ "SET", enter_setting, VFIO_CDEV_INTERFACE, true },
+	{ "DMA", enter_dma, VFIO_GROUP_INTERFACE, true },
+	{ "dma-buf", enter_dma_buf, VFIO_CDEV_INTERFACE, true },
+	{ "D3", enter_d3, VFIO_CDEV_INTERFACE, true },
+};
+
+/* The ways to reset */
+
+static int reset_ioctl(struct run *run, const char *method)
+{
+	return paths[PATH_IOCTL].reset(run->user, method);
+}
+
+static int reset_hot(struct run *run, const char *method)
+{
+	return paths[PATH_HOT].reset(run->user, method);
+}
+
+static int reset_flr(struct run *run, const char *method)
+{
+	return paths[PATH_FLR].reset(run->user, method);
+}
+
+static int reset_sysfs(struct run *run, const char *method)
+{
+	return paths[PATH_SYSFS].reset(run->user, method);
+}
+
+/* The root port resets what is below it */
+static int reset_parent(struct run *run, const char *method)
+{
+	char path[128];
+
+	(void)method;
+	snprintf(path, sizeof(path),
+		 "/sys/bus/pci/devices/%s/../reset_subordinate",
+		 run->user->host.bdf);
+	return sysfs_write(path, "1");
+}
+
+/* A fatal error: the host resets the device, then the user does */
+static int reset_aer(struct run *run, const char *method)
+{
+	struct pollfd event = { .events = POLLIN };
+	int ret;
+
+	(void)method;
+	event.fd = error_eventfd(run->user);
+	need(event.fd >= 0, "no eventfd for errors");
+	ret = inject(run->user, "MALF_TLP");
+	if (ret)
+		return ret;
+	need(poll(&event, 1, 10000) == 1, "no error event");
+	while ((ret = by_ioctl(run->user, NULL)) == -EAGAIN)
+		usleep(1000);
+	close(event.fd);
+	/* Until then the memory was not there */
+	__atomic_store_n(&run->errors, 0, __ATOMIC_RELAXED);
+
+	return ret;
+}
+
+/* The last close and another open: a new user, who finds nothing */
+static int reset_open(struct run *run, const char *method)
+{
+	(void)method;
+	stop(run);
+	if (run->map)
+		munmap(run->map, run->user->vfio.mem.size);
+	run->map = NULL;
+	if (run->fd >= 0)
+		close(run->fd);
+	user_close(run->user);
+
+	return user_open(run->user, run->interface);
+}
+
+static const struct reset {
+	const char *name;
+	int (*reset)(struct run *run, const char *method);
+	const char *method;	/* of sysfs, that the device must have */
+	bool new_user;
+} resets[] = {
+	{ .name = "open", .reset = reset_open, .new_user = true },
+	{ .name = "ioctl", .reset = reset_ioctl },
+	{ .name = "hot reset", .reset = reset_hot },
+	{ .name = "config FLR", .reset = reset_flr, .method = "flr" },
+	{ .name = "sysfs flr", .reset = reset_sysfs, .method = "flr" },
+	{ .name = "sysfs pm", .reset = reset_sysfs, .method = "pm" },
+	{ .name = "sysfs bus", .reset = reset_sysfs, .method = "bus" },
+	{ .name = "sysfs cxl_bus", .reset = reset_sysfs, .method = "cxl_bus" },
+	{ .name = "AER", .reset = reset_aer },
+	{ .name = "parent's bus", .reset = reset_parent },
+};
+
+static void check_decoder(const struct run *run, bool locked)
+{
+	struct vfio_device_feature_cxl_hdm_decoder decoder;
+	const char *differs = host_differs(run->user);
+
+	if (differs)
+		fail(differs);
+	need(!vfio_hdm_get(run->user->vfio.device, &decoder), "GET");
+	need(decoder.base == (locked ? user_base(run->user) : 0), "the base");
+	need(!(decoder.flags & VFIO_CXL_HDM_DECODER_LOCKED) == !locked,
+	     "the lock");
+	need(decoder.flags & VFIO_CXL_HDM_DECODER_USABLE,
+	     "the memory is not usable");
+}
+
+/* A case, in a process of its own */
+static void run_case(struct user *user, const struct state *state,
+		     const struct reset *reset)
+{
+	struct run run = {
+		.user = user,
+		.interface = state->interface,
+		.state = state,
+		.fd = -1,
+	};
+	long faults;
+
+	alarm(CASE_TIMEOUT_S);
+	need(!catch_sigbus(), "sigaction()");
+	need(!user_open(user, run.interface), "open");
+	state->enter(&run);
+
+	need(!reset->reset(&run, reset->method), "the reset failed");
+
+	stop(&run);
+	need(!run.errors, "a thread met an error");
+	check_decoder(&run, state->locked && !reset->new_user);
+	if (run.map) {
+		/* The mapping was taken away, and faults in again */
+		faults = minor_faults();
+		need(get(run.map + MARK) == word(MARK, SALT), "the memory");
+		need(minor_faults() > faults, "a stale mapping");
+		need(!wrong_marks(user, run.map, SALT), "the memory's marks");
+	}
+	need(!use_memory(user, SALT + 1), "the memory does not work");
+	if (!state->locked || reset->new_user)
+		need(!user_set(user), "SET");
+	user_close(user);
+	_exit(KSFT_PASS);
+}
+
+static bool case_passes(struct user *user, const struct state *state,
+			const struct reset *reset)
+{
+	char line[256];
+	int status;
+	pid_t pid;
+
+	fflush(stdout);
+	pid = fork();
+	if (!pid)
+		run_case(user, state, reset);
+	if (pid < 0 || waitpid(pid, &status, 0) != pid)
+		return false;
+	if (WIFSIGNALED(status))
+		ksft_print_msg("%s\n", WTERMSIG(status) == SIGALRM ?
+			       "the time was up" : strsignal(WTERMSIG(status)));
+	if (kmsg_splat(user->kmsg, line, sizeof(line))) {
+		ksft_print_msg("%s\n", line);
+		return false;
+	}
+
+	return WIFEXITED(status) && WEXITSTATUS(status) == KSFT_PASS;
+}
+
+/* The device that has most ways to be reset */
+static int find_device(struct user *user)
+{
+	int ret = -ENODEV;
+	unsigned int i;
+
+	for (i = 0; i < host_count(); i++) {
+		ret = host_open(&user->host, i);
+		if (ret || sysfs_has_reset(user->host.bdf, "flr") ||
+		    i == host_count() - 1)
+			return ret;
+		host_close(&user->host);
+	}
+
+	return ret;
+}
+
+static bool has(const struct user *user, const struct reset *reset)
+{
+	return !reset->method ||
+	       sysfs_has_reset(user->host.bdf, reset->method);
+}
+
+static void run_row(struct user *user, const struct reset *reset, bool *passed)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(states); i++) {
+		passed[i] = case_passes(user, &states[i], reset);
+		ksft_test_result(passed[i], "%s, %s\n", reset->name,
+				 states[i].name);
+	}
+}
+
+static void print_row(const struct reset *reset, const bool *passed)
+{
+	unsigned int i;
+
+	printf("# %-14s", reset->name);
+	for (i = 0; i < ARRAY_SIZE(states); i++)
+		printf(" %-10s", passed[i] ? "pass" : "FAIL");
+	printf("\n");
+}
+
+int main(void)
+{
+	bool passed[ARRAY_SIZE(resets)][ARRAY_SIZE(states)];
+	unsigned int i, rows = 0;
+	static struct user user;
+
+	ksft_print_header();
+	user.kmsg = kmsg_open();
+	if (find_device(&user) || sysfs_bind(user.host.bdf, DRIVER))
+		ksft_exit_fail_msg("no device that can be bound to " DRIVER
+				   "\n");
+	host_snapshot(&user.host, &user.before);
+
+	for (i = 0; i < ARRAY_SIZE(resets); i++)
+		rows += has(&user, &resets[i]);
+	ksft_set_plan(rows * ARRAY_SIZE(states));
+	for (i = 0; i < ARRAY_SIZE(resets); i++)
+		if (has(&user, &resets[i]))
+			run_row(&user, &resets[i], passed[i]);
+
+	printf("# %-14s", "");
+	for (i = 0; i < ARRAY_SIZE(states); i++)
+		printf(" %-10s", states[i].name);
+	printf("\n");
+	for (i = 0; i < ARRAY_SIZE(resets); i++)
+		if (has(&user, &resets[i]))
+			print_row(&resets[i], passed[i]);
+		else
+			printf("# %-14s the device does not have it\n",
+			       resets[i].name);
+	host_close(&user.host);
+	ksft_finished();
+}
