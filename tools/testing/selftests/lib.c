@@ -336,9 +336,18 @@ static int find_hdm(struct host_device *host)
 	return host->base && host->size ? host_restore_decoder(host) : -ENODATA;
 }
 
-int host_open(struct host_device *host, unsigned int index)
+static int open_config(struct host_device *host)
 {
 	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), PCI_DEVICES "/%s/config", host->bdf);
+	host->config = open(path, O_RDWR | O_CLOEXEC);
+
+	return host->config < 0 ? -errno : 0;
+}
+
+int host_open(struct host_device *host, unsigned int index)
+{
 	int ret;
 
 	memset(host, 0, sizeof(*host));
@@ -350,18 +359,32 @@ int host_open(struct host_device *host, unsigned int index)
 	/* No file is no error for a device of flesh and blood */
 	env_word("RIG_FILES", index, host->file, sizeof(host->file));
 
-	snprintf(path, sizeof(path), PCI_DEVICES "/%s/config", host->bdf);
-	host->config = open(path, O_RDWR | O_CLOEXEC);
-	if (host->config < 0)
-		return -errno;
+	ret = open_config(host);
 	/* vfio-pci lets a device sleep that nobody uses */
-	ret = device_write(host->bdf, "power/control", "on");
+	if (!ret)
+		ret = device_write(host->bdf, "power/control", "on");
 	if (!ret)
 		ret = find_dvsecs(host);
 	if (!ret)
 		ret = map_regs(host);
 	if (!ret)
 		ret = find_hdm(host);
+	if (ret)
+		host_close(host);
+
+	return ret;
+}
+
+int host_replug(struct host_device *host)
+{
+	int ret;
+
+	host_close(host);
+	ret = open_config(host);
+	if (!ret)
+		ret = map_regs(host);
+	if (!ret)
+		ret = host_restore_decoder(host);
 	if (ret)
 		host_close(host);
 

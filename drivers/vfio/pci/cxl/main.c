@@ -334,6 +334,9 @@ static void cxl_remove(struct pci_dev *pdev)
 {
 	struct vfio_cxl_device *cvdev = cxl_from_pci(pdev);
 
+	/* Pulled out: there is nothing left to touch until the user has closed */
+	if (pci_dev_is_disconnected(pdev))
+		vfio_cxl_mem_gate(cvdev, VFIO_CXL_MEM_LOST);
 	vfio_cxl_pm_unregister(cvdev);
 	vfio_pci_core_unregister_device(&cvdev->core_device);
 	vfio_cxl_scrub_stop(cvdev);

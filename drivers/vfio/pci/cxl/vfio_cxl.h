@@ -77,7 +77,8 @@ struct vfio_cxl_host {
  *	reset the device itself
  * @VFIO_CXL_MEM_RESET: not now: a reset is under way, wait for its end
  * @VFIO_CXL_MEM_READY: yes
- * @VFIO_CXL_MEM_LOST: no: a reset took the host's decoder, it did not come back
+ * @VFIO_CXL_MEM_LOST: no: a reset took the host's decoder, and it did not come
+ *	back, or somebody pulled the device out
  */
 enum vfio_cxl_mem_state {
 	VFIO_CXL_MEM_GATED,

@@ -1,0 +1,305 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * removal [ROUNDS] - a device is pulled out while it is used, and plugged in
+ *
+ * The root port's slot loses its power behind the kernel's back, so that the
+ * device is gone before anybody is asked.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <linux/pci_regs.h>
+
+#include "kselftest.h"
+#include "user.h"
+
+#define ROUNDS		10
+#define ROUND_TIMEOUT_S	60
+/* A slot is given time by the kernel's hotplug driver */
+#define SLOT_TIMEOUT_S	20
+#define AREA		(64 * SZ_2M)
+
+static void fail(const char *what)
+{
+	printf("#   %s\n", what);
+	fflush(stdout);
+	_exit(KSFT_FAIL);
+}
+
+static void need(bool right, const char *what)
+{
+	if (!right)
+		fail(what);
+}
+
+static bool present(const struct host_device *host)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s", host->bdf);
+	return !access(path, F_OK);
+}
+
+static bool wait_present(const struct host_device *host, bool is)
+{
+	const double end = seconds() + SLOT_TIMEOUT_S;
+
+	while (present(host) != is && seconds() < end)
+		usleep(10000);
+
+	return present(host) == is;
+}
+
+/* The root port's own config space; it stays when the device goes */
+static int open_port(const struct host_device *host)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/../config",
+		 host->bdf);
+	return open(path, O_RDWR | O_CLOEXEC);
+}
+
+static uint8_t read8(int port, unsigned int at)
+{
+	uint8_t val = 0;
+
+	return pread(port, &val, 1, at) == 1 ? val : 0;
+}
+
+static int pull_out(int port)
+{
+	uint8_t at = read8(port, PCI_CAPABILITY_LIST);
+	uint16_t control;
+
+	while (at && read8(port, at) != PCI_CAP_ID_EXP)
+		at = read8(port, at + 1);
+	if (!at || pread(port, &control, 2, at + PCI_EXP_SLTCTL) != 2)
+		return -EIO;
+	control &= ~PCI_EXP_SLTCTL_PIC;
+	control |= PCI_EXP_SLTCTL_PWR_IND_OFF | PCI_EXP_SLTCTL_PWR_OFF;
+
+	return pwrite(port, &control, 2, at + PCI_EXP_SLTCTL) == 2 ? 0 : -EIO;
+}
+
+/* QEMU does not let go of a memory backend: another one of the same file */
+static int plug_in(const struct host_device *host, unsigned int round)
+{
+	const unsigned int i = host->index;
+	char command[512];
+	int ret;
+
+	snprintf(command, sizeof(command),
+		 "{\"execute\":\"object-add\",\"arguments\":{\"qom-type\":"
+		 "\"memory-backend-file\",\"id\":\"again%u\",\"share\":true,"
+		 "\"mem-path\":\"share/mem/%u\",\"size\":%llu}}",
+		 round, i, (unsigned long long)host->size);
+	ret = qmp(command);
+	if (ret)
+		return ret;
+	snprintf(command, sizeof(command),
+		 "{\"execute\":\"device_add\",\"arguments\":{\"driver\":"
+		 "\"cxl-type3\",\"id\":\"cxl-mem%u-%u\",\"bus\":\"cxl-port%u\","
+		 "\"volatile-memdev\":\"again%u\",\"sn\":%u}}",
+		 i, round, i, round, i + 1);
+
+	return qmp(command);
+}
+
+/* What the user is asked with to let go of the device */
+static int request_eventfd(const struct user *user)
+{
+	union {
+		struct vfio_irq_set set;
+		char room[sizeof(struct vfio_irq_set) + sizeof(int)];
+	} arg = {
+		.set = {
+			.argsz = sizeof(arg),
+			.flags = VFIO_IRQ_SET_DATA_EVENTFD |
+				 VFIO_IRQ_SET_ACTION_TRIGGER,
+			.index = VFIO_PCI_REQ_IRQ_INDEX,
+			.count = 1,
+		},
+	};
+	int fd = eventfd(0, EFD_CLOEXEC);
+
+	if (fd < 0)
+		return -errno;
+	memcpy(arg.set.data, &fd, sizeof(fd));
+	if (ioctl(user->vfio.device, VFIO_DEVICE_SET_IRQS, &arg)) {
+		close(fd);
+		return -errno;
+	}
+
+	return fd;
+}
+
+struct worker {
+	pthread_t thread;
+	const struct user *user;
+	void (*work)(const struct user *user);
+};
+
+/* Each until the memory is gone, which it must notice */
+
+static void work_fault(const struct user *user)
+{
+	uint64_t at, val;
+	char *map;
+
+	for (;;) {
+		map = guest_map(&user->vfio, 0, AREA, RW, SZ_2M, SZ_4K);
+		if (map == MAP_FAILED)
+			return;
+		for (at = 0; at < AREA; at += 61 * SZ_4K)
+			if (!try_get(map + at, &val))
+				break;
+		munmap(map, AREA);
+		if (at < AREA)
+			return;
+	}
+}
+
+static void work_mapped(const struct user *user)
+{
+	char *map = guest_map(&user->vfio, 0, AREA, RW, SZ_2M, 0);
+	uint64_t val;
+
+	if (map == MAP_FAILED)
+		return;
+	while (try_get(map + SZ_2M, &val))
+		;
+	munmap(map, AREA);
+}
+
+static void work_read(const struct user *user)
+{
+	char buf[3 * SZ_4K];
+
+	while (mem_read(&user->vfio, buf, sizeof(buf), SZ_2M) ==
+	       (ssize_t)sizeof(buf))
+		;
+}
+
+static void *worker_main(void *arg)
+{
+	struct worker *worker = arg;
+
+	worker->work(worker->user);
+	return NULL;
+}
+
+static void use_until_gone(struct user *user, int port)
+{
+	struct worker workers[] = {
+		{ .work = work_fault },
+		{ .work = work_mapped },
+		{ .work = work_read },
+	};
+	struct pollfd event = { .events = POLLIN };
+	uint64_t val;
+	unsigned int i;
+
+	event.fd = request_eventfd(user);
+	need(event.fd >= 0, "no eventfd for requests");
+	for (i = 0; i < ARRAY_SIZE(workers); i++) {
+		workers[i].user = user;
+		need(!pthread_create(&workers[i].thread, NULL, worker_main,
+				     &workers[i]), "no thread");
+	}
+	usleep(20000);
+	need(!pull_out(port), "the slot's power");
+	for (i = 0; i < ARRAY_SIZE(workers); i++)
+		pthread_join(workers[i].thread, NULL);
+	need(poll(&event, 1, 1000 * SLOT_TIMEOUT_S) == 1,
+	     "nobody asked for the device");
+
+	/* Nothing hangs and nothing works until it is closed */
+	need(mem_read(&user->vfio, &val, 8, 0) == -EIO, "read() of nothing");
+	need(mem_write(&user->vfio, &val, 8, 0) == -EIO, "write() to nothing");
+	need(user_set(user) == -EIO || user_set(user) == 0, "SET of nothing");
+	close(event.fd);
+}
+
+static void run_round(struct user *user, unsigned int round, int port)
+{
+	const enum vfio_interface interface =
+		round % 2 ? VFIO_CDEV_INTERFACE : VFIO_GROUP_INTERFACE;
+
+	alarm(ROUND_TIMEOUT_S);
+	need(!catch_sigbus(), "sigaction()");
+	need(!user_open(user, interface), "open");
+	/* Locked or not */
+	need(round % 4 < 2 || !user_set(user), "SET");
+	use_until_gone(user, port);
+	user_close(user);
+	need(wait_present(&user->host, false), "the device does not go");
+
+	need(!plug_in(&user->host, round), "device_add");
+	need(wait_present(&user->host, true), "the device does not come");
+	need(!host_replug(&user->host), "the decoder of the new device");
+	need(!sysfs_bind(user->host.bdf, DRIVER), "bind");
+	need(!user_open(user, interface), "open of the new device");
+	need(!user_set(user), "SET of the new device");
+	need(!use_memory(user, round), "the memory of the new device");
+	user_close(user);
+	_exit(KSFT_PASS);
+}
+
+static bool round_passes(struct user *user, unsigned int round, int port)
+{
+	char line[256];
+	int status;
+	pid_t pid;
+
+	fflush(stdout);
+	pid = fork();
+	if (!pid)
+		run_round(user, round, port);
+	if (pid < 0 || waitpid(pid, &status, 0) != pid)
+		return false;
+	if (WIFSIGNALED(status))
+		ksft_print_msg("%s\n", WTERMSIG(status) == SIGALRM ?
+			       "the time was up" : strsignal(WTERMSIG(status)));
+	if (kmsg_splat(user->kmsg, line, sizeof(line))) {
+		ksft_print_msg("%s\n", line);
+		return false;
+	}
+
+	return WIFEXITED(status) && WEXITSTATUS(status) == KSFT_PASS;
+}
+
+int main(int argc, char **argv)
+{
+	const unsigned int rounds = argc > 1 ? atoi(argv[1]) : ROUNDS;
+	static struct user user;
+	unsigned int round;
+	int port;
+
+	ksft_print_header();
+	user.kmsg = kmsg_open();
+	if (host_open(&user.host, 0) || sysfs_bind(user.host.bdf, DRIVER))
+		ksft_exit_fail_msg("no device that can be bound to " DRIVER
+				   "\n");
+	port = open_port(&user.host);
+	if (port < 0)
+		ksft_exit_fail_msg("no port above %s\n", user.host.bdf);
+
+	ksft_set_plan(rounds);
+	for (round = 0; round < rounds; round++)
+		ksft_test_result(round_passes(&user, round, port),
+				 "round %u\n", round);
+	host_close(&user.host);
+	ksft_finished();
+}
