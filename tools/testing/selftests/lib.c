@@ -1107,21 +1107,32 @@ int qmp(const char *command)
 	return ret;
 }
 
-int rig_commit_fails(unsigned int index, bool fails)
+int rig_command(unsigned int index, const char *command,
+		const char *arguments)
 {
-	char command[256], id[128];
+	char text[512], id[128];
 	int ret;
 
 	ret = env_word("RIG_QOM", index, id, sizeof(id));
 	if (ret)
 		return ret;
-	snprintf(command, sizeof(command),
-		 "{\"execute\":\"qom-set\",\"arguments\":{\"path\":\"%s%s\","
-		 "\"property\":\"x-hdm-commit-fails\",\"value\":%s}}",
-		 id[0] == '/' ? "" : "/machine/peripheral/", id,
+	snprintf(text, sizeof(text),
+		 "{\"execute\":\"%s\",\"arguments\":{\"path\":\"%s%s\",%s}}",
+		 command, id[0] == '/' ? "" : "/machine/peripheral/", id,
+		 arguments);
+
+	return qmp(text);
+}
+
+int rig_commit_fails(unsigned int index, bool fails)
+{
+	char text[64];
+
+	snprintf(text, sizeof(text),
+		 "\"property\":\"x-hdm-commit-fails\",\"value\":%s",
 		 fails ? "true" : "false");
 
-	return qmp(command);
+	return rig_command(index, "qom-set", text);
 }
 
 /* Fixtures */

@@ -180,6 +180,9 @@ int kmsg_splat(int kmsg, char *line, size_t size);
 
 /* A QMP command to the very machine, as JSON text that starts with {" */
 int qmp(const char *command);
+/* A command about the rig's device: its QOM path comes before @arguments */
+int rig_command(unsigned int index, const char *command,
+		const char *arguments);
 /* Have decoder commits of the rig's device fail, or succeed again */
 int rig_commit_fails(unsigned int index, bool fails);
 

@@ -25,7 +25,12 @@
 
 /* Registers that a user changes and a reset puts back */
 #define DVSEC_CTRL2	0x10
-#define RAS_UNCOR_MASK	0x04
+
+/* RAS Capability Structure (CXL r3.1 8.2.4.17) */
+#define RAS_UNCOR_STATUS	0x00
+#define RAS_UNCOR_MASK		0x04
+#define RAS_COR_STATUS		0x0c
+#define RAS_COR_MASK		0x10
 
 FIXTURE(reset) {
 	unsigned int count;
@@ -816,6 +821,77 @@ TEST_F(reset, aer)
 		ASSERT_EQ(0, wrong_marks(user, map, 9 + i));
 		EXPECT_HOST_INTACT(user);
 	}
+	munmap(map, user->vfio.mem.size);
+	close(event.fd);
+}
+
+/*
+ * CXL.mem's own errors reach the host as internal errors, which are masked
+ * until somebody wants them.
+ */
+TEST_F(reset, cxl_errors)
+{
+	struct user *user = self->user;
+	const struct host_device *host = &user->host;
+	struct pollfd event = { .events = POLLIN };
+	uint32_t aer = 0, header, uncor, severity, cor, ras_cor;
+	uint64_t val;
+	char *map;
+	int ret;
+
+	if (!getenv("RIG_QOM") || !host->ras)
+		SKIP(return, "needs the rig's device");
+	while ((aer = next_ext_cap(user->before.config, aer, &header)))
+		if ((header & 0xffff) == PCI_EXT_CAP_ID_ERR)
+			break;
+	ASSERT_NE(0, aer);
+	uncor = host_config(host, aer + PCI_ERR_UNCOR_MASK, 4);
+	severity = host_config(host, aer + PCI_ERR_UNCOR_SEVER, 4);
+	cor = host_config(host, aer + PCI_ERR_COR_MASK, 4);
+	ras_cor = host_read32(host, host->ras + RAS_COR_MASK);
+
+	OPEN(user);
+	ASSERT_EQ(0, user_set(user));
+	event.fd = error_eventfd(user);
+	ASSERT_LE(0, event.fd);
+	map = MAP(user, SZ_2M, 0);
+	write_marks(user, map, 31);
+
+	/* Corrected: in the host's log, and nothing else */
+	host_config_write(host, aer + PCI_ERR_COR_MASK, 4,
+			  cor & ~PCI_ERR_COR_INTERNAL);
+	host_write32(host, host->ras + RAS_COR_MASK, 0);
+	ASSERT_EQ(0, rig_command(host->index, "cxl-inject-correctable-error",
+				 "\"type\":\"physical\""));
+	EXPECT_EQ(0, poll(&event, 1, 500));
+	EXPECT_NE(0, host_read32(host, host->ras + RAS_COR_STATUS));
+	expect_decoder(_metadata, user, user_base(user), true);
+	EXPECT_EQ(0, wrong_marks(user, map, 31));
+	host_write32(host, host->ras + RAS_COR_STATUS, ~0U);
+	host_write32(host, host->ras + RAS_COR_MASK, ras_cor);
+	host_config_write(host, aer + PCI_ERR_COR_MASK, 4, cor);
+
+	/* Not corrected: as any other error of the device */
+	host_config_write(host, aer + PCI_ERR_UNCOR_SEVER, 4,
+			  severity & ~PCI_ERR_UNC_INTN);
+	host_config_write(host, aer + PCI_ERR_UNCOR_MASK, 4,
+			  uncor & ~PCI_ERR_UNC_INTN);
+	host_write32(host, host->ras + RAS_UNCOR_MASK, 0);
+	ASSERT_EQ(0, rig_command(host->index, "cxl-inject-uncorrectable-errors",
+				 "\"errors\":[{\"type\":\"mem-data-parity\",\"header\":[1]}]"));
+	EXPECT_EQ(1, poll(&event, 1, 10000));
+	EXPECT_EQ(8, read(event.fd, &val, 8));
+	expect_decoder(_metadata, user, user_base(user), false);
+	EXPECT_FALSE(try_get(map, &val));
+	EXPECT_EQ(-EIO, mem_read(&user->vfio, &val, 8, 0));
+	host_write32(host, host->ras + RAS_UNCOR_STATUS, ~0U);
+	while ((ret = by_ioctl(user, NULL)) == -EAGAIN)
+		usleep(1000);
+	EXPECT_EQ(0, ret);
+	host_config_write(host, aer + PCI_ERR_UNCOR_MASK, 4, uncor);
+	host_config_write(host, aer + PCI_ERR_UNCOR_SEVER, 4, severity);
+	expect_decoder(_metadata, user, user_base(user), true);
+	EXPECT_EQ(0, wrong_marks(user, map, 31));
 	munmap(map, user->vfio.mem.size);
 	close(event.fd);
 }
