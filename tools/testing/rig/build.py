@@ -114,20 +114,20 @@ class Kernel(Item):
     """The machine's kernel, its modules and its build folder.
 
     Tests run on the one with debug options. The production one is as fast
-    as the machine allows.
+    as the machine allows. The KCSAN one looks for data races.
     """
 
     gib = 2.0
 
-    def __init__(self, source, production=False):
+    def __init__(self, source, kind="debug"):
         self.source = source
-        self.name = "kernel-production" if production else "kernel"
-        self.fragments = (RIG / "kernel.config",)
+        suffix = "" if kind == "debug" else f"-{kind}"
+        self.name = f"kernel{suffix}"
         # Where the project's modules for it are built.
-        self.own_modules = CHECKOUT / "build/modules-production"
-        if not production:
-            self.fragments += (RIG / "debug.config",)
-            self.own_modules = CHECKOUT / "build/modules"
+        self.own_modules = CHECKOUT / f"build/modules{suffix}"
+        self.fragments = (RIG / "kernel.config",)
+        if kind != "production":
+            self.fragments += (RIG / f"{kind}.config",)
 
     def key(self):
         """Hash the source's version, the configuration and the compiler."""

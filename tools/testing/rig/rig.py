@@ -49,7 +49,8 @@ class Parts:
     def __init__(self):
         self.linux = LinuxSource()
         self.kernel = Kernel(self.linux)
-        self.production = Kernel(self.linux, production=True)
+        self.production = Kernel(self.linux, "production")
+        self.kcsan = Kernel(self.linux, "kcsan")
         self.sparse = Sparse()
         self.meson = Meson()
         self.qemu_source = QemuSource()
@@ -62,6 +63,7 @@ class Parts:
             "linux": [self.linux],
             "kernel": [self.linux, self.kernel],
             "kernel-production": [self.linux, self.production],
+            "kernel-kcsan": [self.linux, self.kcsan],
             "sparse": [self.sparse],
             "qemu-source": [self.qemu_source],
             "qemu": [self.meson, self.qemu_source, self.qemu],
@@ -82,6 +84,7 @@ class Parts:
             "linux": self.linux.path,
             "kernel": self.kernel.build,
             "kernel-production": self.production.build,
+            "kernel-kcsan": self.kcsan.build,
             "sparse": self.sparse.binary,
             "headers": self.kernel.headers,
             "modules": self.kernel.modules,
@@ -97,11 +100,12 @@ class Parts:
         }[name]()
 
 
-SETUPS = ("packages", "linux", "kernel", "kernel-production", "qemu-source",
-          "qemu", "initramfs", "sparse")
+SETUPS = ("packages", "linux", "kernel", "kernel-production", "kernel-kcsan",
+          "qemu-source", "qemu", "initramfs", "sparse")
 # Name of a path, and what must be set up for it.
 PATHS = {"cache": None, "linux": "linux", "kernel": "kernel",
-         "kernel-production": "kernel-production", "sparse": "sparse",
+         "kernel-production": "kernel-production",
+         "kernel-kcsan": "kernel-kcsan", "sparse": "sparse",
          "headers": "kernel", "modules": "kernel", "image": "kernel",
          "modules-production": "kernel-production",
          "image-production": "kernel-production",
@@ -163,8 +167,7 @@ def configuration(args):
 
 def set_up_machine(parts, args):
     """Make what the machine of the options needs."""
-    if args.production:
-        parts.kernel = parts.production
+    parts.kernel = getattr(parts, args.kernel)
     set_up(parts, ("packages", parts.kernel.name, "qemu", "initramfs"))
 
 
@@ -204,9 +207,15 @@ def machine_options():
         "--order", metavar="LIST",
         help="order in which devices, host bridges and windows are created, "
              "as 1,0 (default: as in --devices)")
-    parser.add_argument("--production", action="store_true",
-                        help="run the kernel without debug options and the "
-                             "modules of build/modules-production")
+    kernels = parser.add_mutually_exclusive_group()
+    kernels.add_argument("--production", action="store_const", dest="kernel",
+                         const="production", default="kernel",
+                         help="run the kernel without debug options and the "
+                              "modules of build/modules-production")
+    kernels.add_argument("--kcsan", action="store_const", dest="kernel",
+                         const="kcsan",
+                         help="run the kernel that looks for data races and "
+                              "the modules of build/modules-kcsan")
     parser.add_argument("--memory", metavar="SIZE", default="4G",
                         help="memory of the machine (default: %(default)s)")
     parser.add_argument("--cpus", metavar="N", type=int, default=2,
