@@ -28,8 +28,8 @@
 #define TRANSFER	0x9000
 
 static const struct {
-	const char *file;
-	const char *text;
+	char file[64];
+	char text[4];
 } settings[] = {
 	/* Allocations that may wait are the ones that a driver makes */
 	{ DEBUGFS "failslab/ignore-gfp-wait", "N" },

@@ -375,6 +375,22 @@ int host_open(struct host_device *host, unsigned int index)
 	return ret;
 }
 
+int host_open_flr(struct host_device *host)
+{
+	int ret = -ENODEV;
+	unsigned int i;
+
+	for (i = 0; i < host_count(); i++) {
+		ret = host_open(host, i);
+		if (ret || sysfs_has_reset(host->bdf, "flr") ||
+		    i == host_count() - 1)
+			break;
+		host_close(host);
+	}
+
+	return ret;
+}
+
 int host_replug(struct host_device *host)
 {
 	int ret;

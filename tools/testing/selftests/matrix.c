@@ -319,8 +319,9 @@ static int reset_aer(struct run *run, const char *method)
 	while ((ret = by_ioctl(run->user, NULL)) == -EAGAIN)
 		usleep(1000);
 	close(event.fd);
-	/* Until then the memory was not there */
-	__atomic_store_n(&run->errors, 0, __ATOMIC_RELAXED);
+	/* Until then the memory was not there, and threads met that */
+	stop(run);
+	run->errors = 0;
 
 	return ret;
 }
@@ -433,23 +434,6 @@ static bool case_passes(struct user *user, const struct state *state,
 	return WIFEXITED(status) && WEXITSTATUS(status) == KSFT_PASS;
 }
 
-/* The device that has most ways to be reset */
-static int find_device(struct user *user)
-{
-	int ret = -ENODEV;
-	unsigned int i;
-
-	for (i = 0; i < host_count(); i++) {
-		ret = host_open(&user->host, i);
-		if (ret || sysfs_has_reset(user->host.bdf, "flr") ||
-		    i == host_count() - 1)
-			return ret;
-		host_close(&user->host);
-	}
-
-	return ret;
-}
-
 static bool has(const struct user *user, const struct reset *reset)
 {
 	return !reset->method ||
@@ -485,7 +469,7 @@ int main(void)
 
 	ksft_print_header();
 	user.kmsg = kmsg_open();
-	if (find_device(&user) || sysfs_bind(user.host.bdf, DRIVER))
+	if (host_open_flr(&user.host) || sysfs_bind(user.host.bdf, DRIVER))
 		ksft_exit_fail_msg("no device that can be bound to " DRIVER
 				   "\n");
 	host_snapshot(&user.host, &user.before);
