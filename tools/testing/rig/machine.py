@@ -104,6 +104,7 @@ class Machine:
     cpus: int
     append: str = ""
     leaks: bool = False
+    known: str = ""
 
 
 def command_line(machine, qemu, kernel, initrd, append):

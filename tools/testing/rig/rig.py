@@ -34,6 +34,7 @@ environment of a command in the machine:
   RIG_QOM      their QOM paths, in the same order
   RIG_QMP      character device: a QMP monitor of the machine itself
   RIG_SPLATS   file with patterns of kernel bug reports, one a line
+  RIG_KNOWN    pattern of --known
 
 exit status of run: the command's, or
   98   the machine ended without a status (a panic, usually)
@@ -162,7 +163,7 @@ def configuration(args):
         devices=devices,
         order=machine.parse_order(args.order, len(devices)),
         memory=machine.parse_size(args.memory), cpus=args.cpus,
-        append=args.append, leaks=args.leaks)
+        append=args.append, leaks=args.leaks, known=args.known)
 
 
 def set_up_machine(parts, args):
@@ -220,6 +221,10 @@ def machine_options():
                         help="memory of the machine (default: %(default)s)")
     parser.add_argument("--cpus", metavar="N", type=int, default=2,
                         help="processors (default: %(default)s)")
+    parser.add_argument("--known", metavar="PATTERN", default="",
+                        help="lines that are no report of a bug, because it "
+                             "is known and not the project's: an extended "
+                             "regular expression")
     parser.add_argument("--append", metavar="TEXT", default="",
                         help="add to the kernel's command line")
     parser.add_argument("--leaks", action="store_true",

@@ -142,6 +142,7 @@ def initrd(config, parts, folder, command):
         "RIG_FILES": " ".join(f"/run/rig/mem/{i}" for i in indices),
         "RIG_QOM": " ".join(d.qom for d in config.devices),
         "RIG_SPLATS": splats.PATTERNS,
+        "RIG_KNOWN": config.known,
     }
     cpio = Cpio()
     cpio.file("rig/env", "".join(
@@ -238,7 +239,7 @@ def say(text):
     print(f"rig: {text}", file=sys.stderr, flush=True)
 
 
-def verdict(folder, ended, timeout, errors, log):
+def verdict(folder, ended, timeout, errors, log, known):
     """Return the run's exit status, and say why where it is the rig's."""
     console = read(folder / "console.log")
     kernel_log = read(folder / "share/dmesg") or console
@@ -262,7 +263,7 @@ def verdict(folder, ended, timeout, errors, log):
             print("\n".join(console.splitlines()[-30:]), file=sys.stderr)
             if errors:
                 print(errors, file=sys.stderr)
-    report = splats.first(kernel_log)
+    report = splats.first(kernel_log, known)
     if report:
         say("the kernel reported a bug:")
         print("\n".join(report), file=sys.stderr)
@@ -309,4 +310,4 @@ def run(config, parts, command, timeout=None, log=None):
                 child.kill()
                 child.wait()
         return verdict(folder, ended, timeout,
-                       read(folder / "qemu.log").strip(), log)
+                       read(folder / "qemu.log").strip(), log, config.known)

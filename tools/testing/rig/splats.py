@@ -18,12 +18,12 @@ def patterns():
                                if line and not line.startswith("#")))
 
 
-def first(log):
-    """Return the lines of the first report in a log, or none."""
+def first(log, known=""):
+    """Return the lines of the first report in a log that is not known."""
     lines = log.splitlines()
     find = patterns()
     for start, line in enumerate(lines):
-        if find.search(line):
+        if find.search(line) and not (known and re.search(known, line)):
             break
     else:
         return []

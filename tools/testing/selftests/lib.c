@@ -956,6 +956,22 @@ int vfio_hot_reset(const struct vfio_cxl_fd *vfio)
 /* The first splat that this process read from the log */
 static char first_splat[256];
 
+/* A bug of the kernel's that the rig was told of */
+static bool is_known(const char *line)
+{
+	const char *known = getenv("RIG_KNOWN");
+	regex_t pattern;
+	bool is = false;
+
+	if (known && *known &&
+	    !regcomp(&pattern, known, REG_EXTENDED | REG_NOSUB)) {
+		is = !regexec(&pattern, line, 0, NULL, 0);
+		regfree(&pattern);
+	}
+
+	return is;
+}
+
 static bool is_splat(const char *line)
 {
 	static regex_t patterns[64];
@@ -980,7 +996,7 @@ static bool is_splat(const char *line)
 	}
 	for (i = 0; i < nr; i++)
 		if (!regexec(&patterns[i], line, 0, NULL, 0))
-			return true;
+			return !is_known(line);
 
 	return false;
 }
