@@ -142,5 +142,5 @@ int devices_end(uint64_t seed)
 			ret = -EIO;
 	}
 
-	return ret;
+	return atomic_exchange(&shared->violations, 0) ? -EPROTO : ret;
 }

@@ -67,7 +67,8 @@ static int unmap_dma(struct thread *t, struct session *s)
 	struct vfio_iommu_type1_dma_unmap unmap = {
 		.argsz = sizeof(unmap),
 		.iova = any_iova(&t->random),
-		.size = (1 + below(&t->random, 512)) * SZ_4K,
+		.size = one_in(&t->random, 2) ? SZ_2M :
+			(1 + below(&t->random, 512)) * SZ_4K,
 	};
 
 	if (one_in(&t->random, 8)) {

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <setjmp.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -55,6 +56,11 @@ int thread_init(struct thread *t)
 		if (!t->slots[i].space)
 			return -ENOMEM;
 	}
+	for (i = 0; i < MAX_DEVICES; i++) {
+		t->kept[i].at = reserve(SZ_4K);
+		if (!t->kept[i].at)
+			return -ENOMEM;
+	}
 	t->buf = allocate(BUF_SIZE, RW);
 	t->arg = allocate(ARG_SIZE, RW);
 	t->constant = allocate(BUF_SIZE, PROT_READ);
@@ -86,8 +92,13 @@ static void drop(struct slot *slot)
 void drop_old_maps(struct thread *t, const struct target *target,
 		   uint64_t serial)
 {
+	struct kept *kept = &t->kept[target->host.index];
 	unsigned int i;
 
+	if (kept->serial && kept->serial != serial) {
+		clear(kept->at, SZ_4K);
+		kept->serial = 0;
+	}
 	for (i = 0; i < NR_SLOTS; i++)
 		if (t->slots[i].target == target &&
 		    t->slots[i].serial != serial)
@@ -112,6 +123,12 @@ char *any_mapped(struct thread *t, size_t *left)
 	if (one_in(&t->random, 2))
 		at &= ~(SZ_4K - 1);
 	*left = slot->len - at;
+	if (slot->memory && slot->offset + at < KEPT_END) {
+		if (slot->offset + at >= KEPT_START)
+			return NULL;
+		if (*left > KEPT_START - slot->offset - at)
+			*left = KEPT_START - slot->offset - at;
+	}
 
 	return slot->at + at;
 }
@@ -191,6 +208,8 @@ static int map_region(struct thread *t, struct session *s)
 	}
 	slot->at = at;
 	slot->len = len;
+	slot->memory = region->offset == s->vfio.mem.offset;
+	slot->offset = offset;
 	slot->target = t->target;
 	slot->serial = s->serial;
 
@@ -324,7 +343,7 @@ static void access_memory(struct random *r, char *at, size_t left)
 		*quad = random_next(r);
 		break;
 	default:
-		len = below(r, left < SZ_4K ? left : SZ_4K);
+		len = 1 + below(r, left < SZ_4K ? left : SZ_4K);
 		memset(at, random_next(r), len);
 	}
 }
@@ -344,12 +363,81 @@ static int touch(struct thread *t, struct session *s)
 	}
 	for (i = 0; i <= times; i++) {
 		at = any_mapped(t, &left);
-		if (at)
-			access_memory(&t->random, at, left);
+		if (!at)
+			break;
+		access_memory(&t->random, at, left);
 	}
 	fault_expected = 0;
 
+	return i ? 0 : -ENOENT;
+}
+
+/* A copy from or to what may not be there */
+static int try_copy(void *to, const void *from, size_t len)
+{
+	fault_expected = 1;
+	if (sigsetjmp(fault_env, 0)) {
+		fault_expected = 0;
+		return -EFAULT;
+	}
+	memcpy(to, from, len);
+	fault_expected = 0;
+
 	return 0;
+}
+
+static int map_kept(struct kept *kept, struct session *s, uint64_t offset)
+{
+	if (mmap(kept->at, SZ_4K, RW, MAP_SHARED | MAP_FIXED, s->vfio.device,
+		 s->vfio.mem.offset + offset) == MAP_FAILED) {
+		const int err = errno;
+
+		clear(kept->at, SZ_4K);
+		return -err;
+	}
+	/* The memory is clean at each open */
+	kept->serial = s->serial;
+	kept->value = 0;
+
+	return 0;
+}
+
+static int keep(struct thread *t, struct session *s)
+{
+	struct kept *kept = &t->kept[t->target->host.index];
+	const uint64_t offset = KEPT_START + t->number * SZ_4K;
+	uint64_t val;
+	int ret = 0;
+
+	if (!kept->serial)
+		ret = map_kept(kept, s, offset);
+	if (ret)
+		return ret;
+
+	ret = one_in(&t->random, 2) ? try_copy(&val, kept->at, 8) :
+	      result(pread(s->vfio.device, &val, 8,
+			   s->vfio.mem.offset + offset));
+	if (ret)
+		return ret;
+	if (val != kept->value) {
+		fprintf(stderr,
+			"# %s: thread %u finds %#llx, not %#llx, in session %llu\n",
+			t->target->host.bdf, t->number,
+			(unsigned long long)val,
+			(unsigned long long)kept->value,
+			(unsigned long long)s->serial);
+		atomic_fetch_add(&shared->violations, 1);
+	}
+	kept->value = val;
+
+	val = random_next(&t->random);
+	ret = one_in(&t->random, 2) ? try_copy(kept->at, &val, 8) :
+	      result(pwrite(s->vfio.device, &val, 8,
+			    s->vfio.mem.offset + offset));
+	if (!ret)
+		kept->value = val;
+
+	return ret;
 }
 
 /* A process with the same mappings, in whose page tables they are, too */
@@ -409,7 +497,7 @@ static void *any_buffer(struct thread *t, size_t len)
 	case 4:
 		/* Of this very region maybe, or of the other device */
 		at = any_mapped(t, &left);
-		return at ?: t->buf;
+		return at && len <= left ? at : t->buf;
 	default:
 		return t->buf;
 	}
@@ -427,7 +515,15 @@ int any_ioctl(struct thread *t, int fd, unsigned long cmd, void *arg,
 {
 	struct random *r = &t->random;
 	uint32_t *at;
+	size_t left;
 	int ret;
+
+	/* In the memory, whose faults may have to wait for a reset */
+	if (one_in(r, 8)) {
+		at = (uint32_t *)any_mapped(t, &left);
+		if (at && left >= ARG_SIZE && !try_copy(at, arg, size))
+			return good_ioctl(fd, cmd, at);
+	}
 
 	/* At an end, so that reading past it is an error */
 	at = (uint32_t *)(t->arg + (one_in(r, 2) ? 0 : ARG_SIZE - size));
@@ -449,6 +545,10 @@ static int access_region(struct thread *t, struct session *s,
 	void *buf = any_buffer(t, len);
 	ssize_t ret;
 
+	if (write && region->offset == s->vfio.mem.offset &&
+	    offset < KEPT_END &&
+	    (offset >= KEPT_START || len > KEPT_START - offset))
+		offset = KEPT_END;
 	offset += region->offset;
 	ret = write ? pwrite(s->vfio.device, buf, len, offset) :
 		      pread(s->vfio.device, buf, len, offset);
@@ -532,6 +632,7 @@ const struct operation memory_operations[] = {
 	{ .name = "madvise", .weight = 2, .run = advise },
 	{ .name = "mremap", .weight = 1, .run = remap },
 	{ .name = "touch", .weight = 30, .run = touch },
+	{ .name = "keep", .weight = 12, .run = keep },
 	{ .name = "touch-in-child", .weight = 1, .run = touch_in_child },
 	{ .name = "read", .weight = 20, .run = read_region },
 	{ .name = "write", .weight = 20, .run = write_region },

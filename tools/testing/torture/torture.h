@@ -56,6 +56,7 @@ struct counter {
 
 struct shared {
 	atomic_bool stop;	/* everybody is to come to an end */
+	atomic_uint violations;	/* of what a user may rely on */
 	struct counter user[MAX_OPERATIONS];
 	struct counter host[MAX_OPERATIONS];
 	struct counter opens;
@@ -113,8 +114,23 @@ struct slot {
 	char *space;
 	char *at;		/* NULL: nothing is mapped */
 	size_t len;
+	bool memory;
+	uint64_t offset;	/* in the memory */
 	struct target *target;
 	uint64_t serial;	/* of the session */
+};
+
+/*
+ * A page of the memory for each thread that nobody else writes to: by what is
+ * in it a thread knows whether the memory was lost, or not cleared.
+ */
+#define KEPT_START	0x8000000ULL
+#define KEPT_END	(KEPT_START + MAX_THREADS * SZ_4K)
+
+struct kept {
+	char *at;
+	uint64_t serial;	/* of the session, 0 where it is not mapped */
+	uint64_t value;
 };
 
 struct thread {
@@ -124,6 +140,7 @@ struct thread {
 	struct target *target;
 	/* What nobody can access follows each of these */
 	struct slot slots[NR_SLOTS];
+	struct kept kept[MAX_DEVICES];
 	char *buf;
 	char *constant;
 	char *arg;
@@ -166,7 +183,7 @@ int thread_init(struct thread *t);
 /* Leave no mapping of an earlier session behind */
 void drop_old_maps(struct thread *t, const struct target *target,
 		   uint64_t serial);
-/* Somewhere in a mapping that the thread has; NULL for none */
+/* Somewhere in a mapping that the thread may write to; NULL for none */
 char *any_mapped(struct thread *t, size_t *left);
 /* A pointer that no argument of a system call should be */
 void *bad_pointer(struct thread *t);
