@@ -15,12 +15,15 @@
 #include "torture.h"
 
 static struct {
-	const struct options *options;
 	uint64_t seed;
 	struct target targets[MAX_DEVICES];
 	unsigned int count;
 	struct thread threads[MAX_THREADS];
-	unsigned int weights;	/* sum of those that may be drawn */
+	struct {
+		const struct operation *op;
+		unsigned int end;	/* of its share of what is drawn */
+	} operations[MAX_OPERATIONS];
+	unsigned int weights;	/* their sum */
 } user;
 
 /* The operations */
@@ -42,22 +45,28 @@ const struct operation *user_operation(unsigned int n)
 	return NULL;
 }
 
-static unsigned int operation_weight(const struct operation *op)
+static void choose_operations(const struct options *options)
 {
-	return chosen(user.options, op->name) ? op->weight : 0;
+	const struct operation *op;
+	unsigned int n;
+
+	for (n = 0; (op = user_operation(n)); n++) {
+		if (chosen(options, op->name))
+			user.weights += op->weight;
+		user.operations[n].op = op;
+		user.operations[n].end = user.weights;
+	}
 }
 
 static unsigned int any_operation(struct random *r)
 {
-	uint64_t at = below(r, user.weights);
-	unsigned int n, weight;
+	const uint64_t at = below(r, user.weights);
+	unsigned int n = 0;
 
-	for (n = 0;; n++) {
-		weight = operation_weight(user_operation(n));
-		if (at < weight)
-			return n;
-		at -= weight;
-	}
+	while (at >= user.operations[n].end)
+		n++;
+
+	return n;
 }
 
 /* Sessions */
@@ -220,7 +229,7 @@ static void operate(struct thread *t, uint64_t number)
 	random_init(&t->random, user.seed, t->number, number);
 	t->target = &user.targets[below(&t->random, user.count)];
 	n = any_operation(&t->random);
-	op = user_operation(n);
+	op = user.operations[n].op;
 	if (!suits(op, t->target))
 		return;
 
@@ -287,11 +296,9 @@ void user_process(const struct options *options, uint64_t seed)
 	mallopt(M_ARENA_MAX, 1);
 	mallopt(M_MMAP_THRESHOLD, 1 << 30);
 
-	user.options = options;
 	user.seed = seed;
 	user.count = devices.count;
-	for (i = 0; user_operation(i); i++)
-		user.weights += operation_weight(user_operation(i));
+	choose_operations(options);
 	for (i = 0; i < user.count; i++)
 		target_init(&user.targets[i], i);
 	for (i = 0; !ret && user.weights && i < options->threads; i++)
