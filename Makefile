@@ -131,7 +131,7 @@ fuzz: setup
 # Rounds that were begun in time, a kill a second or two, and the leaks' scan
 torture: rig-modules
 	@$(MAKE) --no-print-directory -s -C tools/testing/torture O=$(O)/torture
-	$(RIG) run --leaks --timeout \
+	@$(RIG) run --leaks --timeout \
 		$$((2 * $(or $(SECONDS),120) + 4 * $(KILLS) + 300)) -- sh -ec ' \
 		torture=$(O)/torture/torture; \
 		$$torture --seconds $(or $(SECONDS),120) $(SEED:%=--seed %); \

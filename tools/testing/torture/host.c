@@ -112,7 +112,7 @@ static unsigned int operation_weight(const struct options *options,
 	/* Devices of flesh and blood have no monitor */
 	if (op->run == lose_memory && !getenv("RIG_QOM"))
 		return 0;
-	return chosen(options, op->name) ? op->weight : 0;
+	return chosen(options->only, op->name) ? op->weight : 0;
 }
 
 void host_process(const struct options *options, uint64_t seed)

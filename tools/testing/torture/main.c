@@ -41,10 +41,10 @@ void count(struct counter *counter, int ret)
 		atomic_fetch_add(&shared->errors[-ret], 1);
 }
 
-bool chosen(const struct options *options, const char *name)
+bool chosen(const char *only, const char *name)
 {
 	const size_t len = strlen(name);
-	const char *at = options->only;
+	const char *at = only;
 
 	if (!at)
 		return true;
@@ -342,6 +342,26 @@ static uint64_t number(const char *text, uint64_t max)
 	return val;
 }
 
+/* A list of operations that exist */
+static const char *names(const char *list)
+{
+	const char *at = list;
+	unsigned int i, found = 0, wanted = 1;
+
+	for (; *at; at++)
+		wanted += *at == ',';
+	for (i = 0; user_operation(i); i++)
+		found += chosen(list, user_operation(i)->name);
+	for (i = 0; host_operations[i].name; i++)
+		found += chosen(list, host_operations[i].name);
+	if (found != wanted) {
+		fprintf(stderr, "torture: %s: not operations\n", list);
+		exit(2);
+	}
+
+	return list;
+}
+
 static void parse(struct options *options, int argc, char **argv)
 {
 	static const struct option known[] = {
@@ -371,7 +391,7 @@ static void parse(struct options *options, int argc, char **argv)
 			options->threads = number(optarg, MAX_THREADS);
 			break;
 		case 'o':
-			options->only = optarg;
+			options->only = names(optarg);
 			break;
 		case 'k':
 			options->kill = true;

@@ -78,8 +78,8 @@ struct options {
 	bool kill;
 };
 
-/* Whether an operation is one of those that were chosen */
-bool chosen(const struct options *options, const char *name);
+/* Whether an operation is in a list of them; NULL has all */
+bool chosen(const char *only, const char *name);
 void sleep_ms(unsigned int ms);
 double seconds(void);
 

@@ -51,7 +51,7 @@ static void choose_operations(const struct options *options)
 	unsigned int n;
 
 	for (n = 0; (op = user_operation(n)); n++) {
-		if (chosen(options, op->name))
+		if (chosen(options->only, op->name))
 			user.weights += op->weight;
 		user.operations[n].op = op;
 		user.operations[n].end = user.weights;
