@@ -354,8 +354,13 @@ static int touch(struct thread *t, struct session *s)
 	volatile unsigned int i;
 	size_t left;
 	char *at;
+	int ret;
 
-	(void)s;
+	if (!any_slot(t)) {
+		ret = map_region(t, s);
+		if (ret)
+			return ret;
+	}
 	fault_expected = 1;
 	if (sigsetjmp(fault_env, 0)) {
 		fault_expected = 0;

@@ -105,7 +105,7 @@ struct target {
 	uint64_t serials;
 };
 
-#define NR_SLOTS	4
+#define NR_SLOTS	2
 #define NR_EVENTFDS	4
 #define NR_DMABUFS	2
 
