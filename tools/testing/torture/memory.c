@@ -391,10 +391,11 @@ static int try_copy(void *to, const void *from, size_t len)
 	return 0;
 }
 
-static int map_kept(struct kept *kept, struct session *s, uint64_t offset)
+static int map_kept(struct thread *t, struct session *s, struct kept *kept)
 {
 	if (mmap(kept->at, SZ_4K, RW, MAP_SHARED | MAP_FIXED, s->vfio.device,
-		 s->vfio.mem.offset + offset) == MAP_FAILED) {
+		 s->vfio.mem.offset + KEPT_START + t->number * SZ_4K) ==
+	    MAP_FAILED) {
 		const int err = errno;
 
 		clear(kept->at, SZ_4K);
@@ -407,26 +408,22 @@ static int map_kept(struct kept *kept, struct session *s, uint64_t offset)
 	return 0;
 }
 
-static int keep(struct thread *t, struct session *s)
+/* One look, by either way, and another value */
+static int keep_once(struct thread *t, struct session *s, struct kept *kept,
+		     bool mapped)
 {
-	struct kept *kept = &t->kept[t->target->host.index];
-	const uint64_t offset = KEPT_START + t->number * SZ_4K;
+	const uint64_t at = s->vfio.mem.offset + KEPT_START +
+			    t->number * SZ_4K;
 	uint64_t val;
-	int ret = 0;
+	int ret;
 
-	if (!kept->serial)
-		ret = map_kept(kept, s, offset);
-	if (ret)
-		return ret;
-
-	ret = one_in(&t->random, 2) ? try_copy(&val, kept->at, 8) :
-	      result(pread(s->vfio.device, &val, 8,
-			   s->vfio.mem.offset + offset));
+	ret = mapped ? try_copy(&val, kept->at, 8) :
+		       result(pread(s->vfio.device, &val, 8, at));
 	if (ret)
 		return ret;
 	if (val != kept->value) {
 		fprintf(stderr,
-			"# %s: thread %u finds %#llx, not %#llx, in session %llu\n",
+			"# %s: thread %u finds %#llx, not %#llx, session %llu\n",
 			t->target->host.bdf, t->number,
 			(unsigned long long)val,
 			(unsigned long long)kept->value,
@@ -436,11 +433,26 @@ static int keep(struct thread *t, struct session *s)
 	kept->value = val;
 
 	val = random_next(&t->random);
-	ret = one_in(&t->random, 2) ? try_copy(kept->at, &val, 8) :
-	      result(pwrite(s->vfio.device, &val, 8,
-			    s->vfio.mem.offset + offset));
+	ret = mapped ? try_copy(kept->at, &val, 8) :
+		       result(pwrite(s->vfio.device, &val, 8, at));
 	if (!ret)
 		kept->value = val;
+
+	return ret;
+}
+
+/* For long enough to be at it while the device is reset */
+static int keep(struct thread *t, struct session *s)
+{
+	struct kept *kept = &t->kept[t->target->host.index];
+	const bool mapped = !one_in(&t->random, 4);
+	unsigned int times = below(&t->random, mapped ? 0x10000 : 0x100);
+	int ret = 0;
+
+	if (!kept->serial)
+		ret = map_kept(t, s, kept);
+	while (!ret && times-- && !atomic_load(&shared->violations))
+		ret = keep_once(t, s, kept, mapped);
 
 	return ret;
 }
