@@ -17,8 +17,8 @@ GUESTS	:= 512M,512M,256M,256M
 GUESTPKGS := python3-tap
 # Debian packages of the checks, beside those of the rig
 LINTERS	:= clang coccinelle flake8 g++ llvm ocaml-nox shellcheck
-# Of make fuzz
-SECONDS	?= 60
+# Of make torture: how often a VMM is killed
+KILLS	?= 50
 
 # $(call kbuild,KDIR,SOURCE,FOLDER,TARGETS): modules, built in FOLDER
 kbuild	= mkdir -p $(3) && $(MAKE) -C $(1) M=$(CURDIR)/$(2) MO=$(3) \
@@ -27,7 +27,7 @@ DRIVER	:= drivers/vfio/pci/cxl
 
 .PHONY: help modules install lib examples setup setup-demo rig-modules \
 	selftests kunit emu-check fuzz demo check lint shell clean qemu \
-	guest-image guest
+	guest-image guest torture
 
 help:
 	@echo 'Build and use on this machine:'
@@ -44,8 +44,10 @@ help:
 	@echo '  lint       sparse, checkpatch, coccicheck, kernel-doc, W=1, shell, Python'
 	@echo '  kunit      the register emulation in KUnit, on User Mode Linux'
 	@echo '  emu-check  the same suites in user space with sanitizers'
-	@echo '  fuzz       the emulation under libFuzzer, for SECONDS=$(SECONDS)'
+	@echo '  fuzz       the emulation under libFuzzer, for SECONDS=60'
 	@echo '  selftests  build what the machine runs'
+	@echo '  torture    the whole driver at random, for SECONDS=120, from SEED=...,'
+	@echo '             and a VMM that is killed, KILLS=$(KILLS) times'
 	@echo '  guest      guests inside the machine; TESTS= picks some'
 	@echo 'Also:'
 	@echo '  clean      remove build/; the cache stays'
@@ -124,7 +126,16 @@ emu-check: setup
 
 fuzz: setup
 	$(MAKE) -C kunit/fuzz O=$(O)/fuzz LINUX=$(LINUX)
-	kunit/fuzz/run.sh $(O)/fuzz $(SECONDS)
+	kunit/fuzz/run.sh $(O)/fuzz $(or $(SECONDS),60)
+
+# Rounds that were begun in time, a kill a second or two, and the leaks' scan
+torture: rig-modules
+	@$(MAKE) --no-print-directory -s -C tools/testing/torture O=$(O)/torture
+	@$(RIG) run --leaks --timeout \
+		$$((2 * $(or $(SECONDS),120) + 4 * $(KILLS) + 300)) -- sh -ec ' \
+		torture=$(O)/torture/torture; \
+		$$torture --seconds $(or $(SECONDS),120) $(SEED:%=--seed %); \
+		$$torture --kill --rounds $(KILLS) $(SEED:%=--seed %)'
 
 lint: setup
 	tools/testing/lint.sh $(LINUX) $(RIGKDIR) $(O)/lint

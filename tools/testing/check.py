@@ -43,6 +43,7 @@ STEPS = (
     ("1G-pages", ["tools/testing/rig/rig.py", "run", "--devices", "1G,256M",
                   "--", "tools/testing/selftests/run.sh", "build/selftests",
                   "mem_test"], 900),
+    ("torture", ["make", "torture"], 1200),
     ("guest", ["make", "guest"], 2700),
 )
 # Steps that only prepare: they count as a test where they fail

@@ -35,6 +35,7 @@ static int cxl_init(struct vfio_device *core_vdev)
 
 	/* A device in D3 has no memory */
 	cvdev->core_device.disable_idle_d3 = true;
+	sema_init(&cvdev->reset_sem, 1);
 	mutex_init(&cvdev->emu_lock);
 	vfio_cxl_mem_init(cvdev);
 
@@ -49,11 +50,60 @@ static void cxl_release(struct vfio_device *core_vdev)
 	vfio_pci_core_release_dev(core_vdev);
 }
 
+/*
+ * A semaphore, for a reset takes it in one callback and gives it back in
+ * another, and with vfio_pci_core's memory_lock held, which a close takes later:
+ * the user that resets has the device open, so nobody closes it meanwhile.
+ */
+static void cxl_exclude_resets(struct vfio_cxl_device *cvdev)
+{
+	down(&cvdev->reset_sem);
+	WRITE_ONCE(cvdev->opener, current);
+}
+
+static void cxl_allow_resets(struct vfio_cxl_device *cvdev)
+{
+	WRITE_ONCE(cvdev->opener, NULL);
+	up(&cvdev->reset_sem);
+}
+
 /* After vfio_pci_core reset the device on its own, without our hooks */
 static void cxl_left(struct vfio_cxl_device *cvdev)
 {
 	vfio_cxl_mem_ungate(cvdev, !vfio_cxl_host_restore(cvdev));
 	vfio_cxl_scrub_start(cvdev);
+}
+
+static void cxl_disable(struct vfio_cxl_device *cvdev)
+{
+	vfio_cxl_mem_gate(cvdev, VFIO_CXL_MEM_GATED);
+	vfio_pci_core_disable(&cvdev->core_device);
+	cxl_left(cvdev);
+}
+
+static int cxl_enable(struct vfio_cxl_device *cvdev)
+{
+	int ret;
+
+	ret = vfio_pci_core_enable(&cvdev->core_device);
+	if (ret)
+		return ret;
+
+	ret = vfio_cxl_mem_open(cvdev);
+	if (ret) {
+		cxl_disable(cvdev);
+		return ret;
+	}
+
+	scoped_guard(mutex, &cvdev->emu_lock) {
+		cvdev->base = 0;
+		cvdev->cm.bad_accesses = 0;
+	}
+	cxl_emu_reset(cvdev);
+	/* The enable reset the device, if it could: trust only what is read */
+	vfio_cxl_mem_ungate(cvdev, !vfio_cxl_host_restore(cvdev));
+
+	return 0;
 }
 
 static int cxl_open_device(struct vfio_device *core_vdev)
@@ -64,33 +114,22 @@ static int cxl_open_device(struct vfio_device *core_vdev)
 	if (cvdev->asleep)
 		return -EBUSY;
 
-	ret = vfio_pci_core_enable(&cvdev->core_device);
+	cxl_exclude_resets(cvdev);
+	ret = cxl_enable(cvdev);
+	cxl_allow_resets(cvdev);
 	if (ret)
 		return ret;
 
-	ret = vfio_cxl_mem_open(cvdev);
-	if (ret)
-		goto err_disable;
-
-	scoped_guard(mutex, &cvdev->emu_lock) {
-		cvdev->base = 0;
-		cvdev->cm.bad_accesses = 0;
-	}
-	cxl_emu_reset(cvdev);
-	/* The enable reset the device, if it could: trust only what is read */
-	vfio_cxl_mem_ungate(cvdev, !vfio_cxl_host_restore(cvdev));
 	ret = vfio_cxl_scrub_finish(cvdev);
-	if (ret)
-		goto err_disable;
+	if (ret) {
+		cxl_exclude_resets(cvdev);
+		cxl_disable(cvdev);
+		cxl_allow_resets(cvdev);
+		return ret;
+	}
 	vfio_pci_core_finish_enable(&cvdev->core_device);
 
 	return 0;
-
-err_disable:
-	vfio_cxl_mem_gate(cvdev, VFIO_CXL_MEM_GATED);
-	vfio_pci_core_disable(&cvdev->core_device);
-	cxl_left(cvdev);
-	return ret;
 }
 
 static void cxl_close_device(struct vfio_device *core_vdev)
@@ -101,9 +140,11 @@ static void cxl_close_device(struct vfio_device *core_vdev)
 		pci_info(vfio_cxl_pdev(cvdev),
 			 "%llu accesses to component registers had a size or alignment that CXL does not define\n",
 			 cvdev->cm.bad_accesses);
+	cxl_exclude_resets(cvdev);
 	vfio_cxl_mem_gate(cvdev, VFIO_CXL_MEM_GATED);
 	vfio_pci_core_close_device(core_vdev);
 	cxl_left(cvdev);
+	cxl_allow_resets(cvdev);
 }
 
 static long cxl_ioctl(struct vfio_device *core_vdev, unsigned int cmd,
@@ -347,7 +388,11 @@ static void cxl_remove(struct pci_dev *pdev)
 /* Every reset but the one at close comes here first, whoever asked for it */
 static void cxl_reset_prepare(struct pci_dev *pdev)
 {
-	vfio_cxl_mem_gate(cxl_from_pci(pdev), VFIO_CXL_MEM_RESET);
+	struct vfio_cxl_device *cvdev = cxl_from_pci(pdev);
+
+	if (READ_ONCE(cvdev->opener) != current)
+		down(&cvdev->reset_sem);
+	vfio_cxl_mem_gate(cvdev, VFIO_CXL_MEM_RESET);
 }
 
 static void cxl_reset_done(struct pci_dev *pdev)
@@ -356,6 +401,8 @@ static void cxl_reset_done(struct pci_dev *pdev)
 
 	cxl_emu_reset(cvdev);
 	vfio_cxl_mem_ungate(cvdev, !vfio_cxl_host_restore(cvdev));
+	if (READ_ONCE(cvdev->opener) != current)
+		up(&cvdev->reset_sem);
 }
 
 /*

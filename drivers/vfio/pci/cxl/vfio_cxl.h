@@ -17,6 +17,7 @@
  *
  *	vfio_device_set.lock (held by VFIO around open and close)
  *	vfio_pci_core_device.memory_lock (never taken here, often held)
+ *	vfio_cxl_device.reset_sem
  *	vfio_cxl_host.lock
  *	vfio_cxl_mem.lock
  *	vfio_cxl_device.emu_lock
@@ -29,6 +30,7 @@
 #include <linux/notifier.h>
 #include <linux/ratelimit.h>
 #include <linux/rwsem.h>
+#include <linux/semaphore.h>
 #include <linux/vfio_pci_core.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
@@ -167,6 +169,10 @@ struct vfio_cxl_trap {
  * @scrub: clearing it between users
  * @traps: constant while bound
  * @nr_traps: in use
+ * @reset_sem: held from reset_prepare to reset_done, and by an open or a close
+ *	while vfio_pci_core resets the device and saves or restores its config
+ *	space: in the midst of another's reset it would save what is not there
+ * @opener: the task that opens or closes, whose own resets need not wait
  * @emu_lock: held while the virtual registers are accessed
  * @cm: virtual component registers
  * @dvsec: virtual CXL Device DVSEC
@@ -181,6 +187,8 @@ struct vfio_cxl_device {
 	struct vfio_cxl_scrub scrub;
 	struct vfio_cxl_trap traps[VFIO_CXL_MAX_TRAPS];
 	unsigned int nr_traps;
+	struct semaphore reset_sem;
+	struct task_struct *opener;
 	struct mutex emu_lock;	/* protects cm, dvsec and base */
 	struct vfio_cxl_emu_cm cm;
 	struct vfio_cxl_emu_dvsec dvsec;

@@ -1,0 +1,662 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Operations of a user: regions, mappings, memory
+ *
+ * What is mapped goes to a part of the address space that the thread keeps for
+ * it, and what a system call is given to write to has a part behind it that
+ * nobody can access.  So no length can make the kernel overwrite this program.
+ */
+#include <errno.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <linux/pci_regs.h>
+
+#include "torture.h"
+
+/* Of one kind with another for the same thread, not to overflow it */
+#define GUARD_SIZE	0x100000UL
+
+static int result(long ret)
+{
+	return ret < 0 ? -errno : 0;
+}
+
+/* Address space with nothing in it, and more of it behind */
+static char *reserve(size_t size)
+{
+	char *space = mmap(NULL, size + GUARD_SIZE, PROT_NONE,
+			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	return space == MAP_FAILED ? NULL : space;
+}
+
+static char *allocate(size_t size, int prot)
+{
+	char *space = reserve(size);
+
+	if (space && mprotect(space, size, prot))
+		return NULL;
+	return space;
+}
+
+int thread_init(struct thread *t)
+{
+	unsigned int i;
+
+	for (i = 0; i < NR_SLOTS; i++) {
+		t->slots[i].space = reserve(SLOT_SIZE);
+		if (!t->slots[i].space)
+			return -ENOMEM;
+	}
+	for (i = 0; i < MAX_DEVICES; i++) {
+		t->kept[i].at = reserve(SZ_4K);
+		if (!t->kept[i].at)
+			return -ENOMEM;
+	}
+	t->buf = allocate(BUF_SIZE, RW);
+	t->arg = allocate(ARG_SIZE, RW);
+	t->constant = allocate(BUF_SIZE, PROT_READ);
+	if (!t->buf || !t->arg || !t->constant)
+		return -ENOMEM;
+	for (i = 0; i < BUF_SIZE; i++)
+		t->buf[i] = random_next(&t->random);
+
+	return 0;
+}
+
+/* Mappings */
+
+/* Map nothing there, so that nobody else gets the addresses */
+static int clear(char *at, size_t len)
+{
+	return result((long)mmap(at, len, PROT_NONE, MAP_PRIVATE |
+				 MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED,
+				 -1, 0));
+}
+
+static void drop(struct slot *slot)
+{
+	if (slot->at)
+		clear(slot->at, slot->len);
+	slot->at = NULL;
+}
+
+void drop_old_maps(struct thread *t, const struct target *target,
+		   uint64_t serial)
+{
+	struct kept *kept = &t->kept[target->host.index];
+	unsigned int i;
+
+	if (kept->serial && kept->serial != serial) {
+		clear(kept->at, SZ_4K);
+		kept->serial = 0;
+	}
+	for (i = 0; i < NR_SLOTS; i++)
+		if (t->slots[i].target == target &&
+		    t->slots[i].serial != serial)
+			drop(&t->slots[i]);
+}
+
+static struct slot *any_slot(struct thread *t)
+{
+	struct slot *slot = &t->slots[below(&t->random, NR_SLOTS)];
+
+	return slot->at ? slot : NULL;
+}
+
+char *any_mapped(struct thread *t, size_t *left)
+{
+	struct slot *slot = any_slot(t);
+	size_t at;
+
+	if (!slot)
+		return NULL;
+	at = below(&t->random, slot->len);
+	if (one_in(&t->random, 2))
+		at &= ~(SZ_4K - 1);
+	*left = slot->len - at;
+	if (slot->memory && slot->offset + at < KEPT_END) {
+		if (slot->offset + at >= KEPT_START)
+			return NULL;
+		if (*left > KEPT_START - slot->offset - at)
+			*left = KEPT_START - slot->offset - at;
+	}
+
+	return slot->at + at;
+}
+
+/* Somewhere in a region: aligned mostly, or odd, at its end, or beyond */
+static uint64_t any_offset(struct random *r, uint64_t size)
+{
+	const uint64_t at = size ? below(r, size) : 0;
+
+	switch (below(r, 16)) {
+	case 0:
+		return size - below(r, 64);
+	case 1:
+		return size + below(r, SZ_2M);
+	case 2:
+		return any_number(r) & ((1ULL << 40) - 1);
+	case 3:
+	case 4:
+		return at;
+	case 5:
+		return at & ~(SZ_2M - 1);
+	default:
+		return at & ~7ULL;
+	}
+}
+
+static uint64_t any_length(struct random *r)
+{
+	switch (below(r, 8)) {
+	case 0:
+		return below(r, 64);
+	case 1:
+		return below(r, BUF_SIZE + 1);
+	case 2:
+		return any_number(r);
+	case 3:
+		return below(r, 4) * SZ_4K;
+	default:
+		return 1ULL << below(r, 4);
+	}
+}
+
+static int map_region(struct thread *t, struct session *s)
+{
+	static const int prots[] = { RW, RW, RW, PROT_READ, PROT_WRITE,
+				     PROT_NONE, PROT_READ | PROT_EXEC };
+	struct random *r = &t->random;
+	struct slot *slot = &t->slots[below(r, NR_SLOTS)];
+	const struct vfio_region_info *region = &s->vfio.mem;
+	const int prot = prots[below(r, ARRAY_SIZE(prots))];
+	const int flags = one_in(r, 16) ? MAP_PRIVATE : MAP_SHARED;
+	uint64_t offset = 0, len;
+	char *at;
+
+	if (one_in(r, 4))
+		region = &s->regions[below(r, NR_REGIONS)];
+	len = region->size;
+	if (one_in(r, 2)) {
+		offset = any_offset(r, region->size) & ~(SZ_4K - 1);
+		len = below(r, 2) ? below(r, SZ_2M * 2) : region->size - offset;
+	}
+	if (!len || len > SLOT_SIZE / 2)
+		len = SZ_4K;
+	len = (len + SZ_4K - 1) & ~(SZ_4K - 1);
+
+	/* Huge pages, or the same with an offset that rules them out */
+	drop(slot);
+	at = (char *)(((uintptr_t)slot->space + SZ_1G) & ~(SZ_1G - 1));
+	at += one_in(r, 2) ? offset % SZ_2M : below(r, 512) * SZ_4K;
+	if (mmap(at, len, prot, flags | MAP_FIXED, s->vfio.device,
+		 region->offset + offset) == MAP_FAILED) {
+		const int err = errno;
+
+		/* What was there may be gone */
+		clear(at, len);
+		return -err;
+	}
+	slot->at = at;
+	slot->len = len;
+	slot->memory = region->offset == s->vfio.mem.offset;
+	slot->offset = offset;
+	slot->target = t->target;
+	slot->serial = s->serial;
+
+	return 0;
+}
+
+static int unmap(struct thread *t, struct session *s)
+{
+	struct slot *slot = any_slot(t);
+	size_t left, len;
+	char *at;
+
+	(void)s;
+	if (!slot)
+		return -ENOENT;
+	if (one_in(&t->random, 2)) {
+		drop(slot);
+		return 0;
+	}
+	at = any_mapped(t, &left);
+	if (!at)
+		return -ENOENT;
+	at -= (uintptr_t)at % SZ_4K;
+	len = (left + below(&t->random, SZ_2M)) & ~(SZ_4K - 1);
+
+	if (!len || len > left)
+		len = SZ_4K;
+
+	return munmap(at, len) ? -errno : clear(at, len);
+}
+
+static int protect(struct thread *t, struct session *s)
+{
+	static const int prots[] = { RW, PROT_READ, PROT_NONE };
+	size_t left;
+	char *at = any_mapped(t, &left);
+
+	(void)s;
+	if (!at)
+		return -ENOENT;
+	at -= (uintptr_t)at % SZ_4K;
+
+	return result(mprotect(at, 1 + below(&t->random, left),
+			       prots[below(&t->random, ARRAY_SIZE(prots))]));
+}
+
+static int advise(struct thread *t, struct session *s)
+{
+	/* Not those that would give memory away that this program needs */
+	static const int advice[] = {
+		MADV_NORMAL, MADV_WILLNEED, MADV_DONTNEED, MADV_DONTFORK,
+		MADV_DOFORK, MADV_HUGEPAGE, MADV_NOHUGEPAGE, MADV_COLD,
+		MADV_PAGEOUT, MADV_POPULATE_READ, MADV_POPULATE_WRITE,
+	};
+	size_t left;
+	char *at = any_mapped(t, &left);
+
+	(void)s;
+	if (!at)
+		return -ENOENT;
+	at -= (uintptr_t)at % SZ_4K;
+
+	return result(madvise(at, 1 + below(&t->random, left),
+			      advice[below(&t->random, ARRAY_SIZE(advice))]));
+}
+
+/* In place only: it cannot grow, and shrinking leaves the rest unmapped */
+static int remap(struct thread *t, struct session *s)
+{
+	struct slot *slot = any_slot(t);
+	size_t len;
+	int ret;
+
+	(void)s;
+	if (!slot)
+		return -ENOENT;
+	len = (1 + below(&t->random, 2 * slot->len / SZ_4K)) * SZ_4K;
+	ret = result((long)mremap(slot->at, slot->len, len, 0));
+	if (!ret && len < slot->len) {
+		clear(slot->at + len, slot->len - len);
+		slot->len = len;
+	}
+
+	return ret;
+}
+
+/* Touching what is mapped: a thread survives where it is not */
+
+static __thread sigjmp_buf fault_env;
+static __thread volatile sig_atomic_t fault_expected;
+
+static void fault_handler(int sig)
+{
+	if (fault_expected)
+		siglongjmp(fault_env, 1);
+	signal(sig, SIG_DFL);
+}
+
+__attribute__((constructor)) static void handle_faults(void)
+{
+	const struct sigaction act = {
+		.sa_handler = fault_handler,
+		.sa_flags = SA_NODEFER,
+	};
+
+	sigaction(SIGBUS, &act, NULL);
+	sigaction(SIGSEGV, &act, NULL);
+}
+
+static void access_memory(struct random *r, char *at, size_t left)
+{
+	volatile uint8_t *byte = (uint8_t *)at;
+	volatile uint32_t *word = (uint32_t *)at;
+	volatile uint64_t *quad = (uint64_t *)at;
+	size_t len;
+
+	switch (left < 8 ? 0 : below(r, 6)) {
+	case 0:
+		*byte = *byte + 1;
+		break;
+	case 1:
+		(void)*word;
+		break;
+	case 2:
+		*word = random_next(r);
+		break;
+	case 3:
+		(void)*quad;
+		break;
+	case 4:
+		*quad = random_next(r);
+		break;
+	default:
+		len = 1 + below(r, left < SZ_4K ? left : SZ_4K);
+		memset(at, random_next(r), len);
+	}
+}
+
+static int touch(struct thread *t, struct session *s)
+{
+	const unsigned int times = below(&t->random, 32);
+	volatile unsigned int i;
+	size_t left;
+	char *at;
+	int ret;
+
+	if (!any_slot(t)) {
+		ret = map_region(t, s);
+		if (ret)
+			return ret;
+	}
+	fault_expected = 1;
+	if (sigsetjmp(fault_env, 0)) {
+		fault_expected = 0;
+		return -EFAULT;
+	}
+	for (i = 0; i <= times; i++) {
+		at = any_mapped(t, &left);
+		if (!at)
+			break;
+		access_memory(&t->random, at, left);
+	}
+	fault_expected = 0;
+
+	return i ? 0 : -ENOENT;
+}
+
+/* A copy from or to what may not be there */
+static int try_copy(void *to, const void *from, size_t len)
+{
+	fault_expected = 1;
+	if (sigsetjmp(fault_env, 0)) {
+		fault_expected = 0;
+		return -EFAULT;
+	}
+	memcpy(to, from, len);
+	fault_expected = 0;
+
+	return 0;
+}
+
+static int map_kept(struct thread *t, struct session *s, struct kept *kept)
+{
+	if (mmap(kept->at, SZ_4K, RW, MAP_SHARED | MAP_FIXED, s->vfio.device,
+		 s->vfio.mem.offset + KEPT_START + t->number * SZ_4K) ==
+	    MAP_FAILED) {
+		const int err = errno;
+
+		clear(kept->at, SZ_4K);
+		return -err;
+	}
+	/* The memory is clean at each open */
+	kept->serial = s->serial;
+	kept->value = 0;
+
+	return 0;
+}
+
+/* One look, by either way, and another value */
+static int keep_once(struct thread *t, struct session *s, struct kept *kept,
+		     bool mapped)
+{
+	const uint64_t at = s->vfio.mem.offset + KEPT_START +
+			    t->number * SZ_4K;
+	uint64_t val;
+	int ret;
+
+	ret = mapped ? try_copy(&val, kept->at, 8) :
+		       result(pread(s->vfio.device, &val, 8, at));
+	if (ret)
+		return ret;
+	if (val != kept->value) {
+		fprintf(stderr,
+			"# %s: thread %u finds %#llx, not %#llx, session %llu\n",
+			t->target->host.bdf, t->number,
+			(unsigned long long)val,
+			(unsigned long long)kept->value,
+			(unsigned long long)s->serial);
+		atomic_fetch_add(&shared->violations, 1);
+	}
+	kept->value = val;
+
+	val = random_next(&t->random);
+	ret = mapped ? try_copy(kept->at, &val, 8) :
+		       result(pwrite(s->vfio.device, &val, 8, at));
+	if (!ret)
+		kept->value = val;
+
+	return ret;
+}
+
+/* For long enough to be at it while the device is reset */
+static int keep(struct thread *t, struct session *s)
+{
+	struct kept *kept = &t->kept[t->target->host.index];
+	const bool mapped = !one_in(&t->random, 4);
+	unsigned int times = below(&t->random, mapped ? 0x10000 : 0x100);
+	int ret = 0;
+
+	if (!kept->serial)
+		ret = map_kept(t, s, kept);
+	while (!ret && times-- && !atomic_load(&shared->violations))
+		ret = keep_once(t, s, kept, mapped);
+
+	return ret;
+}
+
+/* A process with the same mappings, in whose page tables they are, too */
+static int touch_in_child(struct thread *t, struct session *s)
+{
+	const pid_t parent = getpid();
+	int status;
+	pid_t pid;
+
+	pid = fork();
+	if (pid < 0)
+		return -errno;
+	if (!pid) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		_exit(getppid() == parent ? -touch(t, s) : EINTR);
+	}
+	while (waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR)
+			return -errno;
+
+	return WIFEXITED(status) ? -WEXITSTATUS(status) : -ECHILD;
+}
+
+/* System calls and what they are given */
+
+void *bad_pointer(struct thread *t)
+{
+	switch (below(&t->random, 5)) {
+	case 0:
+		return NULL;
+	case 1:
+		return t->buf + BUF_SIZE;
+	case 2:
+		return (void *)(0xffff888000000000ULL +
+				below(&t->random, SZ_1G));
+	case 3:
+		return (void *)(~0ULL - below(&t->random, SZ_4K));
+	default:
+		return t->constant;
+	}
+}
+
+static void *any_buffer(struct thread *t, size_t len)
+{
+	size_t left;
+	char *at;
+
+	switch (below(&t->random, 16)) {
+	case 0:
+		return bad_pointer(t);
+	case 1:
+		/* Good for a part of it */
+		return t->buf + BUF_SIZE - below(&t->random,
+						 (len ?: 1) % BUF_SIZE + 1);
+	case 2:
+	case 3:
+	case 4:
+		/* Of this very region maybe, or of the other device */
+		at = any_mapped(t, &left);
+		return at && len <= left ? at : t->buf;
+	default:
+		return t->buf;
+	}
+}
+
+int good_ioctl(int fd, unsigned long cmd, void *arg)
+{
+	const int ret = ioctl(fd, cmd, arg);
+
+	return ret < 0 ? -errno : ret;
+}
+
+int any_ioctl(struct thread *t, int fd, unsigned long cmd, void *arg,
+	      size_t size)
+{
+	struct random *r = &t->random;
+	uint32_t *at;
+	size_t left;
+	int ret;
+
+	/* In the memory, whose faults may have to wait for a reset */
+	if (one_in(r, 8)) {
+		at = (uint32_t *)any_mapped(t, &left);
+		if (at && left >= ARG_SIZE && !try_copy(at, arg, size))
+			return good_ioctl(fd, cmd, at);
+	}
+
+	/* At an end, so that reading past it is an error */
+	at = (uint32_t *)(t->arg + (one_in(r, 2) ? 0 : ARG_SIZE - size));
+	memcpy(at, arg, size);
+	if (one_in(r, 16))
+		return good_ioctl(fd, cmd, bad_pointer(t));
+	if (one_in(r, 4))
+		at[one_in(r, 2) ? 0 : below(r, size / 4)] = any_number(r);
+	ret = good_ioctl(fd, cmd, at);
+	memcpy(arg, at, size);
+
+	return ret;
+}
+
+static int access_region(struct thread *t, struct session *s,
+			 const struct vfio_region_info *region,
+			 uint64_t offset, size_t len, bool write)
+{
+	void *buf = any_buffer(t, len);
+	ssize_t ret;
+
+	if (write && region->offset == s->vfio.mem.offset &&
+	    offset < KEPT_END &&
+	    (offset >= KEPT_START || len > KEPT_START - offset))
+		offset = KEPT_END;
+	offset += region->offset;
+	ret = write ? pwrite(s->vfio.device, buf, len, offset) :
+		      pread(s->vfio.device, buf, len, offset);
+
+	return result(ret);
+}
+
+static int access_any(struct thread *t, struct session *s, bool write)
+{
+	const struct vfio_region_info *region;
+	struct random *r = &t->random;
+
+	region = one_in(r, 2) ? &s->vfio.mem :
+				&s->regions[below(r, NR_REGIONS)];
+
+	return access_region(t, s, region, any_offset(r, region->size),
+			     any_length(r), write);
+}
+
+static int read_region(struct thread *t, struct session *s)
+{
+	return access_any(t, s, false);
+}
+
+static int write_region(struct thread *t, struct session *s)
+{
+	return access_any(t, s, true);
+}
+
+static int read_config(struct thread *t, struct session *s)
+{
+	return access_region(t, s, &s->vfio.config,
+			     below(&t->random, s->vfio.config.size),
+			     1ULL << below(&t->random, 4), false);
+}
+
+static int write_config(struct thread *t, struct session *s)
+{
+	return access_region(t, s, &s->vfio.config,
+			     below(&t->random, s->vfio.config.size),
+			     1ULL << below(&t->random, 3), true);
+}
+
+static int access_dvsec(struct thread *t, struct session *s)
+{
+	const struct host_device *host = &t->target->host;
+
+	return access_region(t, s, &s->vfio.config, host->dvsec +
+			     below(&t->random, host->dvsec_len + 8),
+			     1ULL << below(&t->random, 4),
+			     one_in(&t->random, 2));
+}
+
+/* Memory decode and bus mastering on and off, as a guest has them */
+static int write_command(struct thread *t, struct session *s)
+{
+	const uint16_t cmd = random_next(&t->random) & (PCI_COMMAND_MEMORY |
+			     PCI_COMMAND_MASTER | PCI_COMMAND_INTX_DISABLE);
+
+	return guest_config_write(&s->vfio, PCI_COMMAND, 2, cmd);
+}
+
+/* The capabilities that the emulation serves, and their surroundings */
+static int access_registers(struct thread *t, struct session *s)
+{
+	const struct host_device *host = &t->target->host;
+	const uint64_t blocks[] = { CM_OFFSET, host->hdm, host->ras };
+	struct random *r = &t->random;
+	const size_t len = 4ULL << below(r, 2);
+	uint64_t offset = host->bar_offset + blocks[below(r, 3)];
+
+	offset += below(r, 0x60) & ~(len - 1);
+
+	return access_region(t, s, &s->vfio.bar, offset, len, one_in(r, 2));
+}
+
+const struct operation memory_operations[] = {
+	{ .name = "mmap", .weight = 12, .run = map_region },
+	{ .name = "munmap", .weight = 4, .run = unmap },
+	{ .name = "mprotect", .weight = 2, .run = protect },
+	{ .name = "madvise", .weight = 2, .run = advise },
+	{ .name = "mremap", .weight = 1, .run = remap },
+	{ .name = "touch", .weight = 30, .run = touch },
+	{ .name = "keep", .weight = 12, .run = keep },
+	{ .name = "touch-in-child", .weight = 1, .run = touch_in_child },
+	{ .name = "read", .weight = 20, .run = read_region },
+	{ .name = "write", .weight = 20, .run = write_region },
+	{ .name = "read-config", .weight = 6, .run = read_config },
+	{ .name = "write-config", .weight = 6, .run = write_config },
+	{ .name = "dvsec", .weight = 6, .run = access_dvsec },
+	{ .name = "command", .weight = 4, .run = write_command },
+	{ .name = "registers", .weight = 12, .run = access_registers },
+	{ }
+};

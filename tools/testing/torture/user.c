@@ -1,0 +1,317 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A process of threads that use the devices, as a VMM that went mad
+ */
+#include <errno.h>
+#include <malloc.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "torture.h"
+
+static struct {
+	uint64_t seed;
+	struct target targets[MAX_DEVICES];
+	unsigned int count;
+	struct thread threads[MAX_THREADS];
+	struct {
+		const struct operation *op;
+		unsigned int end;	/* of its share of what is drawn */
+	} operations[MAX_OPERATIONS];
+	unsigned int weights;	/* their sum */
+} user;
+
+/* The operations */
+
+static const struct operation *const tables[] = {
+	memory_operations, control_operations, dma_operations,
+};
+
+const struct operation *user_operation(unsigned int n)
+{
+	const struct operation *op;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(tables); i++)
+		for (op = tables[i]; op->name; op++)
+			if (!n--)
+				return op;
+
+	return NULL;
+}
+
+static void choose_operations(const struct options *options)
+{
+	const struct operation *op;
+	unsigned int n;
+
+	for (n = 0; (op = user_operation(n)); n++) {
+		if (chosen(options->only, op->name))
+			user.weights += op->weight;
+		user.operations[n].op = op;
+		user.operations[n].end = user.weights;
+	}
+}
+
+static unsigned int any_operation(struct random *r)
+{
+	const uint64_t at = below(r, user.weights);
+	unsigned int n = 0;
+
+	while (at >= user.operations[n].end)
+		n++;
+
+	return n;
+}
+
+/* Sessions */
+
+static void session_free(struct session *s)
+{
+	vfio_close(&s->vfio);
+	if (s->request >= 0)
+		close(s->request);
+	free(s);
+}
+
+static void session_put(struct target *target, struct session *s)
+{
+	bool last;
+
+	pthread_mutex_lock(&target->lock);
+	last = !--s->users;
+	pthread_mutex_unlock(&target->lock);
+	if (last)
+		session_free(s);
+}
+
+void session_retire(struct target *target, struct session *s)
+{
+	bool current;
+
+	pthread_mutex_lock(&target->lock);
+	current = target->session == s;
+	if (current)
+		target->session = NULL;
+	pthread_mutex_unlock(&target->lock);
+	if (current)
+		session_put(target, s);
+}
+
+static struct session *session_get(struct target *target)
+{
+	struct session *s;
+
+	pthread_mutex_lock(&target->lock);
+	s = target->session;
+	if (s)
+		s->users++;
+	pthread_mutex_unlock(&target->lock);
+
+	return s;
+}
+
+/* Have the host say when it wants the device; most VMMs do */
+static void watch_request(struct session *s)
+{
+	struct {
+		struct vfio_irq_set set;
+		int32_t fd;
+	} arg = {
+		.set = {
+			.argsz = sizeof(arg),
+			.flags = VFIO_IRQ_SET_DATA_EVENTFD |
+				 VFIO_IRQ_SET_ACTION_TRIGGER,
+			.index = VFIO_PCI_REQ_IRQ_INDEX,
+			.count = 1,
+		},
+	};
+
+	s->request = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	arg.fd = s->request;
+	good_ioctl(s->vfio.device, VFIO_DEVICE_SET_IRQS, &arg);
+}
+
+static bool requested(const struct session *s)
+{
+	struct pollfd fd = { .fd = s->request, .events = POLLIN };
+
+	return poll(&fd, 1, 0) > 0;
+}
+
+static void session_look(struct session *s)
+{
+	struct vfio_irq_info irq = { .argsz = sizeof(irq) };
+	struct vfio_region_info *info;
+	unsigned int i;
+
+	for (i = 0; i < NR_REGIONS; i++) {
+		info = vfio_region(s->vfio.device, i);
+		if (info)
+			s->regions[i] = *info;
+		free(info);
+	}
+	for (i = 0; i < VFIO_PCI_NUM_IRQS; i++) {
+		irq.index = i;
+		if (!ioctl(s->vfio.device, VFIO_DEVICE_GET_IRQ_INFO, &irq))
+			s->irqs[i] = irq.count;
+	}
+}
+
+static int session_open(struct target *target, struct random *r)
+{
+	struct session *s;
+	int ret;
+
+	s = calloc(1, sizeof(*s));
+	if (!s)
+		return -ENOMEM;
+	s->request = -1;
+	ret = vfio_open(&s->vfio, &target->host, target->interface);
+	if (ret) {
+		free(s);
+		return ret;
+	}
+	if (!one_in(r, 4))
+		watch_request(s);
+	session_look(s);
+
+	pthread_mutex_lock(&target->lock);
+	s->serial = ++target->serials;
+	s->users = 1;
+	target->session = s;
+	pthread_mutex_unlock(&target->lock);
+
+	return 0;
+}
+
+/* Open the device, where nobody else is about to */
+static void reopen(struct thread *t)
+{
+	struct target *target = t->target;
+
+	/* A mapping of the session before keeps the device open */
+	drop_old_maps(t, target, 0);
+	if (pthread_mutex_trylock(&target->opening)) {
+		sleep_ms(1);
+		return;
+	}
+	if (!target->session) {
+		const int ret = session_open(target, &t->random);
+
+		count(&shared->opens, ret);
+		/* The host has it now, or a thread a mapping */
+		if (ret)
+			sleep_ms(5);
+	}
+	pthread_mutex_unlock(&target->opening);
+}
+
+/* Threads */
+
+static bool suits(const struct operation *op, const struct target *target)
+{
+	return op->only == ANY_INTERFACE || (op->only == GROUP_ONLY) ==
+	       (target->interface == VFIO_GROUP_INTERFACE);
+}
+
+static void operate(struct thread *t, uint64_t number)
+{
+	const struct operation *op;
+	struct session *s;
+	unsigned int n;
+
+	random_init(&t->random, user.seed, t->number, number);
+	t->target = &user.targets[below(&t->random, user.count)];
+	n = any_operation(&t->random);
+	op = user.operations[n].op;
+	if (!suits(op, t->target))
+		return;
+
+	s = session_get(t->target);
+	if (!s) {
+		reopen(t);
+		return;
+	}
+	if (requested(s))
+		session_retire(t->target, s);
+	drop_old_maps(t, t->target, s->serial);
+	count(&shared->user[n], op->run(t, s));
+	session_put(t->target, s);
+}
+
+static void *thread_run(void *arg)
+{
+	struct thread *t = arg;
+	uint64_t number;
+
+	for (number = 1; !atomic_load(&shared->stop); number++)
+		operate(t, number);
+
+	return NULL;
+}
+
+static int thread_start(struct thread *t, unsigned int number)
+{
+	unsigned int i;
+	int ret;
+
+	t->number = number;
+	random_init(&t->random, user.seed, number, 0);
+	for (i = 0; i < NR_EVENTFDS; i++)
+		t->eventfds[i] = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	for (i = 0; i < NR_DMABUFS; i++)
+		t->dmabufs[i] = -1;
+	ret = thread_init(t);
+	if (!ret)
+		ret = -pthread_create(&t->id, NULL, thread_run, t);
+
+	return ret;
+}
+
+static void target_init(struct target *target, unsigned int index)
+{
+	target->host = devices.tests[index].host;
+	/* One interface each, the other way round with another seed */
+	target->interface = (user.seed + index) % 2 ? VFIO_CDEV_INTERFACE :
+						      VFIO_GROUP_INTERFACE;
+	pthread_mutex_init(&target->opening, NULL);
+	pthread_mutex_init(&target->lock, NULL);
+}
+
+void user_process(const struct options *options, uint64_t seed)
+{
+	unsigned int i;
+	int ret = 0;
+
+	/*
+	 * What a thread unmaps is not to be taken by another's malloc() before
+	 * it is reserved again.
+	 */
+	mallopt(M_ARENA_MAX, 1);
+	mallopt(M_MMAP_THRESHOLD, 1 << 30);
+
+	user.seed = seed;
+	user.count = devices.count;
+	choose_operations(options);
+	for (i = 0; i < user.count; i++)
+		target_init(&user.targets[i], i);
+	for (i = 0; !ret && user.weights && i < options->threads; i++)
+		ret = thread_start(&user.threads[i], i);
+	if (ret) {
+		fprintf(stderr, "# user: %s\n", strerror(-ret));
+		_exit(1);
+	}
+
+	while (i--)
+		pthread_join(user.threads[i].id, NULL);
+	for (i = 0; i < user.count; i++)
+		if (user.targets[i].session)
+			session_free(user.targets[i].session);
+	_exit(0);
+}
