@@ -302,15 +302,16 @@ def chart(rows, title):
         part = value / row.goal.bound if row.goal.sign == "<=" else \
             row.goal.bound / value
         label = f"{row.what}, {row.unit}"
-        points.append(f'"{label}" {max(part, 1e-3):.6g} {len(points)}')
+        points.append(f'"{label}" {min(max(part, 0.01), 10):.6g} {len(points)}')
     script = "\n".join((
-        f"set terminal svg size 1000,{100 + 20 * len(points)} font 'Sans,11'",
+        f"set terminal svg noenhanced size 1000,{100 + 20 * len(points)} "
+        "font 'Sans,11'",
         f"set output '{BUILD / 'bench.svg'}'",
         f"set title '{title}'",
         "set xlabel 'measured, in parts of its limit; left of 1 the goal is "
         "met'",
         "$points << EOD", *points, "EOD",
-        "set logscale x", "set xrange [1e-3:10]",
+        "set logscale x", "set xrange [0.01:10]",
         f"set yrange [{len(points)}:-1]", "set grid x", "unset key",
         "set arrow from 1, graph 0 to 1, graph 1 nohead lw 2",
         "plot $points using 2:3:ytic(1) with points pt 7 ps 0.8", ""))

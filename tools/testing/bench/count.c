@@ -127,25 +127,27 @@ void count_stop(struct count *counts, unsigned int nr)
 {
 	const size_t total = (size_t)nr * COUNT_CALLS;
 	struct count *calls = calloc(total, sizeof(*calls));
+	char line[256], mark[16], *pc;
 	bool inside = false;
-	unsigned int i;
-	char line[256];
-	uint64_t pc;
 	size_t found = 0;
+	unsigned int i;
 	FILE *file;
-	int cpu;
 
 	monitor("log none");
 	monitor("one-insn-per-tb off");
 	find_allocators();
 
+	snprintf(mark, sizeof(mark), "Trace %u:", CPU);
 	file = fopen(LOG_INSIDE, "re");
 	if (!file || !calls)
 		err(1, "%s", LOG_INSIDE);
-	while (fgets(line, sizeof(line), file))
-		if (sscanf(line, "Trace %d: %*s [%*x/%lx/", &cpu, &pc) == 2 &&
-		    cpu == CPU)
-			follow(pc, calls, total, &found, &inside);
+	while (fgets(line, sizeof(line), file)) {
+		/* Trace CPU: HOST [CS_BASE/PC/FLAGS/CFLAGS] */
+		pc = strchr(line, '/');
+		if (pc && !strncmp(line, mark, strlen(mark)))
+			follow(strtoull(pc + 1, NULL, 16), calls, total,
+			       &found, &inside);
+	}
 	fclose(file);
 	if (truncate(LOG_INSIDE, 0))
 		err(1, "%s", LOG_INSIDE);
