@@ -133,8 +133,6 @@ ROWS = [
         "reset.cpu.ours", "reset.cpu.unmapped", Goal("difference", "<=", 1)),
     Row("reset, 2 GiB mapped : not mapped", "ms", "reset.time.ours",
         "reset.time.unmapped"),
-    Row("reset, 2 GiB mapped : as 4 KiB pages, processor time", "ms",
-        "reset.cpu.ours", "reset.cpu.4k"),
     Row("start of a guest with four devices : vfio-pci", "s", "start.ours",
         "start.stock", ratio("<=", 1.05)),
     Row("guest, triad : host, same memory", "MB/s", "triad.guest",
@@ -198,21 +196,15 @@ def in_machine(devices, *command, memory="4G"):
             "900", "--devices", devices, "--memory", memory, "--", *command]
 
 
-def measure_device(_, samples):
-    """What one device costs its user."""
-    run(in_machine("2G", f"{HERE}/device.sh", "build/bench", str(ROUNDS),
-                   "touch", "copy", "reset", "drivers", "count", "scrub"),
-        samples)
-
-
-def measure_devices(_, samples):
-    """What many devices cost."""
-    run(in_machine(",".join(["256M"] * DEVICES), f"{HERE}/device.sh",
-                   "build/bench", str(ROUNDS), "devices"), samples)
+def topics(devices, *names):
+    """Return a function that has a machine measure topics of bench."""
+    return lambda _, samples: run(
+        in_machine(devices, f"{HERE}/device.sh", "build/bench", str(ROUNDS),
+                   *names), samples)
 
 
 def measure_guests(parts, samples):
-    """What guests see of it."""
+    """Have a machine measure guests."""
     run(in_machine(
         "512M,512M,256M,256M", "sh", "-ec",
         'modprobe vfio-cxl-pci scrub=off; exec "$@"', "sh",
@@ -226,7 +218,7 @@ def measure_guests(parts, samples):
 
 
 def measure_host(_, samples):
-    """What needs no machine."""
+    """Measure what needs no machine."""
     run(["build/bench/select", str(ROUNDS)], samples)
     for module in (BUILD / "modules-production").rglob("*.ko"):
         text, data = subprocess.run(
@@ -238,8 +230,13 @@ def measure_host(_, samples):
         samples[f"size.{name}"] = [sum(samples.pop(name))]
 
 
-PARTS = {"device": measure_device, "devices": measure_devices,
-         "guests": measure_guests, "host": measure_host}
+PARTS = {
+    "device": topics("2G", "touch", "copy", "reset", "drivers", "count"),
+    "scrub": topics("1G", "scrub"),
+    "devices": topics(",".join(["256M"] * DEVICES), "devices"),
+    "guests": measure_guests,
+    "host": measure_host,
+}
 
 
 def summarise(row, samples):

@@ -20,6 +20,8 @@ sys.path.insert(0, str(HERE.parent / "guest"))
 import run  # noqa: E402
 
 ACCESS = "build/bench/access"
+# A name, a driver and what QEMU has to be told of its devices
+SIDES = (("ours", "vfio-cxl-pci", ""), ("stock", "vfio-pci", "x-cxl=off"))
 # Of those that KVM counts, the ones that memory access could cause
 EXITS = ("exits", "pf_taken")
 
@@ -29,16 +31,12 @@ def report(name, value):
     print(f"@ {name} {value:.9g}", flush=True)
 
 
-def time_starts(hosts, drivers, start):
-    """Time a guest's start with its devices bound to each driver."""
-    for driver, side in drivers:
-        for device in hosts:
-            device.unbind()
-            device.commit()
-            device.bind(driver)
-        begin = time.monotonic()
-        with start():
-            report(f"start.{side}", time.monotonic() - begin)
+def bind(devices, driver):
+    """Bind devices, their decoders as firmware left them."""
+    for device in devices:
+        device.unbind()
+        device.commit()
+        device.bind(driver)
 
 
 def kvm(name):
@@ -93,20 +91,22 @@ def main():
     import host
 
     hosts = host.devices()
-    drivers = ((host.OURS, "ours"), ("vfio-pci", "stock"))
 
-    def start(devices):
-        return guest.Guest(
-            case.QEMU, guest.simple([h.bdf for h in devices],
-                                    [h.mib for h in devices]), case.OPTIONS)
+    def start(devices, properties=""):
+        topology = guest.simple([h.bdf for h in devices],
+                                [h.mib for h in devices])
+        for device in topology.devices:
+            device.properties = properties
+        return guest.Guest(case.QEMU, topology, case.OPTIONS)
 
     for _ in range(args.rounds):
-        time_starts(hosts, drivers, lambda: start(hosts))
+        for side, driver, properties in SIDES:
+            bind(hosts, driver)
+            begin = time.monotonic()
+            with start(hosts, properties):
+                report(f"start.{side}", time.monotonic() - begin)
 
-    for device in hosts:
-        device.unbind()
-        device.commit()
-        device.bind(host.OURS)
+    bind(hosts, host.OURS)
     with start(hosts[:1]) as running:
         running.run(case.insmod(*case.CXL_BUS, "dax_cxl", "cxl_pci"))
         node = wait_node(running, hosts[0].size)
