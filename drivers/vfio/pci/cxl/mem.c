@@ -7,10 +7,10 @@
  * refuses while memory decode is off, would take a guest's memory away while it
  * sizes BARs.
  */
-#include <linux/libnvdimm.h>
 #include <linux/mm.h>
 #include <linux/overflow.h>
 #include <linux/sched/signal.h>
+#include <linux/string.h>
 #include <linux/uaccess.h>
 #include <linux/uio.h>
 
@@ -152,7 +152,7 @@ static ssize_t mem_copy(struct vfio_cxl_device *cvdev, struct iov_iter *iter,
  * vfio_cxl_mem_clear - fill memory with zeroes
  * @cvdev: the device
  * @offset: where in the memory, in bytes
- * @count: how many bytes
+ * @count: how many bytes; whole pages, like @offset
  *
  * The zeroes are in the memory itself on return, not in the CPU's caches, from
  * where a later reset of the device would lose them.
@@ -161,14 +161,14 @@ static ssize_t mem_copy(struct vfio_cxl_device *cvdev, struct iov_iter *iter,
  */
 int vfio_cxl_mem_clear(struct vfio_cxl_device *cvdev, u64 offset, size_t count)
 {
-	void *mem = cvdev->host.mem + offset;
+	void *mem = cvdev->host.mem + offset, *end = mem + count;
 	int ret;
 
 	ret = mem_lock_ready(&cvdev->mem);
 	if (ret)
 		return ret;
-	memset(mem, 0, count);
-	arch_wb_cache_pmem(mem, count);
+	for (; mem < end; mem += PAGE_SIZE)
+		memcpy_flushcache(mem, page_address(ZERO_PAGE(0)), PAGE_SIZE);
 	up_read(&cvdev->mem.lock);
 
 	return 0;
