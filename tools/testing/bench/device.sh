@@ -19,8 +19,8 @@ shift 2
 # Clear the memory with one processor, with two, and with nothing but memset()
 scrub() {
 	local cpus=/sys/devices/virtual/workqueue/cpumask
-	local ns=/sys/module/bench_memset/parameters/ns
-	local base size mask i
+	local parameters=/sys/module/bench_memset/parameters
+	local base size mask name i
 
 	read -r _ _ base size < /run/rig/firmware
 	for ((i = 0; i < rounds; i++)); do
@@ -29,7 +29,10 @@ scrub() {
 			"$build/bench" scrub 1 | sed "s/ours/cpus-$mask/"
 		done
 		insmod "$build/memset/bench-memset.ko" "base=$base" "size=$size"
-		echo "@ scrub.memset $((size * 1000000000 / $(cat $ns)))"
+		for name in ns ns_written_back; do
+			echo "@ memset.$name" \
+				$((size * 1000000000 / $(cat $parameters/$name)))
+		done
 		rmmod bench-memset
 	done
 }
