@@ -27,7 +27,7 @@ DRIVER	:= drivers/vfio/pci/cxl
 
 .PHONY: help modules install lib examples setup setup-demo rig-modules \
 	selftests kunit emu-check fuzz demo check lint shell clean qemu \
-	guest-image guest torture
+	guest-image guest torture bench
 
 help:
 	@echo 'Build and use on this machine:'
@@ -40,6 +40,7 @@ help:
 	@echo '  shell      a shell in the machine'
 	@echo '  setup      only fetch and build what is needed'
 	@echo '  qemu       only QEMU with the series of tools/qemu'
+	@echo '  bench      what the driver costs, beside stock vfio-pci: build/bench.json'
 	@echo 'Parts of check:'
 	@echo '  lint       sparse, checkpatch, coccicheck, kernel-doc, W=1, shell, Python'
 	@echo '  kunit      the register emulation in KUnit, on User Mode Linux'
@@ -108,6 +109,18 @@ rig-modules: setup
 
 selftests: rig-modules
 	$(MAKE) -C tools/testing/selftests O=$(O)/selftests all linux
+
+# PARTS= picks some
+bench: guest-image lib
+	@$(RIG) packages gnuplot-nox
+	@$(MAKE) --no-print-directory -s -C tools/testing/bench O=$(O)/bench \
+		LIB=$(O)/lib HEADERS=$(PRODKDIR)/usr/include
+	@$(call kbuild,$(PRODKDIR),tools/testing/bench/memset,$(O)/bench/memset,\
+		--no-print-directory -s modules)
+	@$(MAKE) --no-print-directory -s -C $(GUEST) O=$(O)/bench/guest \
+		MODULES="$$($(RIG) path modules-production)" \
+		PROGRAMS=$(O)/bench/access
+	@tools/testing/bench/bench.py $(PARTS)
 
 demo: guest-image
 	@$(MAKE) --no-print-directory -s examples

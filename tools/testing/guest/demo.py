@@ -44,7 +44,7 @@ def sight(running, base):
 
 def main():
     """Run the demo; return whether everything is as it should be."""
-    run.prepare(run.parse(__doc__))
+    run.prepare(run.options(__doc__).parse_args())
     # pylint: disable=import-outside-toplevel # prepare() set the path
     import case
     import guest

@@ -19,7 +19,8 @@ def main():
     """Write the archive."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("output", type=Path)
-    parser.add_argument("program", type=Path, help="goes to /bin")
+    parser.add_argument("--program", action="append", type=Path, default=[],
+                        help="goes to /bin")
     parser.add_argument("modules", nargs="+", type=Path,
                         help="folders whose .ko files go to /modules")
     args = parser.parse_args()
@@ -31,7 +32,8 @@ def main():
     busybox = shutil.which("busybox") or "/bin/busybox"
     cpio.file("bin/busybox", Path(busybox).read_bytes(), 0o755)
     cpio.file("init", (HERE / "init").read_bytes(), 0o755)
-    cpio.file(f"bin/{args.program.name}", args.program.read_bytes(), 0o755)
+    for program in args.program:
+        cpio.file(f"bin/{program.name}", program.read_bytes(), 0o755)
     for folder in args.modules:
         for file in sorted(folder.rglob("*.ko")):
             cpio.file(f"modules/{file.name}", file.read_bytes())

@@ -18,8 +18,8 @@ HERE = Path(__file__).resolve().parent
 sys.dont_write_bytecode = True
 
 
-def parse(doc=__doc__):
-    """Return the parsed command line."""
+def options(doc):
+    """Return a parser of what is needed to start guests."""
     parser = argparse.ArgumentParser(
         description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--qemu", required=True,
@@ -32,10 +32,7 @@ def parse(doc=__doc__):
                         help="kernel image of the guest")
     parser.add_argument("--initrd", required=True,
                         help="initramfs of the guest")
-    parser.add_argument("tests", nargs="*", metavar="TEST",
-                        help="only these, as test_orders or "
-                             "test_hotplug.Hotplug.test_z1_good")
-    return parser.parse_args()
+    return parser
 
 
 def prepare(args):
@@ -53,7 +50,11 @@ def prepare(args):
 
 def main():
     """Run the tests; exit with 1 where one failed."""
-    args = parse()
+    parser = options(__doc__)
+    parser.add_argument("tests", nargs="*", metavar="TEST",
+                        help="only these, as test_orders or "
+                             "test_hotplug.Hotplug.test_z1_good")
+    args = parser.parse_args()
     prepare(args)
     loader = unittest.defaultTestLoader
     if args.tests:

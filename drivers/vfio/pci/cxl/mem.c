@@ -7,19 +7,22 @@
  * refuses while memory decode is off, would take a guest's memory away while it
  * sizes BARs.
  */
-#include <linux/libnvdimm.h>
 #include <linux/mm.h>
 #include <linux/overflow.h>
 #include <linux/sched/signal.h>
-#include <linux/slab.h>
+#include <linux/string.h>
 #include <linux/uaccess.h>
+#include <linux/uio.h>
 
 #include <linux/vfio_cxl.h>
 
 #include "vfio_cxl.h"
 
-/* read() and write() go through a buffer of at most this many bytes */
-#define MEM_BOUNCE_SIZE		SZ_16K
+/* Copied by read() and write() with the lock held: a reset waits for so much */
+#define MEM_CHUNK		SZ_64K
+
+/* Where a page of the user's is missing, a few bytes take a detour */
+#define MEM_BOUNCE_SIZE		64
 
 /* Offset in the region of a file offset or of a mapping's */
 static u64 mem_offset(u64 file_offset)
@@ -119,31 +122,37 @@ static int mem_mmap(struct vfio_pci_core_device *vdev,
 	return 0;
 }
 
-/* Copy between the memory and a kernel buffer; poison may cut it short */
-static ssize_t mem_copy(struct vfio_cxl_device *cvdev, void *buf, u64 offset,
-			size_t count, bool iswrite)
+/*
+ * Copy straight between the memory and user memory.  That one may be a mapping
+ * of this very region, whose faults take the lock again: with page faults off
+ * the copy ends at the first page that is not there.  So does it at poison.
+ * Return: bytes copied, or a negative errno.
+ */
+static ssize_t mem_copy(struct vfio_cxl_device *cvdev, struct iov_iter *iter,
+			u64 offset, size_t count)
 {
 	void *mem = cvdev->host.mem + offset;
-	size_t left = 0;
-	int ret;
+	ssize_t ret;
 
 	ret = mem_lock_ready(&cvdev->mem);
 	if (ret)
 		return ret;
-	if (iswrite)
-		memcpy(mem, buf, count);
+	pagefault_disable();
+	if (iov_iter_rw(iter) == WRITE)
+		ret = copy_from_iter(mem, count, iter);
 	else
-		left = copy_mc_to_kernel(buf, mem, count);
+		ret = _copy_mc_to_iter(mem, count, iter);
+	pagefault_enable();
 	up_read(&cvdev->mem.lock);
 
-	return left == count ? -EIO : count - left;
+	return ret;
 }
 
 /**
  * vfio_cxl_mem_clear - fill memory with zeroes
  * @cvdev: the device
  * @offset: where in the memory, in bytes
- * @count: how many bytes
+ * @count: how many bytes; whole pages, like @offset
  *
  * The zeroes are in the memory itself on return, not in the CPU's caches, from
  * where a later reset of the device would lose them.
@@ -152,42 +161,53 @@ static ssize_t mem_copy(struct vfio_cxl_device *cvdev, void *buf, u64 offset,
  */
 int vfio_cxl_mem_clear(struct vfio_cxl_device *cvdev, u64 offset, size_t count)
 {
-	void *mem = cvdev->host.mem + offset;
+	void *mem = cvdev->host.mem + offset, *end = mem + count;
 	int ret;
 
 	ret = mem_lock_ready(&cvdev->mem);
 	if (ret)
 		return ret;
-	memset(mem, 0, count);
-	arch_wb_cache_pmem(mem, count);
+	for (; mem < end; mem += PAGE_SIZE)
+		memcpy_flushcache(mem, page_address(ZERO_PAGE(0)), PAGE_SIZE);
 	up_read(&cvdev->mem.lock);
 
 	return 0;
 }
 
 /*
- * One buffer's worth.  User memory is copied with no lock held: it may be a
- * mapping of this very region.
+ * Copy a few bytes through a buffer, with no lock held while user memory is
+ * touched: this brings in a page that mem_copy() met the lack of, or tells what
+ * is wrong with it or with the memory.
  */
-static ssize_t mem_rw_bounce(struct vfio_cxl_device *cvdev, void *bounce,
-			     char __user *buf, u64 offset, size_t count,
-			     bool iswrite)
+static ssize_t mem_copy_bounce(struct vfio_cxl_device *cvdev,
+			       struct iov_iter *iter, u64 offset, size_t count)
 {
-	ssize_t done;
-	size_t left;
+	void *mem = cvdev->host.mem + offset;
+	u8 bounce[MEM_BOUNCE_SIZE];
+	size_t left = 0;
+	int ret;
 
-	if (iswrite) {
-		left = copy_from_user(bounce, buf, count);
-		if (left == count)
+	count = min(count, sizeof(bounce));
+	if (iov_iter_rw(iter) == WRITE) {
+		count = copy_from_iter(bounce, count, iter);
+		if (!count)
 			return -EFAULT;
-		return mem_copy(cvdev, bounce, offset, count - left, true);
 	}
 
-	done = mem_copy(cvdev, bounce, offset, count, false);
-	if (done < 0)
-		return done;
-	left = copy_to_user(buf, bounce, done);
-	return left == done ? -EFAULT : done - left;
+	ret = mem_lock_ready(&cvdev->mem);
+	if (ret)
+		return ret;
+	if (iov_iter_rw(iter) == WRITE)
+		memcpy(mem, bounce, count);
+	else
+		left = copy_mc_to_kernel(bounce, mem, count);
+	up_read(&cvdev->mem.lock);
+
+	if (iov_iter_rw(iter) == WRITE)
+		return count;
+	if (left == count)
+		return -EIO;
+	return copy_to_iter(bounce, count - left, iter) ?: -EFAULT;
 }
 
 static ssize_t mem_rw(struct vfio_pci_core_device *vdev, char __user *buf,
@@ -196,30 +216,30 @@ static ssize_t mem_rw(struct vfio_pci_core_device *vdev, char __user *buf,
 	struct vfio_cxl_device *cvdev = vfio_cxl_from_core(vdev);
 	u64 offset = mem_offset(*ppos);
 	size_t done = 0, chunk;
-	ssize_t ret = 0;
-	void *bounce;
+	struct iov_iter iter;
+	ssize_t ret;
 
 	if (offset >= cvdev->host.size)
 		return -EINVAL;
 	count = min_t(u64, count, cvdev->host.size - offset);
-
-	bounce = kmalloc(min(count, MEM_BOUNCE_SIZE), GFP_KERNEL_ACCOUNT);
-	if (!bounce)
-		return -ENOMEM;
+	ret = import_ubuf(iswrite ? ITER_SOURCE : ITER_DEST, buf, count, &iter);
+	if (ret)
+		return ret;
 
 	while (done < count) {
-		chunk = min(count - done, MEM_BOUNCE_SIZE);
-		ret = mem_rw_bounce(cvdev, bounce, buf + done, offset + done,
-				    chunk, iswrite);
+		chunk = min(count - done, MEM_CHUNK);
+		ret = mem_copy(cvdev, &iter, offset + done, chunk);
+		if (!ret)
+			ret = mem_copy_bounce(cvdev, &iter, offset + done,
+					      chunk);
 		if (ret < 0)
 			break;
 		done += ret;
-		/* A short count or a signal ends it, as read(2) has it */
-		if (ret < chunk || signal_pending(current))
+		/* A signal ends it, as read(2) has it */
+		if (signal_pending(current))
 			break;
 		cond_resched();
 	}
-	kfree(bounce);
 	if (!done)
 		return ret;
 

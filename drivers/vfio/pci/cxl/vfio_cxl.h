@@ -12,8 +12,9 @@
  * host.c	the host's decoder: find, check, claim, restore
  * emu/		the virtual registers, pure
  *
- * Locks, outermost first.  None is held while user memory is accessed: the
- * buffer may be a mapping of the HDM region, whose faults wait for resets.
+ * Locks, outermost first.  With any of them held user memory is accessed with
+ * page faults off only: the buffer may be a mapping of the HDM region, whose
+ * faults wait for resets.
  *
  *	vfio_device_set.lock (held by VFIO around open and close)
  *	vfio_pci_core_device.memory_lock (never taken here, often held)

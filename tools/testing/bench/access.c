@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * How fast a memory is: the same program in the machine and in its guest
+ *
+ *	access device N		memory of the machine's N-th device, mapped
+ *	access node N		memory of a NUMA node
+ *
+ * Prints "triad" and bytes a second, "random" and blocks of 64 bytes a second.
+ */
+#include <err.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "../selftests/lib.h"
+
+#define MPOL_BIND	2
+#define RW		(PROT_READ | PROT_WRITE)
+/* Each of three arrays, and what is read at random */
+#define ARRAY		(16 * SZ_2M)
+#define AREA		(4 * ARRAY)
+#define BLOCKS		1000000
+
+static double seconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec + now.tv_nsec / 1e9;
+}
+
+static void *map_device(unsigned int index)
+{
+	struct test_device test;
+	int ret = test_open(&test, index, VFIO_CDEV_INTERFACE);
+
+	if (ret)
+		errx(1, "device %u: %s", index, strerror(-ret));
+	/* It ends with the process, as the device's file does */
+	return guest_map(&test.vfio, 0, AREA, RW, SZ_1G, 0);
+}
+
+static void *map_node(unsigned int node)
+{
+	unsigned long mask = 1UL << node;
+	char *map = mmap(NULL, AREA + SZ_2M, RW, MAP_PRIVATE | MAP_ANONYMOUS,
+			 -1, 0);
+
+	if (map == MAP_FAILED)
+		return map;
+	if (syscall(SYS_mbind, map, AREA + SZ_2M, MPOL_BIND, &mask,
+		    8 * sizeof(mask), 0))
+		err(1, "node %u", node);
+	/* Huge pages, as a device's memory has them */
+	return (void *)(((uintptr_t)map + SZ_2M - 1) & ~(SZ_2M - 1));
+}
+
+/* Of integers: emulators are slow with anything else */
+static double triad(uint64_t *a)
+{
+	const size_t nr = ARRAY / sizeof(*a);
+	const uint64_t *b = a + nr, *c = b + nr;
+	double start = seconds();
+	size_t i;
+
+	for (i = 0; i < nr; i++)
+		a[i] = b[i] + 3 * c[i];
+
+	return 3 * ARRAY / (seconds() - start);
+}
+
+static double random_blocks(const uint64_t *area)
+{
+	volatile uint64_t sum = 0;
+	double start = seconds();
+	uint64_t at = 1, part;
+	unsigned int i, j;
+
+	for (i = 0; i < BLOCKS; i++) {
+		/* xorshift64 */
+		at ^= at << 13;
+		at ^= at >> 7;
+		at ^= at << 17;
+		part = 0;
+		for (j = 0; j < 8; j++)
+			part += area[at % (AREA / 64) * 8 + j];
+		sum += part;
+	}
+
+	return BLOCKS / (seconds() - start);
+}
+
+int main(int argc, char **argv)
+{
+	void *area = NULL;
+
+	if (argc == 3 && !strcmp(argv[1], "device"))
+		area = map_device(atoi(argv[2]));
+	else if (argc == 3 && !strcmp(argv[1], "node"))
+		area = map_node(atoi(argv[2]));
+	else
+		errx(2, "usage: access device N\n"
+			"       access node N");
+	if (area == MAP_FAILED)
+		err(1, "mapping");
+
+	memset(area, 1, AREA);
+	printf("triad %.9g\n", triad(area));
+	printf("random %.9g\n", random_blocks(area));
+
+	return 0;
+}

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Instructions of a system call, from the log of the machine's emulator
+ */
+#include <err.h>
+#include <sched.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../selftests/lib.h"
+
+#include "count.h"
+
+/* The run's folder, as the emulator and as the machine name it */
+#define LOG_OUTSIDE	"share/trace"
+#define LOG_INSIDE	"/run/rig/trace"
+#define CPU		1
+#define KERNEL		(1ULL << 63)
+
+/* The address of the one instruction that makes the calls */
+static uint64_t syscall_pc;
+
+__attribute__((noipa))
+long count_enter(long nr, long a, const void *b, long c, long d)
+{
+	register long r10 __asm__("r10") = d;
+	long ret;
+
+	__asm__ volatile("leaq 1f(%%rip), %%rcx\n\t"
+			 "movq %%rcx, %1\n"
+			 "1:\tsyscall"
+			 : "=a"(ret), "=m"(syscall_pc)
+			 : "0"(nr), "D"(a), "S"(b), "d"(c), "r"(r10)
+			 : "rcx", "r11", "memory");
+
+	return ret;
+}
+
+static void monitor(const char *line)
+{
+	char command[256];
+
+	snprintf(command, sizeof(command),
+		 "{\"execute\":\"human-monitor-command\",\"arguments\":"
+		 "{\"command-line\":\"%s\"}}", line);
+	if (qmp(command))
+		errx(1, "the machine's monitor does not do: %s", line);
+}
+
+void count_start(void)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(CPU, &set);
+	if (sched_setaffinity(0, sizeof(set), &set))
+		err(1, "CPU %u", CPU);
+
+	monitor("logfile " LOG_OUTSIDE);
+	monitor("one-insn-per-tb on");
+	monitor("log exec,nochain");
+}
+
+/* Where the slab allocator is entered, sorted */
+static uint64_t allocators[64];
+static size_t nr_allocators;
+
+static int compare(const void *a, const void *b)
+{
+	const uint64_t *x = a, *y = b;
+
+	return *x < *y ? -1 : *x > *y;
+}
+
+static void find_allocators(void)
+{
+	FILE *file = fopen("/proc/kallsyms", "re");
+	unsigned long long address;
+	char type, name[256];
+
+	nr_allocators = 0;
+	while (file && nr_allocators < 64 &&
+	       fscanf(file, "%llx %c %255s%*[^\n]", &address, &type, name) == 3)
+		if ((!strncmp(name, "__kmalloc", 9) ||
+		     !strncmp(name, "kmem_cache_alloc", 16)) &&
+		    (type == 'T' || type == 't'))
+			allocators[nr_allocators++] = address;
+	if (file)
+		fclose(file);
+	if (!nr_allocators)
+		errx(1, "/proc/kallsyms does not name the slab allocator");
+	qsort(allocators, nr_allocators, sizeof(*allocators), compare);
+}
+
+/* Add an executed instruction to the call that it belongs to */
+static void follow(uint64_t pc, struct count *calls, size_t nr, size_t *next,
+		   bool *inside)
+{
+	struct count *call = calls + *next - 1;
+
+	if (pc == syscall_pc) {
+		*inside = *next < nr;
+		if (*inside)
+			calls[(*next)++] = (struct count){ };
+	} else if (!(pc & KERNEL)) {
+		*inside = false;
+	} else if (*inside) {
+		call->instructions++;
+		call->allocations += !!bsearch(&pc, allocators, nr_allocators,
+					       sizeof(*allocators), compare);
+	}
+}
+
+static int compare_counts(const void *a, const void *b)
+{
+	const struct count *x = a, *y = b;
+
+	return x->instructions < y->instructions ? -1 :
+	       x->instructions > y->instructions;
+}
+
+void count_stop(struct count *counts, unsigned int nr)
+{
+	const size_t total = (size_t)nr * COUNT_CALLS;
+	struct count *calls = calloc(total, sizeof(*calls));
+	char line[256], mark[16], *pc;
+	bool inside = false;
+	size_t found = 0;
+	unsigned int i;
+	FILE *file;
+
+	monitor("log none");
+	monitor("one-insn-per-tb off");
+	find_allocators();
+
+	snprintf(mark, sizeof(mark), "Trace %u:", CPU);
+	file = fopen(LOG_INSIDE, "re");
+	if (!file || !calls)
+		err(1, "%s", LOG_INSIDE);
+	while (fgets(line, sizeof(line), file)) {
+		/* Trace CPU: HOST [CS_BASE/PC/FLAGS/CFLAGS] */
+		pc = strchr(line, '/');
+		if (pc && !strncmp(line, mark, strlen(mark)))
+			follow(strtoull(pc + 1, NULL, 16), calls, total,
+			       &found, &inside);
+	}
+	fclose(file);
+	if (truncate(LOG_INSIDE, 0))
+		err(1, "%s", LOG_INSIDE);
+	if (found < total)
+		errx(1, "%zu of %zu calls are in the emulator's log", found,
+		     total);
+
+	/* A timer interrupt in the middle adds to some of them */
+	for (i = 0; i < nr; i++) {
+		qsort(calls + i * COUNT_CALLS, COUNT_CALLS, sizeof(*calls),
+		      compare_counts);
+		counts[i] = calls[i * COUNT_CALLS + COUNT_CALLS / 2];
+	}
+	free(calls);
+}

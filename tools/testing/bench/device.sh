@@ -1,0 +1,49 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# In the machine: what its devices cost their user.
+#
+# usage: device.sh BUILD ROUNDS TOPIC...
+#	BUILD	folder with bench and memset/
+#	TOPIC	one of bench's; of these scrub has the memory cleared
+
+set -eu
+
+if [ $# -lt 3 ]; then
+	sed -n '5,7s/^# \{0,1\}//p' "$0" >&2
+	exit 2
+fi
+build=$1 rounds=$2
+shift 2
+
+# Clear the memory with one processor, with two, and with nothing but memset()
+scrub() {
+	local cpus=/sys/devices/virtual/workqueue/cpumask
+	local parameters=/sys/module/bench_memset/parameters
+	local base size mask name i
+
+	read -r _ _ base size < /run/rig/firmware
+	for ((i = 0; i < rounds; i++)); do
+		for mask in 1 3; do
+			echo $mask > $cpus
+			"$build/bench" scrub 1 | sed "s/ours/cpus-$mask/"
+		done
+		insmod "$build/memset/bench-memset.ko" "base=$base" "size=$size"
+		for name in ns ns_written_back; do
+			echo "@ memset.$name" \
+				$((size * 1000000000 / $(cat $parameters/$name)))
+		done
+		rmmod bench-memset
+	done
+}
+
+modprobe vfio-cxl-pci scrub=off
+for topic; do
+	if [ "$topic" = scrub ]; then
+		modprobe -r vfio-cxl-pci
+		modprobe vfio-cxl-pci scrub=on
+		scrub
+	else
+		"$build/bench" "$topic" "$rounds"
+	fi
+done
