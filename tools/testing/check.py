@@ -28,8 +28,8 @@ STEPS = (
                    "build/selftests"], 1800),
     # Tenants of a memory that takes a while to clear
     ("2G-tenants", ["tools/testing/rig/rig.py", "run", "--devices", "2G,256M",
-                    "--", "tools/testing/selftests/run.sh", "build/selftests",
-                    "scrub_test"], 900),
+                    "--", "sh", "-c", "modprobe vfio-cxl-pci && "
+                    "build/selftests/scrub_test -t killed_tenant"], 700),
     ("faults", ["tools/testing/rig/rig.py", "run", "--leaks", "--timeout",
                 "1000", "--known",
                 "vfio_group_release|__iommu_release_dma_ownership", "--",

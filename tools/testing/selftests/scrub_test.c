@@ -305,7 +305,7 @@ TEST_F(scrub, reset_meanwhile)
 {
 	unsigned int i;
 
-	for (i = 0; i < 5; i++) {
+	for (i = 0; i < 3; i++) {
 		ASSERT_EQ(0, plant(self->host));
 		ASSERT_EQ(0, vfio_open_test(&self->test));
 		ASSERT_EQ(0, by_write(&self->test));
@@ -319,7 +319,7 @@ TEST_F(scrub, unbind_meanwhile)
 {
 	unsigned int i;
 
-	for (i = 0; i < 5; i++) {
+	for (i = 0; i < 3; i++) {
 		ASSERT_EQ(0, plant(self->host));
 		ASSERT_EQ(0, vfio_open_test(&self->test));
 		ASSERT_EQ(0, by_write(&self->test));
@@ -354,14 +354,14 @@ TEST_F(scrub, killed_while_waiting)
 	int status;
 	pid_t pid;
 
-	for (i = 0; i < 5; i++) {
+	for (i = 0; i < 3; i++) {
 		ASSERT_EQ(0, plant(self->host));
 		ASSERT_EQ(0, vfio_open_test(&self->test));
 		ASSERT_EQ(0, by_write(&self->test));
 		vfio_close(self->vfio);
 		pid = open_elsewhere(&self->test);
 		ASSERT_LE(0, pid);
-		sleep_ms(20 * i);
+		sleep_ms(40 * i);
 		ASSERT_EQ(0, kill(pid, SIGKILL));
 		ASSERT_EQ(pid, waitpid(pid, &status, 0));
 		EXPECT_EQ(0, find(&self->test));
@@ -375,14 +375,14 @@ TEST_F(scrub, unbind_while_waiting)
 	int status;
 	pid_t pid;
 
-	for (i = 0; i < 5; i++) {
+	for (i = 0; i < 3; i++) {
 		ASSERT_EQ(0, plant(self->host));
 		ASSERT_EQ(0, vfio_open_test(&self->test));
 		ASSERT_EQ(0, by_write(&self->test));
 		vfio_close(self->vfio);
 		pid = open_elsewhere(&self->test);
 		ASSERT_LE(0, pid);
-		sleep_ms(20 * i);
+		sleep_ms(40 * i);
 		ASSERT_EQ(0, sysfs_unbind(self->host->bdf));
 		ASSERT_EQ(pid, waitpid(pid, &status, 0));
 		EXPECT_TRUE(WIFEXITED(status));
