@@ -3,6 +3,7 @@
  * The whole driver under load: what the files of this program share
  *
  * main.c	options, rounds, what each of them came to
+ * random.c	random numbers
  * check.c	a device after a round
  * user.c	a process of threads that use the devices
  * memory.c	its operations: regions, mappings, memory
