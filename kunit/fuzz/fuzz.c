@@ -6,7 +6,6 @@
  * An input is a host's device, then operations of up to 12 bytes.  Bytes that
  * are missing at the end are 0.
  */
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +14,7 @@
 
 /* An input is all that there is: nothing survives it */
 struct input {
-	const uint8_t *data;
+	const u8 *data;
 	size_t left;
 };
 
@@ -29,45 +28,45 @@ static void take(struct input *in, void *to, size_t size)
 	in->left -= here;
 }
 
-static uint8_t take8(struct input *in)
+static u8 take8(struct input *in)
 {
-	uint8_t val;
+	u8 val;
 
 	take(in, &val, sizeof(val));
 	return val;
 }
 
-static uint32_t take32(struct input *in)
+static u32 take32(struct input *in)
 {
-	uint32_t val;
+	u32 val;
 
 	take(in, &val, sizeof(val));
 	return val;
 }
 
-static uint64_t take64(struct input *in)
+static u64 take64(struct input *in)
 {
-	uint64_t val;
+	u64 val;
 
 	take(in, &val, sizeof(val));
 	return val;
 }
 
 /* Offset of a structure of @size bytes between @start and @end */
-static uint32_t place(uint32_t any, uint32_t start, uint32_t end,
-		      uint32_t size)
+static u32 place(u32 any, u32 start, u32 end,
+		      u32 size)
 {
 	return start + any % ((end - start - size) / 4 + 1) * 4;
 }
 
-/* Structures anywhere that the driver accepts: past the array, not overlapping */
+/* Structures where the driver accepts them: past the array, not overlapping */
 static void take_host(struct input *in, struct vfio_cxl_model_host *host)
 {
-	const uint32_t hdm = take32(in), ras = take32(in);
+	const u32 hdm = take32(in), ras = take32(in);
 	const bool hdm_first = hdm & 1, has_ras = ras & 1;
-	const uint32_t low = place(hdm >> 2 & 0x3ff, 0x10, 0x800,
+	const u32 low = place(hdm >> 2 & 0x3ff, 0x10, 0x800,
 				   MODEL_RAS_SIZE);
-	const uint32_t high = place(hdm >> 12 & 0x3ff, 0x800, 0x1000,
+	const u32 high = place(hdm >> 12 & 0x3ff, 0x800, 0x1000,
 				    MODEL_RAS_SIZE);
 
 	memset(host, 0, sizeof(*host));
@@ -83,21 +82,21 @@ static void take_host(struct input *in, struct vfio_cxl_model_host *host)
 }
 
 static void check(struct vfio_cxl_pair_value val, const char *what,
-		  unsigned int width, uint32_t offset)
+		  unsigned int width, u32 offset)
 {
 	if (val.emulated == val.expected)
 		return;
 	fprintf(stderr,
-		"%s, %u bytes at %#" PRIx32 ": %#llx, the model has %#llx\n",
+		"%s, %u bytes at %#x: %#llx, the model has %#llx\n",
 		what, width, offset, (unsigned long long)val.emulated,
 		(unsigned long long)val.expected);
 	abort();
 }
 
-static uint32_t take_cm_offset(struct input *in,
+static u32 take_cm_offset(struct input *in,
 			       const struct vfio_cxl_model_host *host)
 {
-	const uint32_t any = take32(in);
+	const u32 any = take32(in);
 
 	switch (any & 3) {
 	case 0:	/* anywhere in the block, and a little more */
@@ -116,7 +115,7 @@ static uint32_t take_cm_offset(struct input *in,
 static void take_cm(struct input *in, struct vfio_cxl_pair *pair, bool write)
 {
 	const unsigned int width = 1U << (take8(in) & 3);
-	uint32_t offset = take_cm_offset(in, &pair->model.host);
+	u32 offset = take_cm_offset(in, &pair->model.host);
 
 	/* One in four stays where it is, so most are aligned */
 	if (offset & 0x300)
@@ -129,9 +128,9 @@ static void take_cm(struct input *in, struct vfio_cxl_pair *pair, bool write)
 
 static void take_dvsec(struct input *in, struct vfio_cxl_pair *pair, bool write)
 {
-	const uint8_t any = take8(in);
+	const u8 any = take8(in);
 	const unsigned int width = 1U << (any & 3);
-	const uint32_t offset = (any >> 2) % (MODEL_DVSEC_SIZE + 1 - width);
+	const u32 offset = (any >> 2) % (MODEL_DVSEC_SIZE + 1 - width);
 
 	if (write)
 		vfio_cxl_pair_dvsec_write(pair, offset, width, take64(in));
@@ -167,16 +166,16 @@ static void take_operation(struct input *in, struct vfio_cxl_pair *pair)
 	}
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+int LLVMFuzzerTestOneInput(const u8 *data, size_t size);
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 {
 	static struct vfio_cxl_pair pair;
 	struct input in = { data, size };
 	struct vfio_cxl_pair_value val;
 	struct vfio_cxl_model_host host;
 	const char *what;
-	uint32_t byte;
+	u32 byte;
 
 	take_host(&in, &host);
 	vfio_cxl_pair_init(&pair, &host);

@@ -70,16 +70,18 @@ checkpatch() {
 }
 
 # What does not hold outside of the kernel: its types, its macros, its ban on
-# volatile; and names of files in Makefiles, which are rules.
+# volatile and on the case of libFuzzer's names; and names of files in Makefiles,
+# which are rules.
 check_checkpatch() {
 	local both=SPDX_LICENSE_TAG,CONFIG_DESCRIPTION,EMBEDDED_FILENAME
 	local user=PREFER_KERNEL_TYPES,PREFER_DEFINED_ATTRIBUTE_MACRO,BIT_MACRO
 
 	rm -f "$work/checkpatch.log"
-	files drivers include kunit Kconfig Makefile |
+	files drivers include kunit Kconfig Makefile ':!kunit/fuzz' |
 		grep -E '(\.[ch]|Kconfig|Makefile)$' | checkpatch "$both"
-	files 'tools/*.[ch]' 'tools/*Makefile' |
-		checkpatch "$both,$user,VOLATILE,EMBEDDED_FUNCTION_NAME,SPLIT_STRING"
+	user=$user,VOLATILE,EMBEDDED_FUNCTION_NAME,SPLIT_STRING,CAMELCASE
+	files 'tools/*.[ch]' 'tools/*Makefile' 'kunit/fuzz/*.[ch]' |
+		checkpatch "$both,$user"
 	no_match '(ERROR|WARNING|CHECK):' "$work/checkpatch.log"
 }
 

@@ -175,7 +175,8 @@ TEST_F(mem, one_memory)
 				  get(map + offsets[i]));
 			if (!self->host.file[0])
 				continue;
-			EXPECT_EQ(0, host_file_word(&self->host, offsets[i], &val));
+			EXPECT_EQ(0, host_file_word(&self->host, offsets[i],
+						    &val));
 			EXPECT_EQ(word(offsets[i], salt), val)
 				TH_LOG("file at %#lx", offsets[i]);
 		}

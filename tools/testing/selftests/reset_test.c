@@ -475,12 +475,13 @@ static uint64_t work_remap(struct worker *worker)
 
 static uint64_t work_pread(struct worker *worker)
 {
+	const struct vfio_cxl_fd *vfio = &worker->user->vfio;
 	char buf[3 * SZ_4K];
 	uint64_t at = worker->rounds * 61 * SZ_4K % (AREA - sizeof(buf));
 	size_t i;
 
 	at &= ~(SZ_4K - 1);
-	if (mem_read(&worker->user->vfio, buf, sizeof(buf), worker->start + at) !=
+	if (mem_read(vfio, buf, sizeof(buf), worker->start + at) !=
 	    sizeof(buf))
 		return 1;
 	for (i = 0; i < sizeof(buf); i += SZ_4K)
@@ -492,14 +493,15 @@ static uint64_t work_pread(struct worker *worker)
 
 static uint64_t work_pwrite(struct worker *worker)
 {
+	const struct vfio_cxl_fd *vfio = &worker->user->vfio;
 	const uint64_t at = worker->start + 8 +
 			    worker->rounds % 997 * SZ_4K;
 	uint64_t buf[512], back[512];
 
 	memset(buf, worker->rounds, sizeof(buf));
 	buf[511] = word(at + sizeof(buf) - 8, 6);
-	if (mem_write(&worker->user->vfio, buf, sizeof(buf), at) != sizeof(buf) ||
-	    mem_read(&worker->user->vfio, back, sizeof(back), at) != sizeof(back))
+	if (mem_write(vfio, buf, sizeof(buf), at) != sizeof(buf) ||
+	    mem_read(vfio, back, sizeof(back), at) != sizeof(back))
 		return 1;
 
 	return !!memcmp(buf, back, sizeof(buf) - 8);
@@ -508,16 +510,17 @@ static uint64_t work_pwrite(struct worker *worker)
 /* The buffer is a mapping of the region, which the reset takes away */
 static uint64_t work_self(struct worker *worker)
 {
+	const struct vfio_cxl_fd *vfio = &worker->user->vfio;
 	const size_t len = 16 * SZ_4K;
-	char *map = guest_map(&worker->user->vfio, worker->start, 2 * len, RW,
-			      SZ_2M, worker->skew);
+	char *map = guest_map(vfio, worker->start, 2 * len, RW, SZ_2M,
+			      worker->skew);
 	uint64_t wrong;
 
 	if (map == MAP_FAILED)
 		return 1;
-	wrong = mem_read(&worker->user->vfio, map + len, len, worker->start) !=
+	wrong = mem_read(vfio, map + len, len, worker->start) !=
 		(ssize_t)len;
-	wrong += mem_write(&worker->user->vfio, map + len, len, worker->start) !=
+	wrong += mem_write(vfio, map + len, len, worker->start) !=
 		 (ssize_t)len;
 	munmap(map, 2 * len);
 
@@ -878,7 +881,8 @@ TEST_F(reset, cxl_errors)
 			  uncor & ~PCI_ERR_UNC_INTN);
 	host_write32(host, host->ras + RAS_UNCOR_MASK, 0);
 	ASSERT_EQ(0, rig_command(host->index, "cxl-inject-uncorrectable-errors",
-				 "\"errors\":[{\"type\":\"mem-data-parity\",\"header\":[1]}]"));
+				 "\"errors\":[{\"type\":\"mem-data-parity\","
+				 "\"header\":[1]}]"));
 	EXPECT_EQ(1, poll(&event, 1, 10000));
 	EXPECT_EQ(8, read(event.fd, &val, 8));
 	expect_decoder(_metadata, user, user_base(user), false);

@@ -256,7 +256,8 @@ unsigned int wrong_marks(const struct user *user, char *map, uint64_t salt)
 		const uint64_t right = word(last ? 8 : marks[i], salt);
 
 		val = ~right;
-		wrong += mem_read(&user->vfio, &val, 8, at) != 8 || val != right;
+		wrong += mem_read(&user->vfio, &val, 8, at) != 8 ||
+			 val != right;
 		val = ~right;
 		wrong += map && (!try_get(map + at, &val) || val != right);
 		val = ~right;

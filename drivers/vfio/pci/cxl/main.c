@@ -52,8 +52,9 @@ static void cxl_release(struct vfio_device *core_vdev)
 
 /*
  * A semaphore, for a reset takes it in one callback and gives it back in
- * another, and with vfio_pci_core's memory_lock held, which a close takes later:
- * the user that resets has the device open, so nobody closes it meanwhile.
+ * another, and with vfio_pci_core's memory_lock held, which a close takes
+ * later: the user that resets has the device open, so nobody closes it
+ * meanwhile.
  */
 static void cxl_exclude_resets(struct vfio_cxl_device *cvdev)
 {
@@ -375,7 +376,7 @@ static void cxl_remove(struct pci_dev *pdev)
 {
 	struct vfio_cxl_device *cvdev = cxl_from_pci(pdev);
 
-	/* Pulled out: there is nothing left to touch until the user has closed */
+	/* Pulled out: nothing is left to touch until the user has closed */
 	if (pci_dev_is_disconnected(pdev))
 		vfio_cxl_mem_gate(cvdev, VFIO_CXL_MEM_LOST);
 	vfio_cxl_pm_unregister(cvdev);
