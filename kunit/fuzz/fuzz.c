@@ -53,8 +53,7 @@ static u64 take64(struct input *in)
 }
 
 /* Offset of a structure of @size bytes between @start and @end */
-static u32 place(u32 any, u32 start, u32 end,
-		      u32 size)
+static u32 place(u32 any, u32 start, u32 end, u32 size)
 {
 	return start + any % ((end - start - size) / 4 + 1) * 4;
 }
@@ -94,7 +93,7 @@ static void check(struct vfio_cxl_pair_value val, const char *what,
 }
 
 static u32 take_cm_offset(struct input *in,
-			       const struct vfio_cxl_model_host *host)
+			  const struct vfio_cxl_model_host *host)
 {
 	const u32 any = take32(in);
 

@@ -5,8 +5,8 @@
  * The root port's slot loses its power behind the kernel's back, so that the
  * device is gone before anybody is asked.
  *
- * Needs lockdep.prove_locking=0: Linux 7.3's pciehp takes its own reset_lock and
- * pci_rescan_remove_lock in either order, whatever driver the device has.  The
+ * Needs lockdep.prove_locking=0: Linux 7.3's pciehp takes its own reset_lock
+ * and pci_rescan_remove_lock in either order, whatever driver there is.  The
  * device has FLR: without, open resets it by the slot, inside VFIO's locks, and
  * removal takes those inside the slot's, with vfio-pci as with this driver.
  */

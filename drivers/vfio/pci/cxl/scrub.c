@@ -89,7 +89,7 @@ void vfio_cxl_scrub_start(struct vfio_cxl_device *cvdev)
 	__ratelimit(&s->progress);
 
 	for (i = 0; i < workers; i++)
-		queue_work(system_dfl_long_wq, &s->workers[i].work);
+		queue_work(system_dfl_wq, &s->workers[i].work);
 }
 
 static int scrub_wait(struct vfio_cxl_device *cvdev)
