@@ -141,6 +141,8 @@ void count_stop(struct count *counts, unsigned int nr)
 	file = fopen(LOG_INSIDE, "re");
 	if (!file || !calls)
 		err(1, "%s", LOG_INSIDE);
+	/* Each read is a request to the emulator */
+	setvbuf(file, NULL, _IOFBF, 1 << 20);
 	while (fgets(line, sizeof(line), file)) {
 		/* Trace CPU: HOST [CS_BASE/PC/FLAGS/CFLAGS] */
 		pc = strchr(line, '/');
