@@ -39,11 +39,18 @@ scrub() {
 
 modprobe vfio-cxl-pci scrub=off
 for topic; do
-	if [ "$topic" = scrub ]; then
+	case $topic in
+	scrub)
 		modprobe -r vfio-cxl-pci
 		modprobe vfio-cxl-pci scrub=on
 		scrub
-	else
+		;;
+	count)
+		# It makes each call several times by itself
+		"$build/bench" count 1
+		;;
+	*)
 		"$build/bench" "$topic" "$rounds"
-	fi
+		;;
+	esac
 done
