@@ -483,7 +483,7 @@ const char *host_snapshot_differs(const struct host_device *host,
 	return NULL;
 }
 
-static void sleep_ms(unsigned int ms)
+void sleep_ms(unsigned int ms)
 {
 	const struct timespec time = { ms / 1000, ms % 1000 * 1000000L };
 

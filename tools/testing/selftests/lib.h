@@ -69,6 +69,8 @@ struct host_device {
 	char file[256];		/* behind the memory, outside the machine */
 };
 
+void sleep_ms(unsigned int ms);
+
 unsigned int host_count(void);
 int host_open(struct host_device *host, unsigned int index);
 /* The first that has FLR, or else the last */

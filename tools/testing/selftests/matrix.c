@@ -10,13 +10,11 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <linux/pci_regs.h>
@@ -55,20 +53,6 @@ struct run {
 	int errors;
 	int fd;
 };
-
-/* The first thing that is wrong, and the end of the case */
-static void fail(const char *what)
-{
-	printf("#   %s\n", what);
-	fflush(stdout);
-	_exit(KSFT_FAIL);
-}
-
-static void need(bool right, const char *what)
-{
-	if (!right)
-		fail(what);
-}
 
 /*
  * What threads do.  While the reset is another's, an error has gated the
@@ -310,7 +294,7 @@ static int reset_aer(struct run *run, const char *method)
 	int ret;
 
 	(void)method;
-	event.fd = error_eventfd(run->user);
+	event.fd = irq_eventfd(run->user, VFIO_PCI_ERR_IRQ_INDEX);
 	need(event.fd >= 0, "no eventfd for errors");
 	ret = inject(run->user, "MALF_TLP");
 	if (ret)
@@ -364,8 +348,7 @@ static void check_decoder(const struct run *run, bool locked)
 	struct vfio_device_feature_cxl_hdm_decoder decoder;
 	const char *differs = host_differs(run->user);
 
-	if (differs)
-		fail(differs);
+	need(!differs, differs);
 	need(!vfio_hdm_get(run->user->vfio.device, &decoder), "GET");
 	need(decoder.base == (locked ? user_base(run->user) : 0), "the base");
 	need(!(decoder.flags & VFIO_CXL_HDM_DECODER_LOCKED) == !locked,
@@ -374,10 +357,18 @@ static void check_decoder(const struct run *run, bool locked)
 	     "the memory is not usable");
 }
 
-/* A case, in a process of its own */
-static void run_case(struct user *user, const struct state *state,
-		     const struct reset *reset)
+struct test_case {
+	struct user *user;
+	const struct state *state;
+	const struct reset *reset;
+};
+
+static void run_case(const void *arg)
 {
+	const struct test_case *test = arg;
+	const struct state *state = test->state;
+	const struct reset *reset = test->reset;
+	struct user *user = test->user;
 	struct run run = {
 		.user = user,
 		.interface = state->interface,
@@ -386,7 +377,6 @@ static void run_case(struct user *user, const struct state *state,
 	};
 	long faults;
 
-	alarm(CASE_TIMEOUT_S);
 	need(!catch_sigbus(), "sigaction()");
 	need(!user_open(user, run.interface), "open");
 	state->enter(&run);
@@ -407,31 +397,6 @@ static void run_case(struct user *user, const struct state *state,
 	if (!state->locked || reset->new_user)
 		need(!user_set(user), "SET");
 	user_close(user);
-	_exit(KSFT_PASS);
-}
-
-static bool case_passes(struct user *user, const struct state *state,
-			const struct reset *reset)
-{
-	char line[256];
-	int status;
-	pid_t pid;
-
-	fflush(stdout);
-	pid = fork();
-	if (!pid)
-		run_case(user, state, reset);
-	if (pid < 0 || waitpid(pid, &status, 0) != pid)
-		return false;
-	if (WIFSIGNALED(status))
-		ksft_print_msg("%s\n", WTERMSIG(status) == SIGALRM ?
-			       "the time was up" : strsignal(WTERMSIG(status)));
-	if (kmsg_splat(user->kmsg, line, sizeof(line))) {
-		ksft_print_msg("%s\n", line);
-		return false;
-	}
-
-	return WIFEXITED(status) && WEXITSTATUS(status) == KSFT_PASS;
 }
 
 static bool has(const struct user *user, const struct reset *reset)
@@ -442,10 +407,12 @@ static bool has(const struct user *user, const struct reset *reset)
 
 static void run_row(struct user *user, const struct reset *reset, bool *passed)
 {
+	struct test_case test = { .user = user, .reset = reset };
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(states); i++) {
-		passed[i] = case_passes(user, &states[i], reset);
+		test.state = &states[i];
+		passed[i] = run_apart(user, run_case, &test, CASE_TIMEOUT_S);
 		ksft_test_result(passed[i], "%s, %s\n", reset->name,
 				 states[i].name);
 	}

@@ -14,14 +14,10 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <linux/pci_regs.h>
@@ -34,19 +30,6 @@
 /* A slot is given time by the kernel's hotplug driver */
 #define SLOT_TIMEOUT_S	20
 #define AREA		(64 * SZ_2M)
-
-static void fail(const char *what)
-{
-	printf("#   %s\n", what);
-	fflush(stdout);
-	_exit(KSFT_FAIL);
-}
-
-static void need(bool right, const char *what)
-{
-	if (!right)
-		fail(what);
-}
 
 static bool present(const struct host_device *host)
 {
@@ -168,34 +151,6 @@ static int plug_in(const struct host_device *host, unsigned int round)
 	return qmp(command);
 }
 
-/* What the user is asked with to let go of the device */
-static int request_eventfd(const struct user *user)
-{
-	union {
-		struct vfio_irq_set set;
-		char room[sizeof(struct vfio_irq_set) + sizeof(int)];
-	} arg = {
-		.set = {
-			.argsz = sizeof(arg),
-			.flags = VFIO_IRQ_SET_DATA_EVENTFD |
-				 VFIO_IRQ_SET_ACTION_TRIGGER,
-			.index = VFIO_PCI_REQ_IRQ_INDEX,
-			.count = 1,
-		},
-	};
-	int fd = eventfd(0, EFD_CLOEXEC);
-
-	if (fd < 0)
-		return -errno;
-	memcpy(arg.set.data, &fd, sizeof(fd));
-	if (ioctl(user->vfio.device, VFIO_DEVICE_SET_IRQS, &arg)) {
-		close(fd);
-		return -errno;
-	}
-
-	return fd;
-}
-
 struct worker {
 	pthread_t thread;
 	const struct user *user;
@@ -262,7 +217,7 @@ static void use_until_gone(struct user *user, int port)
 	uint64_t val;
 	unsigned int i;
 
-	event.fd = request_eventfd(user);
+	event.fd = irq_eventfd(user, VFIO_PCI_REQ_IRQ_INDEX);
 	need(event.fd >= 0, "no eventfd for requests");
 	for (i = 0; i < ARRAY_SIZE(workers); i++) {
 		workers[i].user = user;
@@ -283,12 +238,21 @@ static void use_until_gone(struct user *user, int port)
 	close(event.fd);
 }
 
-static void run_round(struct user *user, unsigned int round, int port)
+struct round {
+	struct user *user;
+	unsigned int number;
+	int port;
+};
+
+static void run_round(const void *arg)
 {
+	const struct round *this = arg;
+	const unsigned int round = this->number;
+	const int port = this->port;
+	struct user *user = this->user;
 	const enum vfio_interface interface =
 		round % 2 ? VFIO_CDEV_INTERFACE : VFIO_GROUP_INTERFACE;
 
-	alarm(ROUND_TIMEOUT_S);
 	need(!catch_sigbus(), "sigaction()");
 	need(!user_open(user, interface), "open");
 	/* Locked or not */
@@ -306,52 +270,28 @@ static void run_round(struct user *user, unsigned int round, int port)
 	need(!user_set(user), "SET of the new device");
 	need(!use_memory(user, round), "the memory of the new device");
 	user_close(user);
-	_exit(KSFT_PASS);
-}
-
-static bool round_passes(struct user *user, unsigned int round, int port)
-{
-	char line[256];
-	int status;
-	pid_t pid;
-
-	fflush(stdout);
-	pid = fork();
-	if (!pid)
-		run_round(user, round, port);
-	if (pid < 0 || waitpid(pid, &status, 0) != pid)
-		return false;
-	if (WIFSIGNALED(status))
-		ksft_print_msg("%s\n", WTERMSIG(status) == SIGALRM ?
-			       "the time was up" : strsignal(WTERMSIG(status)));
-	if (kmsg_splat(user->kmsg, line, sizeof(line))) {
-		ksft_print_msg("%s\n", line);
-		return false;
-	}
-
-	return WIFEXITED(status) && WEXITSTATUS(status) == KSFT_PASS;
 }
 
 int main(int argc, char **argv)
 {
 	const unsigned int rounds = argc > 1 ? atoi(argv[1]) : ROUNDS;
 	static struct user user;
-	unsigned int round;
-	int port;
+	struct round round = { .user = &user };
 
 	ksft_print_header();
 	user.kmsg = kmsg_open();
 	if (host_open_flr(&user.host) || sysfs_bind(user.host.bdf, DRIVER))
 		ksft_exit_fail_msg("no device that can be bound to " DRIVER
 				   "\n");
-	port = open_port(&user.host);
-	if (port < 0)
+	round.port = open_port(&user.host);
+	if (round.port < 0)
 		ksft_exit_fail_msg("no port above %s\n", user.host.bdf);
 
 	ksft_set_plan(rounds);
-	for (round = 0; round < rounds; round++)
-		ksft_test_result(round_passes(&user, round, port),
-				 "round %u\n", round);
+	for (; round.number < rounds; round.number++)
+		ksft_test_result(run_apart(&user, run_round, &round,
+					   ROUND_TIMEOUT_S),
+				 "round %u\n", round.number);
 	host_close(&user.host);
 	ksft_finished();
 }

@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <linux/pci_regs.h>
@@ -194,6 +193,18 @@ static int by_virtual_registers(struct test_device *test)
 	return ret ?: guest_write32(&test->vfio, test->host.hdm + HDM_CTRL, 0);
 }
 
+/* A user comes, leaves something behind, and goes: clearing has begun */
+static int leave(struct test_device *test)
+{
+	int ret = plant(&test->host) ?: vfio_open_test(test);
+
+	if (!ret)
+		ret = by_write(test);
+	vfio_close(&test->vfio);
+
+	return ret;
+}
+
 static const struct {
 	const char *name;
 	int (*use)(struct test_device *test);
@@ -306,10 +317,7 @@ TEST_F(scrub, reset_meanwhile)
 	unsigned int i;
 
 	for (i = 0; i < 3; i++) {
-		ASSERT_EQ(0, plant(self->host));
-		ASSERT_EQ(0, vfio_open_test(&self->test));
-		ASSERT_EQ(0, by_write(&self->test));
-		vfio_close(self->vfio);
+		ASSERT_EQ(0, leave(&self->test));
 		EXPECT_EQ(0, sysfs_reset(self->host->bdf, NULL));
 		EXPECT_EQ(0, find(&self->test));
 	}
@@ -320,21 +328,11 @@ TEST_F(scrub, unbind_meanwhile)
 	unsigned int i;
 
 	for (i = 0; i < 3; i++) {
-		ASSERT_EQ(0, plant(self->host));
-		ASSERT_EQ(0, vfio_open_test(&self->test));
-		ASSERT_EQ(0, by_write(&self->test));
-		vfio_close(self->vfio);
+		ASSERT_EQ(0, leave(&self->test));
 		ASSERT_EQ(0, sysfs_unbind(self->host->bdf));
 		ASSERT_EQ(0, sysfs_bind(self->host->bdf, DRIVER));
 		EXPECT_EQ(0, find(&self->test));
 	}
-}
-
-static void sleep_ms(unsigned int ms)
-{
-	const struct timespec time = { ms / 1000, ms % 1000 * 1000000L };
-
-	nanosleep(&time, NULL);
 }
 
 /* Another one waits for the memory; returns its process */
@@ -355,10 +353,7 @@ TEST_F(scrub, killed_while_waiting)
 	pid_t pid;
 
 	for (i = 0; i < 3; i++) {
-		ASSERT_EQ(0, plant(self->host));
-		ASSERT_EQ(0, vfio_open_test(&self->test));
-		ASSERT_EQ(0, by_write(&self->test));
-		vfio_close(self->vfio);
+		ASSERT_EQ(0, leave(&self->test));
 		pid = open_elsewhere(&self->test);
 		ASSERT_LE(0, pid);
 		sleep_ms(40 * i);
@@ -376,10 +371,7 @@ TEST_F(scrub, unbind_while_waiting)
 	pid_t pid;
 
 	for (i = 0; i < 3; i++) {
-		ASSERT_EQ(0, plant(self->host));
-		ASSERT_EQ(0, vfio_open_test(&self->test));
-		ASSERT_EQ(0, by_write(&self->test));
-		vfio_close(self->vfio);
+		ASSERT_EQ(0, leave(&self->test));
 		pid = open_elsewhere(&self->test);
 		ASSERT_LE(0, pid);
 		sleep_ms(40 * i);

@@ -7,7 +7,6 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "kselftest_harness.h"
@@ -108,14 +107,13 @@ TEST_F(sleep, while_nobody_uses_it)
 /* Whatever the host's user asks for; what a guest asks is in config_test.c */
 TEST_F(sleep, device_stays_in_d0)
 {
-	const struct timespec time = { 0, 300000000L };
 	const char *bdf = self->test.host.bdf;
 	char path[PATH_MAX], text[32];
 
 	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/power/%s", bdf,
 		 "control");
 	ASSERT_EQ(0, sysfs_write(path, "auto"));
-	nanosleep(&time, NULL);
+	sleep_ms(300);
 	EXPECT_EQ(0, device_read(bdf, "power_state", text, sizeof(text)));
 	EXPECT_STREQ("D0", text);
 	EXPECT_EQ(0, device_read(bdf, "power/runtime_status", text,
@@ -124,7 +122,7 @@ TEST_F(sleep, device_stays_in_d0)
 	EXPECT_TRUE(memory_works(self->vfio, 3));
 
 	vfio_close(self->vfio);
-	nanosleep(&time, NULL);
+	sleep_ms(300);
 	EXPECT_EQ(0, device_read(bdf, "power_state", text, sizeof(text)));
 	EXPECT_STREQ("D0", text);
 	EXPECT_EQ(0, sysfs_write(path, "on"));

@@ -13,6 +13,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -303,7 +304,7 @@ int inject(const struct user *user, const char *error)
 	return qmp(command);
 }
 
-int error_eventfd(const struct user *user)
+int irq_eventfd(const struct user *user, uint32_t index)
 {
 	union {
 		struct vfio_irq_set set;
@@ -313,7 +314,7 @@ int error_eventfd(const struct user *user)
 			.argsz = sizeof(arg),
 			.flags = VFIO_IRQ_SET_DATA_EVENTFD |
 				 VFIO_IRQ_SET_ACTION_TRIGGER,
-			.index = VFIO_PCI_ERR_IRQ_INDEX,
+			.index = index,
 			.count = 1,
 		},
 	};
@@ -328,4 +329,50 @@ int error_eventfd(const struct user *user)
 	}
 
 	return fd;
+}
+
+static bool child_passes(pid_t pid)
+{
+	int status;
+
+	if (pid < 0 || waitpid(pid, &status, 0) != pid)
+		return false;
+	if (WIFSIGNALED(status))
+		printf("# %s\n", WTERMSIG(status) == SIGALRM ?
+		       "the time was up" : strsignal(WTERMSIG(status)));
+
+	return WIFEXITED(status) && !WEXITSTATUS(status);
+}
+
+bool run_apart(struct user *user, void (*run)(const void *arg),
+	       const void *arg, unsigned int seconds)
+{
+	char line[256];
+	bool passes;
+	pid_t pid;
+
+	fflush(stdout);
+	pid = fork();
+	if (!pid) {
+		alarm(seconds);
+		run(arg);
+		fflush(stdout);
+		_exit(0);
+	}
+	passes = child_passes(pid);
+	if (kmsg_splat(user->kmsg, line, sizeof(line))) {
+		printf("# %s\n", line);
+		return false;
+	}
+
+	return passes;
+}
+
+void need(bool right, const char *what)
+{
+	if (right)
+		return;
+	printf("#   %s\n", what);
+	fflush(stdout);
+	_exit(1);
 }

@@ -102,7 +102,15 @@ unsigned int use_memory(const struct user *user, uint64_t salt);
 
 /* An error injected into the device of the rig */
 int inject(const struct user *user, const char *error);
-/* An eventfd that errors of the device trigger */
-int error_eventfd(const struct user *user);
+/* An eventfd that an interrupt triggers: VFIO_PCI_ERR_IRQ_INDEX, ... */
+int irq_eventfd(const struct user *user, uint32_t index);
+
+/*
+ * Whether @run comes to its end in a process and a time limit of its own, with
+ * no need() that is not right, and without a splat
+ */
+bool run_apart(struct user *user, void (*run)(const void *arg),
+	       const void *arg, unsigned int seconds);
+void need(bool right, const char *what);
 
 #endif /* VFIO_CXL_SELFTEST_USER_H */

@@ -55,13 +55,6 @@ bool chosen(const char *only, const char *name)
 	return false;
 }
 
-void sleep_ms(unsigned int ms)
-{
-	const struct timespec time = { ms / 1000, ms % 1000 * 1000000L };
-
-	nanosleep(&time, NULL);
-}
-
 double seconds(void)
 {
 	struct timespec now;

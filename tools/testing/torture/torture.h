@@ -81,7 +81,6 @@ struct options {
 
 /* Whether an operation is in a list of them; NULL has all */
 bool chosen(const char *only, const char *name);
-void sleep_ms(unsigned int ms);
 double seconds(void);
 
 /* The round's user: threads, and devices that they open and close */
