@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The machine's side: its devices, their drivers and what they hold."""
 
+import fcntl
 import json
 import mmap
 import os
@@ -10,6 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 PCI = Path("/sys/bus/pci")
+# <linux/vfio.h>
+VFIO_SET_IOMMU = 0x3B66
+VFIO_GROUP_SET_CONTAINER = 0x3B68
+VFIO_GROUP_GET_DEVICE_FD = 0x3B6A
+VFIO_TYPE1V2_IOMMU = 3
 OURS = "vfio-cxl-pci"
 # CXL r3.1 8.2.4: the capability array of the component registers
 CACHE_MEM = 0x1000
@@ -91,6 +97,17 @@ class HostDevice:
         self.unbind()
         self._sysfs("driver_override").write_text(driver)
         (PCI / "drivers" / driver / "bind").write_text(self.bdf)
+
+    def open_once(self):
+        """Open and close it: what was there to clear is cleared."""
+        group = os.path.basename(os.readlink(self._sysfs("iommu_group")))
+        with open("/dev/vfio/vfio", "r+b", buffering=0) as container, \
+                open(f"/dev/vfio/{group}", "r+b", buffering=0) as file:
+            fcntl.ioctl(file, VFIO_GROUP_SET_CONTAINER,
+                        struct.pack("i", container.fileno()))
+            fcntl.ioctl(container, VFIO_SET_IOMMU, VFIO_TYPE1V2_IOMMU)
+            name = bytearray(self.bdf.encode() + b"\0")
+            os.close(fcntl.ioctl(file, VFIO_GROUP_GET_DEVICE_FD, name, True))
 
     def config(self):
         """Return its config space, as the hardware has it."""

@@ -49,7 +49,7 @@ def bound_to(device, driver):
 
 
 @contextmanager
-def lost(device):
+def failing(device):
     """Let the host's decoder fail to commit at the next reset."""
     device.fail_commits(True)
     try:
@@ -57,6 +57,18 @@ def lost(device):
     finally:
         device.fail_commits(False)
         device.reset()
+
+
+def lost(device):
+    """Lose the decoder of a device whose memory is clean: SET fails."""
+    device.open_once()
+    return failing(device)
+
+
+def uncleared(device):
+    """Lose it where the memory is to be cleared first: open fails."""
+    device.bind(host.OURS)
+    return failing(device)
 
 
 @dataclass
@@ -106,6 +118,9 @@ CASES = (
          r"HDM decoder 0 cannot be locked at 0x\w+, the base of the window of "
          r"host bridge good, because the host lost its own: .*: "
          r"Input/output error", before=lost),
+    Case("memory_not_cleared", "good.0",
+         r"error getting device from group \d+: Input/output error",
+         before=uncleared),
 )
 
 
