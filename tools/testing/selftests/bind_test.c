@@ -7,7 +7,6 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
-#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -590,27 +589,6 @@ FIXTURE_TEARDOWN(unbind)
 		TH_LOG("%s", wrong);
 }
 
-/* An eventfd that the driver signals when it wants the device back, or -1 */
-static int request_eventfd(int device)
-{
-	union {
-		struct vfio_irq_set set;
-		char room[sizeof(struct vfio_irq_set) + sizeof(int)];
-	} arg = {
-		.set = {
-			.argsz = sizeof(arg),
-			.flags = VFIO_IRQ_SET_DATA_EVENTFD |
-				 VFIO_IRQ_SET_ACTION_TRIGGER,
-			.index = VFIO_PCI_REQ_IRQ_INDEX,
-			.count = 1,
-		},
-	};
-	int fd = eventfd(0, EFD_CLOEXEC);
-
-	memcpy(arg.set.data, &fd, sizeof(fd));
-	return ioctl(device, VFIO_DEVICE_SET_IRQS, &arg) ? -1 : fd;
-}
-
 /* A child closes its copies of what would keep the device open */
 static pid_t unbind_in_child(const struct test_device *test, void *map)
 {
@@ -647,7 +625,7 @@ TEST_F(unbind, waits_for_the_close)
 	int status = -1;
 	pid_t pid;
 
-	request.fd = request_eventfd(vfio->device);
+	request.fd = vfio_irq_eventfd(vfio->device, VFIO_PCI_REQ_IRQ_INDEX);
 	ASSERT_LE(0, request.fd);
 	ASSERT_EQ(0, vfio_hdm_set(vfio->device, GUEST_BASE, GUEST_WINDOW));
 	map = guest_map(vfio, 0, SZ_4K, PROT_READ | PROT_WRITE, SZ_4K, 0);

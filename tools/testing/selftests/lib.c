@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -831,6 +832,35 @@ int vfio_feature(int device, uint32_t flags, void *data, size_t size)
 	free(feature);
 
 	return ret;
+}
+
+int vfio_irq_eventfd(int device, uint32_t index)
+{
+	union {
+		struct vfio_irq_set set;
+		char room[sizeof(struct vfio_irq_set) + sizeof(int)];
+	} arg = {
+		.set = {
+			.argsz = sizeof(arg),
+			.flags = VFIO_IRQ_SET_DATA_EVENTFD |
+				 VFIO_IRQ_SET_ACTION_TRIGGER,
+			.index = index,
+			.count = 1,
+		},
+	};
+	int fd = eventfd(0, EFD_CLOEXEC);
+	int ret;
+
+	if (fd < 0)
+		return -errno;
+	memcpy(arg.set.data, &fd, sizeof(fd));
+	if (ioctl(device, VFIO_DEVICE_SET_IRQS, &arg)) {
+		ret = -errno;
+		close(fd);
+		return ret;
+	}
+
+	return fd;
 }
 
 int vfio_hdm_get(int device, struct vfio_device_feature_cxl_hdm_decoder *out)

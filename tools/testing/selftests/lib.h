@@ -150,6 +150,8 @@ const struct vfio_info_cap_header *vfio_cap(const struct vfio_region_info *info,
 					    uint16_t id);
 /* Raw feature call: @flags is the feature's number with GET, SET, PROBE */
 int vfio_feature(int device, uint32_t flags, void *data, size_t size);
+/* An eventfd that an interrupt triggers: VFIO_PCI_ERR_IRQ_INDEX, ... */
+int vfio_irq_eventfd(int device, uint32_t index);
 int vfio_hdm_get(int device, struct vfio_device_feature_cxl_hdm_decoder *out);
 int vfio_hdm_set(int device, uint64_t base, uint64_t size);
 /* Component registers, from the block's start, as a guest reads them */

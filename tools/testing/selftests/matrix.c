@@ -294,7 +294,8 @@ static int reset_aer(struct run *run, const char *method)
 	int ret;
 
 	(void)method;
-	event.fd = irq_eventfd(run->user, VFIO_PCI_ERR_IRQ_INDEX);
+	event.fd = vfio_irq_eventfd(run->user->vfio.device,
+				    VFIO_PCI_ERR_IRQ_INDEX);
 	need(event.fd >= 0, "no eventfd for errors");
 	ret = inject(run->user, "MALF_TLP");
 	if (ret)

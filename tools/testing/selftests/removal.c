@@ -217,7 +217,7 @@ static void use_until_gone(struct user *user, int port)
 	uint64_t val;
 	unsigned int i;
 
-	event.fd = irq_eventfd(user, VFIO_PCI_REQ_IRQ_INDEX);
+	event.fd = vfio_irq_eventfd(user->vfio.device, VFIO_PCI_REQ_IRQ_INDEX);
 	need(event.fd >= 0, "no eventfd for requests");
 	for (i = 0; i < ARRAY_SIZE(workers); i++) {
 		workers[i].user = user;

@@ -802,7 +802,7 @@ TEST_F(reset, aer)
 		SKIP(return, "needs the rig's device");
 	OPEN(user);
 	ASSERT_EQ(0, user_set(user));
-	event.fd = irq_eventfd(user, VFIO_PCI_ERR_IRQ_INDEX);
+	event.fd = vfio_irq_eventfd(user->vfio.device, VFIO_PCI_ERR_IRQ_INDEX);
 	ASSERT_LE(0, event.fd);
 	map = MAP(user, SZ_2M, 0);
 	for (i = 0; i < ARRAY_SIZE(errors); i++) {
@@ -855,7 +855,7 @@ TEST_F(reset, cxl_errors)
 
 	OPEN(user);
 	ASSERT_EQ(0, user_set(user));
-	event.fd = irq_eventfd(user, VFIO_PCI_ERR_IRQ_INDEX);
+	event.fd = vfio_irq_eventfd(user->vfio.device, VFIO_PCI_ERR_IRQ_INDEX);
 	ASSERT_LE(0, event.fd);
 	map = MAP(user, SZ_2M, 0);
 	write_marks(user, map, 31);

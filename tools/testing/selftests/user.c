@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -302,33 +301,6 @@ int inject(const struct user *user, const char *error)
 		 (int)strcspn(qom, " "), qom, error);
 
 	return qmp(command);
-}
-
-int irq_eventfd(const struct user *user, uint32_t index)
-{
-	union {
-		struct vfio_irq_set set;
-		char room[sizeof(struct vfio_irq_set) + sizeof(int)];
-	} arg = {
-		.set = {
-			.argsz = sizeof(arg),
-			.flags = VFIO_IRQ_SET_DATA_EVENTFD |
-				 VFIO_IRQ_SET_ACTION_TRIGGER,
-			.index = index,
-			.count = 1,
-		},
-	};
-	int fd = eventfd(0, EFD_CLOEXEC);
-
-	if (fd < 0)
-		return -errno;
-	memcpy(arg.set.data, &fd, sizeof(fd));
-	if (ioctl(user->vfio.device, VFIO_DEVICE_SET_IRQS, &arg)) {
-		close(fd);
-		return -errno;
-	}
-
-	return fd;
 }
 
 static bool child_passes(pid_t pid)

@@ -102,8 +102,6 @@ unsigned int use_memory(const struct user *user, uint64_t salt);
 
 /* An error injected into the device of the rig */
 int inject(const struct user *user, const char *error);
-/* An eventfd that an interrupt triggers: VFIO_PCI_ERR_IRQ_INDEX, ... */
-int irq_eventfd(const struct user *user, uint32_t index);
 
 /*
  * Whether @run comes to its end in a process and a time limit of its own, with

@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/ptrace.h>
@@ -60,25 +59,6 @@ static int map_dma(const struct vfio_cxl_fd *vfio, void *at, uint64_t iova,
 	       good_ioctl(vfio->container, IOMMU_IOAS_MAP, &ioas);
 }
 
-static int enable_msix(const struct vfio_cxl_fd *vfio)
-{
-	struct {
-		struct vfio_irq_set set;
-		int32_t fd;
-	} arg = {
-		.set = {
-			.argsz = sizeof(arg),
-			.flags = VFIO_IRQ_SET_DATA_EVENTFD |
-				 VFIO_IRQ_SET_ACTION_TRIGGER,
-			.index = VFIO_PCI_MSIX_IRQ_INDEX,
-			.count = 1,
-		},
-		.fd = eventfd(0, EFD_CLOEXEC),
-	};
-
-	return good_ioctl(vfio->device, VFIO_DEVICE_SET_IRQS, &arg);
-}
-
 /* What a VMM does, in its order */
 static int start_vmm(const struct host_device *host,
 		     enum vfio_interface interface)
@@ -99,8 +79,11 @@ static int start_vmm(const struct host_device *host,
 	if (map == MAP_FAILED || ram == MAP_FAILED)
 		return -errno;
 	memset(map, 0x5a, SZ_2M);
-	ret = map_dma(&vfio, ram, 0, SZ_2M) ?: enable_msix(&vfio);
+	ret = map_dma(&vfio, ram, 0, SZ_2M);
 	if (ret)
+		return ret;
+	ret = vfio_irq_eventfd(vfio.device, VFIO_PCI_MSIX_IRQ_INDEX);
+	if (ret < 0)
 		return ret;
 	/* iommufd takes no such memory: a warning in a VMM's log */
 	map_dma(&vfio, map, SZ_1G, SZ_2M);

@@ -116,27 +116,6 @@ static struct session *session_get(struct target *target)
 	return s;
 }
 
-/* Have the host say when it wants the device; most VMMs do */
-static void watch_request(struct session *s)
-{
-	struct {
-		struct vfio_irq_set set;
-		int32_t fd;
-	} arg = {
-		.set = {
-			.argsz = sizeof(arg),
-			.flags = VFIO_IRQ_SET_DATA_EVENTFD |
-				 VFIO_IRQ_SET_ACTION_TRIGGER,
-			.index = VFIO_PCI_REQ_IRQ_INDEX,
-			.count = 1,
-		},
-	};
-
-	s->request = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	arg.fd = s->request;
-	good_ioctl(s->vfio.device, VFIO_DEVICE_SET_IRQS, &arg);
-}
-
 static bool requested(const struct session *s)
 {
 	struct pollfd fd = { .fd = s->request, .events = POLLIN };
@@ -177,8 +156,10 @@ static int session_open(struct target *target, struct random *r)
 		free(s);
 		return ret;
 	}
+	/* Most VMMs have the host say when it wants the device */
 	if (!one_in(r, 4))
-		watch_request(s);
+		s->request = vfio_irq_eventfd(s->vfio.device,
+					      VFIO_PCI_REQ_IRQ_INDEX);
 	session_look(s);
 
 	pthread_mutex_lock(&target->lock);

@@ -364,7 +364,6 @@ static int cxl_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 err_unregister:
 	vfio_pci_core_unregister_device(&cvdev->core_device);
 	vfio_cxl_scrub_stop(cvdev);
-
 err_unbind:
 	vfio_cxl_host_unbind(cvdev);
 err_put:
