@@ -408,6 +408,22 @@ static int map_kept(struct thread *t, struct session *s, struct kept *kept)
 	return 0;
 }
 
+/* What is wrong for good, or was for a moment, and in which way to the memory */
+static void report_wrong(struct thread *t, struct session *s,
+			 const struct kept *kept, uint64_t val)
+{
+	const uint64_t at = KEPT_START + t->number * SZ_4K;
+	uint64_t map = ~0ULL, region = ~0ULL, file = ~0ULL;
+
+	pread(s->vfio.device, &region, 8, s->vfio.mem.offset + at);
+	try_copy(&map, kept->at, 8);
+	host_file_word(&t->target->host, at, &file);
+	fprintf(stderr,
+		"# %s: thread %u finds %#lx, not %#lx, session %lu; then read() finds %#lx, the mapping has %#lx, the device %#lx\n",
+		t->target->host.bdf, t->number, val, kept->value, s->serial,
+		region, map, file);
+}
+
 /* One look, by either way, and another value */
 static int keep_once(struct thread *t, struct session *s, struct kept *kept,
 		     bool mapped)
@@ -422,12 +438,7 @@ static int keep_once(struct thread *t, struct session *s, struct kept *kept,
 	if (ret)
 		return ret;
 	if (val != kept->value) {
-		fprintf(stderr,
-			"# %s: thread %u finds %#llx, not %#llx, session %llu\n",
-			t->target->host.bdf, t->number,
-			(unsigned long long)val,
-			(unsigned long long)kept->value,
-			(unsigned long long)s->serial);
+		report_wrong(t, s, kept, val);
 		atomic_fetch_add(&shared->violations, 1);
 	}
 	kept->value = val;

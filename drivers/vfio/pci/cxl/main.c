@@ -2,6 +2,7 @@
 /*
  * VFIO variant driver for CXL.mem devices: pci_driver and vfio_device_ops
  */
+#include <linux/kmod.h>
 #include <linux/module.h>
 #include <linux/pci.h>
 #include <linux/sort.h>
@@ -456,9 +457,25 @@ static struct pci_driver cxl_driver = {
 	.err_handler = &cxl_err_handlers,
 	.driver_managed_dma = true,
 };
-module_pci_driver(cxl_driver);
 
-/* The CXL windows must be in the iomem tree when a device is bound */
-MODULE_SOFTDEP("pre: cxl_acpi");
+static int __init vfio_cxl_module_init(void)
+{
+	/*
+	 * The CXL windows must be in the iomem tree when a device is bound.  No
+	 * soft dependency: "modprobe -r" would unload cxl_acpi with this module,
+	 * and the host may use other CXL memory.
+	 */
+	request_module("cxl_acpi");
+
+	return pci_register_driver(&cxl_driver);
+}
+module_init(vfio_cxl_module_init);
+
+static void __exit vfio_cxl_module_exit(void)
+{
+	pci_unregister_driver(&cxl_driver);
+}
+module_exit(vfio_cxl_module_exit);
+
 MODULE_LICENSE("GPL");
 MODULE_DESCRIPTION("VFIO variant driver for CXL.mem devices");
