@@ -30,7 +30,7 @@ static int result(long ret)
 }
 
 /* Address space with nothing in it, and more of it behind */
-static char *reserve(size_t size)
+static void *reserve(size_t size)
 {
 	char *space = mmap(NULL, size + GUARD_SIZE, PROT_NONE,
 			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -75,7 +75,7 @@ int thread_init(struct thread *t)
 /* Mappings */
 
 /* Map nothing there, so that nobody else gets the addresses */
-static int clear(char *at, size_t len)
+static int clear(void *at, size_t len)
 {
 	return result((long)mmap(at, len, PROT_NONE, MAP_PRIVATE |
 				 MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED,
@@ -391,6 +391,23 @@ static int try_copy(void *to, const void *from, size_t len)
 	return 0;
 }
 
+/* One access of the processor's: done, or not done at all */
+static int try_word(volatile uint64_t *at, uint64_t *val, bool write)
+{
+	fault_expected = 1;
+	if (sigsetjmp(fault_env, 0)) {
+		fault_expected = 0;
+		return -EFAULT;
+	}
+	if (write)
+		*at = *val;
+	else
+		*val = *at;
+	fault_expected = 0;
+
+	return 0;
+}
+
 static int map_kept(struct thread *t, struct session *s, struct kept *kept)
 {
 	if (mmap(kept->at, SZ_4K, RW, MAP_SHARED | MAP_FIXED, s->vfio.device,
@@ -416,7 +433,7 @@ static void report_wrong(struct thread *t, struct session *s,
 	uint64_t map = ~0ULL, region = ~0ULL, file = ~0ULL;
 
 	pread(s->vfio.device, &region, 8, s->vfio.mem.offset + at);
-	try_copy(&map, kept->at, 8);
+	try_word(kept->at, &map, false);
 	host_file_word(&t->target->host, at, &file);
 	fprintf(stderr,
 		"# %s: thread %u finds %#lx, not %#lx, session %lu; then read() finds %#lx, the mapping has %#lx, the device %#lx\n",
@@ -433,7 +450,7 @@ static int keep_once(struct thread *t, struct session *s, struct kept *kept,
 	uint64_t val;
 	int ret;
 
-	ret = mapped ? try_copy(&val, kept->at, 8) :
+	ret = mapped ? try_word(kept->at, &val, false) :
 		       result(pread(s->vfio.device, &val, 8, at));
 	if (ret)
 		return ret;
@@ -444,7 +461,7 @@ static int keep_once(struct thread *t, struct session *s, struct kept *kept,
 	kept->value = val;
 
 	val = random_next(&t->random);
-	ret = mapped ? try_copy(kept->at, &val, 8) :
+	ret = mapped ? try_word(kept->at, &val, true) :
 		       result(pwrite(s->vfio.device, &val, 8, at));
 	if (!ret)
 		kept->value = val;

@@ -128,7 +128,7 @@ struct slot {
 #define KEPT_END	(KEPT_START + MAX_THREADS * SZ_4K)
 
 struct kept {
-	char *at;
+	uint64_t *at;
 	uint64_t serial;	/* of the session, 0 where it is not mapped */
 	uint64_t value;
 };

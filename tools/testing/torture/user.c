@@ -19,6 +19,7 @@ static struct {
 	struct target targets[MAX_DEVICES];
 	unsigned int count;
 	struct thread threads[MAX_THREADS];
+	pthread_barrier_t start;
 	struct {
 		const struct operation *op;
 		unsigned int end;	/* of its share of what is drawn */
@@ -231,6 +232,7 @@ static void *thread_run(void *arg)
 	struct thread *t = arg;
 	uint64_t number;
 
+	pthread_barrier_wait(&user.start);
 	for (number = 1; !atomic_load(&shared->stop); number++)
 		operate(t, number);
 
@@ -267,12 +269,12 @@ static void target_init(struct target *target, unsigned int index)
 
 void user_process(const struct options *options, uint64_t seed)
 {
-	unsigned int i;
-	int ret = 0;
+	unsigned int threads, i;
+	int ret;
 
 	/*
-	 * What a thread unmaps is not to be taken by another's malloc() before
-	 * it is reserved again.
+	 * What a thread unmaps is not to be taken by another's malloc(), thread
+	 * or buffers before it is reserved again.
 	 */
 	mallopt(M_ARENA_MAX, 1);
 	mallopt(M_MMAP_THRESHOLD, 1 << 30);
@@ -282,12 +284,15 @@ void user_process(const struct options *options, uint64_t seed)
 	choose_operations(options);
 	for (i = 0; i < user.count; i++)
 		target_init(&user.targets[i], i);
-	for (i = 0; !ret && user.weights && i < options->threads; i++)
+	threads = user.weights ? options->threads : 0;
+	ret = -pthread_barrier_init(&user.start, NULL, threads + 1);
+	for (i = 0; !ret && i < threads; i++)
 		ret = thread_start(&user.threads[i], i);
 	if (ret) {
 		fprintf(stderr, "# user: %s\n", strerror(-ret));
 		_exit(1);
 	}
+	pthread_barrier_wait(&user.start);
 
 	while (i--)
 		pthread_join(user.threads[i].id, NULL);
