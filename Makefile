@@ -11,6 +11,7 @@ RIG	:= tools/testing/rig/rig.py
 LINUX	= $(shell $(RIG) path linux)
 RIGKDIR	= $(shell $(RIG) path kernel)
 PRODKDIR = $(shell $(RIG) path kernel-production)
+KCSANKDIR = $(shell $(RIG) path kernel-kcsan)
 DEMO	:= 256M,512M,1G,2G
 GUEST	:= tools/testing/guest
 GUESTS	:= 512M,512M,256M,256M
@@ -27,7 +28,7 @@ DRIVER	:= drivers/vfio/pci/cxl
 
 .PHONY: help modules install lib examples setup setup-demo rig-modules \
 	selftests kunit emu-check fuzz demo check lint shell clean qemu \
-	guest-image guest torture bench
+	guest-image guest torture torture-kcsan bench
 
 help:
 	@echo 'Build and use on this machine:'
@@ -51,6 +52,7 @@ help:
 	@echo '             and a VMM that is killed, KILLS=$(KILLS) times'
 	@echo '  guest      guests inside the machine; TESTS= picks some'
 	@echo 'Also:'
+	@echo '  torture-kcsan  torture with a kernel that looks for data races'
 	@echo '  clean      remove build/; the cache stays'
 
 modules:
@@ -146,14 +148,25 @@ fuzz: setup
 # folder of sysfs takes this inside kernfs_rwsem, with vfio-pci, too.
 TORTURE_KNOWN := possible circular locking dependency detected
 
-# Rounds that were begun in time, a kill a second or two, and the leaks' scan
-torture: rig-modules
+define run-torture
 	@$(MAKE) --no-print-directory -s -C tools/testing/torture O=$(O)/torture
-	@$(RIG) run --leaks --known '$(TORTURE_KNOWN)' --timeout \
+	@$(RIG) run $(1) --known '$(TORTURE_KNOWN)' --timeout \
 		$$((2 * $(or $(SECONDS),120) + 4 * $(KILLS) + 300)) -- sh -ec ' \
 		torture=$(O)/torture/torture; \
 		$$torture --seconds $(or $(SECONDS),120) $(SEED:%=--seed %); \
 		$$torture --kill --rounds $(KILLS) $(SEED:%=--seed %)'
+endef
+
+# Rounds that were begun in time, a kill a second or two, and the leaks' scan
+torture: rig-modules
+	$(call run-torture,--leaks)
+
+# Most accesses are not watched: more of them than by default
+torture-kcsan: setup
+	@$(RIG) setup kernel-kcsan
+	@$(call kbuild,$(KCSANKDIR),$(DRIVER),$(O)/modules-kcsan,\
+		--no-print-directory -s modules)
+	$(call run-torture,--kcsan --append kcsan.skip_watch=200)
 
 lint: setup
 	tools/testing/lint.sh $(LINUX) $(RIGKDIR) $(O)/lint

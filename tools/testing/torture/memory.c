@@ -425,7 +425,7 @@ static int map_kept(struct thread *t, struct session *s, struct kept *kept)
 	return 0;
 }
 
-/* What is wrong for good, or was for a moment, and in which way to the memory */
+/* What is wrong for good or was for a moment, in which way to the memory */
 static void report_wrong(struct thread *t, struct session *s,
 			 const struct kept *kept, uint64_t val)
 {

@@ -461,9 +461,9 @@ static struct pci_driver cxl_driver = {
 static int __init vfio_cxl_module_init(void)
 {
 	/*
-	 * The CXL windows must be in the iomem tree when a device is bound.  No
-	 * soft dependency: "modprobe -r" would unload cxl_acpi with this module,
-	 * and the host may use other CXL memory.
+	 * The CXL windows must be in the iomem tree when a device is bound.
+	 * Not a soft dependency: "modprobe -r" would unload cxl_acpi, too, and
+	 * the host may use other CXL memory.
 	 */
 	request_module("cxl_acpi");
 
