@@ -13,8 +13,9 @@ from qemu.machine import QEMUMachine
 
 # What QEMU needs of Debian's packages: firmware and option ROMs.
 DATA = ("/usr/share/seabios", "/usr/share/qemu")
-# Ends the output of a command, before its status.
-MARK = b"\x1e"
+# Output, up to the record separator and the word that end it: the command's
+# exit status, or "ready" after a start.
+ANSWER = re.compile(rb"(.*?)\x1e(\w+)\r?\n", re.DOTALL)
 BOOT_SECONDS = 60
 
 
@@ -115,7 +116,7 @@ def options(kernel, initrd, mib=512):
             "-object", f"memory-backend-ram,id=ram,size={mib}M",
             "-numa", "node,memdev=ram",
             "-kernel", kernel, "-initrd", initrd,
-            "-append", "console=ttyS0 quiet panic=-1 8250.nr_uarts=1 "
+            "-append", "console=ttyS0 quiet 8250.nr_uarts=1 "
                        "no_timer_check "
                        "memhp_default_state=online",
             "-device", "virtio-serial-pci,disable-legacy=on"]
@@ -182,12 +183,12 @@ class Guest:
         return self._file("qemu.log")
 
     def _read(self, deadline):
-        """Return output up to a mark, and the status after it."""
+        """Return output up to a mark, and the word after it."""
         while True:
-            match = re.match(rb"(.*?)\x1e(\d+)\r?\n", self.pending, re.DOTALL)
+            match = ANSWER.match(self.pending)
             if match:
                 self.pending = self.pending[match.end():]
-                return match[1].decode(errors="replace"), int(match[2])
+                return match[1].decode(errors="replace"), match[2].decode()
             left = deadline - time.monotonic()
             if left <= 0:
                 raise GuestError(
@@ -206,12 +207,18 @@ class Guest:
 
     def wait_ready(self):
         """Wait for the guest's first process, after a start or a reset."""
-        self._read(time.monotonic() + BOOT_SECONDS)
+        _, word = self._read(time.monotonic() + BOOT_SECONDS)
+        if word != "ready":
+            raise GuestError(f"the guest says {word} where it should start")
 
     def status(self, command, seconds=60):
         """Run a line of shell; return output and exit status."""
         self.agent.sendall(command.encode() + b"\n")
-        return self._read(time.monotonic() + seconds)
+        text, word = self._read(time.monotonic() + seconds)
+        if word == "ready":
+            raise GuestError(f"the guest started anew during {command}: "
+                             f"{self._file('console')[-4000:]}")
+        return text, int(word)
 
     def run(self, command, seconds=60):
         """Run a line of shell that should succeed; return its output."""
