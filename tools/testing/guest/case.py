@@ -2,6 +2,7 @@
 """What the tests have in common: the programs, the devices, a guest."""
 
 import os
+import struct
 import unittest
 
 import guest
@@ -19,6 +20,10 @@ MIB = 1 << 20
 COUNTER = ("(i=0; while :; do i=$((i + 1)); echo $i > /count.new; "
            "mv /count.new /count; sleep 0.02; done) > /dev/null 2>&1 &")
 DECODERS = "/sys/bus/cxl/devices"
+# CXL r3.1 9.18.1: the CEDT and its host bridge structures
+CEDT_HEADER = 36
+CEDT_CHBS = 0
+CHBS_BASE = 16
 
 
 def insmod(*modules):
@@ -67,6 +72,25 @@ def windows(topology, running):
         found.append((first, last - first + 1))
     assert len(found) == len(topology.windows), text
     return found
+
+
+def bridges(running):
+    """Return where host bridges' registers are, by UID, from the CEDT."""
+    cedt = bytes.fromhex(running.run(
+        "hexdump -v -e '/1 \"%02x\"' /sys/firmware/acpi/tables/CEDT"))
+    found = {}
+    at = CEDT_HEADER
+    while at < len(cedt):
+        kind, _, length, uid = struct.unpack_from("<BBHI", cedt, at)
+        if kind == CEDT_CHBS:
+            found[uid], = struct.unpack_from("<Q", cedt, at + CHBS_BASE)
+        at += length
+    return found
+
+
+def dump(running, bdf, space):
+    """Return a space of a device, read by a guest."""
+    return bytes.fromhex(running.run(f"inside dump {bdf} {space}", 120))
 
 
 class GuestCase(unittest.TestCase):

@@ -71,6 +71,10 @@ class Topology:
     devices: list = field(default_factory=list)
     more: list = field(default_factory=list)
 
+    def uid(self, name):
+        """Return a bridge's number, in ACPI and of its bus."""
+        return 32 + 16 * [bridge.name for bridge in self.bridges].index(name)
+
     def options(self):
         """Return QEMU's options."""
         machine = "q35,cxl=on,usb=off"
@@ -80,10 +84,11 @@ class Topology:
             machine += f",cxl-fmw.{n}.size={window.mib}M"
         options = ["-machine", machine]
         slot = 0
-        for n, bridge in enumerate(self.bridges):
+        for bridge in self.bridges:
             decoders = "on" if bridge.decoders else "off"
             options += ["-device", f"pxb-cxl,id={bridge.name},bus=pcie.0,"
-                        f"bus_nr={32 + 16 * n},hdm_for_passthrough={decoders}"]
+                        f"bus_nr={self.uid(bridge.name)},"
+                        f"hdm_for_passthrough={decoders}"]
             for port in range(bridge.ports):
                 slot += 1
                 options += ["-device", f"cxl-rp,id={bridge.name}.{port},"

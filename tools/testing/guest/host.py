@@ -23,6 +23,7 @@ CAP_HDM = 5
 HDM_SIZE = 0x30  # with one decoder
 HDM_CTRL = 0x20
 LOCK, COMMIT, COMMITTED = 1 << 8, 1 << 9, 1 << 10
+HOST_ONLY = 1 << 12
 PCI_COMMAND = 4
 PCI_COMMAND_MEMORY = 2
 # CXL r3.1 8.1.3.2: in the low byte of DVSEC CXL Control
@@ -47,6 +48,13 @@ def hdm_offset(block):
         if header & 0xFFFF == CAP_HDM:
             return CACHE_MEM + (header >> 20)
     raise LookupError("no HDM decoder capability")
+
+
+def decoder0(block):
+    """Return base, size and control of HDM decoder 0 of such a block."""
+    at = hdm_offset(block)
+    hdm = dwords(block[at:at + HDM_SIZE])
+    return hdm[5] << 32 | hdm[4], hdm[7] << 32 | hdm[6], hdm[HDM_CTRL // 4]
 
 
 def cxl_dvsecs(config):

@@ -8,6 +8,8 @@ import case
 import host
 from case import GuestCase, MIB
 
+LOCKED = host.LOCK | host.COMMIT | host.COMMITTED
+
 
 class Accelerators(GuestCase):
     """Four devices behind four host bridges with four windows."""
@@ -30,8 +32,7 @@ class Accelerators(GuestCase):
         """Return a space of a device, read by the guest once."""
         key = bdf, space
         if key not in self.dumps:
-            self.dumps[key] = bytes.fromhex(
-                self.guest.run(f"inside dump {bdf} {space}", 120))
+            self.dumps[key] = case.dump(self.guest, bdf, space)
         return self.dumps[key]
 
     def test_1_up(self):
@@ -66,18 +67,27 @@ class Accelerators(GuestCase):
         """component registers and DVSECs show the window, locked"""
         for bdf in self.pci:
             config = self.dump(bdf, "config")
-            block = self.dump(bdf, "bar0")
-            at = host.hdm_offset(block)
-            hdm = host.dwords(block[at:at + host.HDM_SIZE])
-            base = hdm[5] << 32 | hdm[4]
+            base, _, control = host.decoder0(self.dump(bdf, "bar0"))
             dvsec = host.device_dvsec(config)
             high, low = struct.unpack_from("<II", config, dvsec + 0x20)
             self.assertIn(base, [b for b, _ in self.windows])
             self.assertEqual(base, high << 32 | low & 0xF0000000)
-            # COMMIT, COMMITTED, LOCK; Mem_Enable; CONFIG_LOCK
-            self.assertEqual(0x700, hdm[8] & 0x700)
+            self.assertEqual(LOCKED, control & LOCKED)
+            # Mem_Enable; CONFIG_LOCK
             self.assertTrue(config[dvsec + 0x0C] & 4)
             self.assertTrue(config[dvsec + 0x14] & 1)
+
+    def test_3_bridges(self):
+        """each bridge's decoder has its endpoint's range and type, locked"""
+        def ranges(blocks):
+            return sorted((base, size, control & (LOCKED | host.HOST_ONLY))
+                          for base, size, control
+                          in map(host.decoder0, blocks))
+
+        self.assertEqual(
+            ranges(self.dump(bdf, "bar0") for bdf in self.pci),
+            ranges(self.dump("mem", at)
+                   for at in case.bridges(self.guest).values()))
 
     def assert_no_host_address(self, data, what):
         """Look for the hosts' addresses: 64 bits, or halves in any order."""
@@ -136,24 +146,15 @@ class Accelerators(GuestCase):
 
     def test_5_bridge_writes(self):
         """writes over the host bridges' decoders change nothing"""
-        cedt = bytes.fromhex(self.guest.run(
-            "hexdump -v -e '/1 \"%02x\"' /sys/firmware/acpi/tables/CEDT"))
-        at, checked = 36, 0
-        while at < len(cedt):
-            kind, _, length = struct.unpack_from("<BBH", cedt, at)
-            if kind == 0:
-                # CHBS: uid, version, reserved, base
-                base = struct.unpack_from("<Q", cedt, at + 16)[0]
-                block = self.dump("mem", base)
-                hdm = host.hdm_offset(block)
-                # Decoder 0, which is locked, and global control
-                for start, size in ((hdm + 4, 4), (hdm + 0x10, 0x20)):
-                    text = self.guest.run(f"inside scribble mem {base} "
-                                          f"{start} {size}")
-                    self.assertNotIn("changed", text, f"{base:#x}")
-                checked += 1
-            at += length
-        self.assertEqual(len(self.hosts), checked)
+        found = case.bridges(self.guest)
+        self.assertEqual(len(self.hosts), len(found))
+        for base in found.values():
+            hdm = host.hdm_offset(self.dump("mem", base))
+            # Decoder 0, which is locked, and global control
+            for start, size in ((hdm + 4, 4), (hdm + 0x10, 0x20)):
+                text = self.guest.run(f"inside scribble mem {base} "
+                                      f"{start} {size}")
+                self.assertNotIn("changed", text, f"{base:#x}")
 
     def test_6_still_up(self):
         """after all that the memory is used as before"""

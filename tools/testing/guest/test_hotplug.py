@@ -56,7 +56,9 @@ class Hotplug(HotplugCase):
         super().setUpClass()
         # Larger than the window that is too small
         cls.device = cls.hosts[1]
-        cls.guest = cls.start(invalid.machine(cls.device.mib))
+        topology = invalid.machine(cls.device.mib)
+        cls.guest = cls.start(topology)
+        cls.bridge = case.bridges(cls.guest)[topology.uid("good")]
         cls.guest.run(case.COUNTER)
         cls.guest.run(case.insmod(*case.CXL_BUS))
         cls.guest.run(f"insmod /modules/accel.ko use={MIB}")
@@ -65,6 +67,10 @@ class Hotplug(HotplugCase):
         """Nobody has the device: it can be given to somebody else."""
         self.device.bind("vfio-pci")
         self.device.bind(host.OURS)
+
+    def decoder(self):
+        """Return base, size and control of the good bridge's decoder."""
+        return host.decoder0(case.dump(self.guest, "mem", self.bridge))
 
     def check(self, wrong):
         """Check a case of the table: refused, undone, and the guest runs."""
@@ -93,6 +99,7 @@ class Hotplug(HotplugCase):
         self.assertTrue(self.device.starts_with(self.device.serial, MIB),
                         self.guest.run("dmesg | tail -20"))
         self.assertEqual({self.device.bdf}, self.mapped())
+        self.assertEqual(self.device.size, self.decoder()[1])
 
     def test_z2_removed(self):
         """device_del unmaps the memory and releases the device"""
@@ -100,8 +107,17 @@ class Hotplug(HotplugCase):
         self.assertEqual(set(), self.mapped())
         self.assertIn(f"vfio_cxl_unmap  ({self.device.bdf})",
                       self.guest.log())
+        self.assertNotIn(f"{self.device.bdf}: CXL memory",
+                         str(self.guest.vm.cmd("query-migrate")))
         self.assert_released()
         self.assert_counting()
+
+    def test_z2_unlocked(self):
+        """the bridge whose device was removed has a decoder that is free"""
+        self.assertEqual((0, 0, 0), self.decoder())
+        at = host.hdm_offset(case.dump(self.guest, "mem", self.bridge))
+        self.assertIn("changed", self.guest.run(
+            f"inside scribble mem {self.bridge} {at + 0x10} 16"))
 
     def test_z3_again(self):
         """the bridge whose device was removed takes it again"""

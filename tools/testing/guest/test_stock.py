@@ -21,11 +21,12 @@ class Stock(GuestCase):
             regions = running.run(f"ls {case.DECODERS} | grep region || true")
             bdfs = running.run("ls /sys/bus/pci/drivers/cxl_pci | grep ^0000")
             for bdf in bdfs.split():
-                block = bytes.fromhex(running.run(f"inside dump {bdf} bar0"))
+                block = case.dump(running, bdf, "bar0")
                 at = host.hdm_offset(block)
                 running.run(f"inside scribble {bdf} bar0 {at} {host.HDM_SIZE}")
-                self.assertEqual(0, host.dwords(block[at:])[8] & 0x400)
-                self.assertEqual((0, 0), host.dwords(block[at:])[4:6])
+                base, _, control = host.decoder0(block)
+                self.assertEqual(0, control & host.COMMITTED)
+                self.assertEqual(0, base)
             after = [h.registers() for h in self.hosts]
         self.assertEqual(len(self.hosts), len(bdfs.split()))
         self.assertEqual([], [d for d in endpoints if d.committed])
