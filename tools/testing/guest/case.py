@@ -74,10 +74,14 @@ def windows(topology, running):
     return found
 
 
+def contents(running, path):
+    """Return what a file of a guest holds."""
+    return bytes.fromhex(running.run(f"hexdump -v -e '/1 \"%02x\"' {path}"))
+
+
 def bridges(running):
     """Return where host bridges' registers are, by UID, from the CEDT."""
-    cedt = bytes.fromhex(running.run(
-        "hexdump -v -e '/1 \"%02x\"' /sys/firmware/acpi/tables/CEDT"))
+    cedt = contents(running, "/sys/firmware/acpi/tables/CEDT")
     found = {}
     at = CEDT_HEADER
     while at < len(cedt):

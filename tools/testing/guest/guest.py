@@ -188,21 +188,22 @@ class Guest:
         """Return what QEMU has said so far."""
         return self._file("qemu.log")
 
-    def _monitor(self, command):
-        """Return what QEMU's monitor says."""
+    def monitor(self, command):
+        """Return what QEMU's monitor for people says."""
         return self.vm.cmd("human-monitor-command", command_line=command)
 
     def _state(self):
         """Return what a guest does that does not do what it should."""
         # Two looks tell one that stands still from one that is slow.
-        looks = []
-        for _ in range(2):
-            looks.append(self._monitor("info registers").split("\nFCW")[0])
-            time.sleep(1)
+        first = self.monitor("info registers")
+        time.sleep(1)
         return "\n".join((
             f"; QEMU's status: {self.vm.cmd('query-status')}; its console:",
-            self._file("console")[-2000:], f"its output: {self.pending!r}",
-            *looks, self._monitor("info lapic"), self.log()[-4000:]))
+            self._file("console")[-2000:],
+            f"its output: {self.pending[-2000:]!r}",
+            *(look.split("\nFCW")[0] for look in
+              (first, self.monitor("info registers"))),
+            self.monitor("info lapic"), self.log()[-4000:]))
 
     def _read(self, deadline):
         """Return output up to a mark, and the word after it."""

@@ -165,7 +165,7 @@ class HostDevice:
 
     def committed(self):
         """Tell whether its decoder 0 is committed."""
-        return bool(dwords(self.registers()[0])[HDM_CTRL // 4] & COMMITTED)
+        return bool(decoder0(self.block())[2] & COMMITTED)
 
     def reset(self):
         """Reset it by sysfs."""

@@ -107,8 +107,7 @@ class ClassDrivers(GuestCase):
 
     def test_5_mtree(self):
         """info mtree shows the memory under the device's name"""
-        tree = self.guest.vm.cmd("human-monitor-command",
-                                 command_line="info mtree -f")
+        tree = self.guest.monitor("info mtree -f")
         for (base, _), h in zip(self.windows, self.hosts):
             self.assertRegex(tree, rf"{base:016x}-{base + h.size - 1:016x} "
                              rf".*ramd.*{re.escape(h.bdf)} CXL memory")

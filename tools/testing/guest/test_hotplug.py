@@ -37,8 +37,7 @@ class HotplugCase(GuestCase):
 
     def mapped(self):
         """Return the devices whose memory the guest has."""
-        tree = self.guest.vm.cmd("human-monitor-command",
-                                 command_line="info mtree")
+        tree = self.guest.monitor("info mtree")
         return set(re.findall(r"(\S+) CXL memory\r?$", tree, re.MULTILINE))
 
     def assert_counting(self):
@@ -68,9 +67,9 @@ class Hotplug(HotplugCase):
         self.device.bind("vfio-pci")
         self.device.bind(host.OURS)
 
-    def decoder(self):
-        """Return base, size and control of the good bridge's decoder."""
-        return host.decoder0(case.dump(self.guest, "mem", self.bridge))
+    def block(self):
+        """Return the good bridge's component registers."""
+        return case.dump(self.guest, "mem", self.bridge)
 
     def check(self, wrong):
         """Check a case of the table: refused, undone, and the guest runs."""
@@ -99,7 +98,7 @@ class Hotplug(HotplugCase):
         self.assertTrue(self.device.starts_with(self.device.serial, MIB),
                         self.guest.run("dmesg | tail -20"))
         self.assertEqual({self.device.bdf}, self.mapped())
-        self.assertEqual(self.device.size, self.decoder()[1])
+        self.assertEqual(self.device.size, host.decoder0(self.block())[1])
 
     def test_z2_removed(self):
         """device_del unmaps the memory and releases the device"""
@@ -114,8 +113,9 @@ class Hotplug(HotplugCase):
 
     def test_z2_unlocked(self):
         """the bridge whose device was removed has a decoder that is free"""
-        self.assertEqual((0, 0, 0), self.decoder())
-        at = host.hdm_offset(case.dump(self.guest, "mem", self.bridge))
+        block = self.block()
+        self.assertEqual((0, 0, 0), host.decoder0(block))
+        at = host.hdm_offset(block)
         self.assertIn("changed", self.guest.run(
             f"inside scribble mem {self.bridge} {at + 0x10} 16"))
 
