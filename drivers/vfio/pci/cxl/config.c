@@ -9,7 +9,7 @@
  */
 #include <linux/uaccess.h>
 
-#include "vfio_cxl.h"
+#include "private.h"
 
 static ssize_t config_drop_write(struct vfio_cxl_device *cvdev,
 				 const char __user *buf, size_t count, u64 pos)

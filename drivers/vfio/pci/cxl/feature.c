@@ -6,7 +6,7 @@
 
 #include <linux/vfio_cxl.h>
 
-#include "vfio_cxl.h"
+#include "private.h"
 
 /* A guest physical address has at most 52 bits */
 #define FEATURE_ADDRESS_END	BIT_ULL(52)

@@ -14,7 +14,7 @@
 #include <linux/pci.h>
 #include <linux/unaligned.h>
 
-#include "vfio_cxl.h"
+#include "private.h"
 
 /* Register Locator DVSEC (CXL r3.1 8.1.9): pairs of registers, low and high */
 #define REG_LOCATOR_ENTRY_SIZE	8

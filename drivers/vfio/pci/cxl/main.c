@@ -9,7 +9,7 @@
 
 #include <linux/vfio_cxl.h>
 
-#include "vfio_cxl.h"
+#include "private.h"
 
 static struct vfio_cxl_device *cxl_from_vfio(struct vfio_device *core_vdev)
 {

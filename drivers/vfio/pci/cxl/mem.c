@@ -16,7 +16,7 @@
 
 #include <linux/vfio_cxl.h>
 
-#include "vfio_cxl.h"
+#include "private.h"
 
 /* Copied by read() and write() with the lock held: a reset waits for so much */
 #define MEM_CHUNK		SZ_64K

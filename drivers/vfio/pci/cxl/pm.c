@@ -8,7 +8,7 @@
  */
 #include <linux/suspend.h>
 
-#include "vfio_cxl.h"
+#include "private.h"
 
 /* Return: whether nobody uses the device; nobody can open it from here on */
 static bool pm_prepare(struct vfio_cxl_device *cvdev)

@@ -5,7 +5,7 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
-#include "vfio_cxl.h"
+#include "private.h"
 
 /* The widest access that offset and count allow, as in vfio_pci_core */
 static unsigned int regs_width(u64 offset, size_t count)

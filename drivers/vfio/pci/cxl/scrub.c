@@ -12,7 +12,7 @@
 #include <linux/module.h>
 #include <linux/sizes.h>
 
-#include "vfio_cxl.h"
+#include "private.h"
 
 /* Cleared with the memory's lock held: a reset waits for so much */
 #define SCRUB_CHUNK		SZ_2M

@@ -23,8 +23,8 @@
  *	vfio_cxl_mem.lock
  *	vfio_cxl_device.emu_lock
  */
-#ifndef VFIO_CXL_H
-#define VFIO_CXL_H
+#ifndef VFIO_CXL_PRIVATE_H
+#define VFIO_CXL_PRIVATE_H
 
 #include <linux/atomic.h>
 #include <linux/mutex.h>
@@ -274,4 +274,4 @@ static inline int vfio_cxl_add_trap(struct vfio_cxl_device *cvdev,
 	return 0;
 }
 
-#endif /* VFIO_CXL_H */
+#endif /* VFIO_CXL_PRIVATE_H */
