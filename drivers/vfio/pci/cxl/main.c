@@ -11,28 +11,28 @@
 
 #include "private.h"
 
-static struct vfio_cxl_device *cxl_from_vfio(struct vfio_device *core_vdev)
+static struct vfio_cxl_device *vfio_cxl_pci_dev(struct vfio_device *core_vdev)
 {
 	return container_of(core_vdev, struct vfio_cxl_device,
 			    core_device.vdev);
 }
 
-static struct vfio_cxl_device *cxl_from_pci(struct pci_dev *pdev)
+static struct vfio_cxl_device *vfio_cxl_pci_drvdata(struct pci_dev *pdev)
 {
 	return vfio_cxl_from_core(dev_get_drvdata(&pdev->dev));
 }
 
 /* What a guest sees, as firmware would leave it */
-static void cxl_emu_reset(struct vfio_cxl_device *cvdev)
+static void vfio_cxl_pci_emu_reset(struct vfio_cxl_device *cvdev)
 {
 	guard(mutex)(&cvdev->emu_lock);
 	vfio_cxl_regs_reset(cvdev);
 	vfio_cxl_config_reset(cvdev);
 }
 
-static int cxl_init(struct vfio_device *core_vdev)
+static int vfio_cxl_pci_init(struct vfio_device *core_vdev)
 {
-	struct vfio_cxl_device *cvdev = cxl_from_vfio(core_vdev);
+	struct vfio_cxl_device *cvdev = vfio_cxl_pci_dev(core_vdev);
 
 	/* A device in D3 has no memory */
 	cvdev->core_device.disable_idle_d3 = true;
@@ -43,9 +43,9 @@ static int cxl_init(struct vfio_device *core_vdev)
 	return vfio_pci_core_init_dev(core_vdev);
 }
 
-static void cxl_release(struct vfio_device *core_vdev)
+static void vfio_cxl_pci_release(struct vfio_device *core_vdev)
 {
-	struct vfio_cxl_device *cvdev = cxl_from_vfio(core_vdev);
+	struct vfio_cxl_device *cvdev = vfio_cxl_pci_dev(core_vdev);
 
 	mutex_destroy(&cvdev->emu_lock);
 	vfio_pci_core_release_dev(core_vdev);
@@ -57,33 +57,33 @@ static void cxl_release(struct vfio_device *core_vdev)
  * later: the user that resets has the device open, so nobody closes it
  * meanwhile.
  */
-static void cxl_exclude_resets(struct vfio_cxl_device *cvdev)
+static void vfio_cxl_pci_exclude_resets(struct vfio_cxl_device *cvdev)
 {
 	down(&cvdev->reset_sem);
 	WRITE_ONCE(cvdev->opener, current);
 }
 
-static void cxl_allow_resets(struct vfio_cxl_device *cvdev)
+static void vfio_cxl_pci_allow_resets(struct vfio_cxl_device *cvdev)
 {
 	WRITE_ONCE(cvdev->opener, NULL);
 	up(&cvdev->reset_sem);
 }
 
 /* After vfio_pci_core reset the device on its own, without our hooks */
-static void cxl_left(struct vfio_cxl_device *cvdev)
+static void vfio_cxl_pci_left(struct vfio_cxl_device *cvdev)
 {
 	vfio_cxl_mem_ungate(cvdev, !vfio_cxl_host_restore(cvdev));
 	vfio_cxl_scrub_start(cvdev);
 }
 
-static void cxl_disable(struct vfio_cxl_device *cvdev)
+static void vfio_cxl_pci_disable(struct vfio_cxl_device *cvdev)
 {
 	vfio_cxl_mem_gate(cvdev, VFIO_CXL_MEM_GATED);
 	vfio_pci_core_disable(&cvdev->core_device);
-	cxl_left(cvdev);
+	vfio_cxl_pci_left(cvdev);
 }
 
-static int cxl_enable(struct vfio_cxl_device *cvdev)
+static int vfio_cxl_pci_enable(struct vfio_cxl_device *cvdev)
 {
 	int ret;
 
@@ -93,7 +93,7 @@ static int cxl_enable(struct vfio_cxl_device *cvdev)
 
 	ret = vfio_cxl_mem_open(cvdev);
 	if (ret) {
-		cxl_disable(cvdev);
+		vfio_cxl_pci_disable(cvdev);
 		return ret;
 	}
 
@@ -101,32 +101,32 @@ static int cxl_enable(struct vfio_cxl_device *cvdev)
 		cvdev->base = 0;
 		cvdev->cm.bad_accesses = 0;
 	}
-	cxl_emu_reset(cvdev);
+	vfio_cxl_pci_emu_reset(cvdev);
 	/* The enable reset the device, if it could: trust only what is read */
 	vfio_cxl_mem_ungate(cvdev, !vfio_cxl_host_restore(cvdev));
 
 	return 0;
 }
 
-static int cxl_open_device(struct vfio_device *core_vdev)
+static int vfio_cxl_pci_open_device(struct vfio_device *core_vdev)
 {
-	struct vfio_cxl_device *cvdev = cxl_from_vfio(core_vdev);
+	struct vfio_cxl_device *cvdev = vfio_cxl_pci_dev(core_vdev);
 	int ret;
 
 	if (cvdev->asleep)
 		return -EBUSY;
 
-	cxl_exclude_resets(cvdev);
-	ret = cxl_enable(cvdev);
-	cxl_allow_resets(cvdev);
+	vfio_cxl_pci_exclude_resets(cvdev);
+	ret = vfio_cxl_pci_enable(cvdev);
+	vfio_cxl_pci_allow_resets(cvdev);
 	if (ret)
 		return ret;
 
 	ret = vfio_cxl_scrub_finish(cvdev);
 	if (ret) {
-		cxl_exclude_resets(cvdev);
-		cxl_disable(cvdev);
-		cxl_allow_resets(cvdev);
+		vfio_cxl_pci_exclude_resets(cvdev);
+		vfio_cxl_pci_disable(cvdev);
+		vfio_cxl_pci_allow_resets(cvdev);
 		return ret;
 	}
 	vfio_pci_core_finish_enable(&cvdev->core_device);
@@ -134,23 +134,23 @@ static int cxl_open_device(struct vfio_device *core_vdev)
 	return 0;
 }
 
-static void cxl_close_device(struct vfio_device *core_vdev)
+static void vfio_cxl_pci_close_device(struct vfio_device *core_vdev)
 {
-	struct vfio_cxl_device *cvdev = cxl_from_vfio(core_vdev);
+	struct vfio_cxl_device *cvdev = vfio_cxl_pci_dev(core_vdev);
 
 	if (cvdev->cm.bad_accesses)
 		pci_info(vfio_cxl_pdev(cvdev),
 			 "%llu accesses to component registers had a size or alignment that CXL does not define\n",
 			 cvdev->cm.bad_accesses);
-	cxl_exclude_resets(cvdev);
+	vfio_cxl_pci_exclude_resets(cvdev);
 	vfio_cxl_mem_gate(cvdev, VFIO_CXL_MEM_GATED);
 	vfio_pci_core_close_device(core_vdev);
-	cxl_left(cvdev);
-	cxl_allow_resets(cvdev);
+	vfio_cxl_pci_left(cvdev);
+	vfio_cxl_pci_allow_resets(cvdev);
 }
 
-static long cxl_ioctl(struct vfio_device *core_vdev, unsigned int cmd,
-		      unsigned long arg)
+static long vfio_cxl_pci_ioctl(struct vfio_device *core_vdev, unsigned int cmd,
+			       unsigned long arg)
 {
 	/* An ioeventfd would write to a BAR behind our traps */
 	if (cmd == VFIO_DEVICE_IOEVENTFD)
@@ -159,12 +159,12 @@ static long cxl_ioctl(struct vfio_device *core_vdev, unsigned int cmd,
 	return vfio_pci_core_ioctl(core_vdev, cmd, arg);
 }
 
-static int cxl_device_feature(struct vfio_device *core_vdev, u32 flags,
-			      void __user *arg, size_t argsz)
+static int vfio_cxl_pci_device_feature(struct vfio_device *core_vdev, u32 flags,
+				       void __user *arg, size_t argsz)
 {
 	switch (flags & VFIO_DEVICE_FEATURE_MASK) {
 	case VFIO_DEVICE_FEATURE_CXL_HDM_DECODER:
-		return vfio_cxl_feature_hdm_decoder(cxl_from_vfio(core_vdev),
+		return vfio_cxl_feature_hdm_decoder(vfio_cxl_pci_dev(core_vdev),
 						    flags, arg, argsz);
 	/* A device in low power has no memory */
 	case VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY:
@@ -177,9 +177,9 @@ static int cxl_device_feature(struct vfio_device *core_vdev, u32 flags,
 	}
 }
 
-static int cxl_get_region_info(struct vfio_device *core_vdev,
-			       struct vfio_region_info *info,
-			       struct vfio_info_cap *caps)
+static int vfio_cxl_pci_get_region_info(struct vfio_device *core_vdev,
+					struct vfio_region_info *info,
+					struct vfio_info_cap *caps)
 {
 	int ret;
 
@@ -187,13 +187,15 @@ static int cxl_get_region_info(struct vfio_device *core_vdev,
 	if (ret)
 		return ret;
 
-	return vfio_cxl_regs_region_info(cxl_from_vfio(core_vdev), info, caps);
+	return vfio_cxl_regs_region_info(vfio_cxl_pci_dev(core_vdev), info,
+					 caps);
 }
 
 /* One piece that lies in @trap, or that lies in no trap where @trap is NULL */
-static ssize_t cxl_rw_piece(struct vfio_cxl_device *cvdev,
-			    const struct vfio_cxl_trap *trap, char __user *buf,
-			    size_t count, loff_t pos, bool iswrite)
+static ssize_t vfio_cxl_pci_rw_piece(struct vfio_cxl_device *cvdev,
+				     const struct vfio_cxl_trap *trap,
+				     char __user *buf, size_t count, loff_t pos,
+				     bool iswrite)
 {
 	struct vfio_device *core_vdev = &cvdev->core_device.vdev;
 
@@ -216,10 +218,10 @@ static ssize_t cxl_rw_piece(struct vfio_cxl_device *cvdev,
  * Split an access at the edges of the trapped ranges and have each piece served
  * once, in order.  A short count ends it.
  */
-static ssize_t cxl_rw(struct vfio_device *core_vdev, char __user *buf,
-		      size_t count, loff_t *ppos, bool iswrite)
+static ssize_t vfio_cxl_pci_rw(struct vfio_device *core_vdev, char __user *buf,
+			       size_t count, loff_t *ppos, bool iswrite)
 {
-	struct vfio_cxl_device *cvdev = cxl_from_vfio(core_vdev);
+	struct vfio_cxl_device *cvdev = vfio_cxl_pci_dev(core_vdev);
 	unsigned int region = VFIO_PCI_OFFSET_TO_INDEX(*ppos);
 	const struct vfio_cxl_trap *trap = cvdev->traps;
 	const struct vfio_cxl_trap *end = trap + cvdev->nr_traps;
@@ -239,9 +241,10 @@ static ssize_t cxl_rw(struct vfio_device *core_vdev, char __user *buf,
 		else
 			piece = min_t(u64, count - done, trap->end - pos);
 
-		ret = cxl_rw_piece(cvdev, trap < end && pos >= trap->start ?
-				   trap : NULL, buf + done, piece,
-				   *ppos + done, iswrite);
+		ret = vfio_cxl_pci_rw_piece(cvdev, trap < end &&
+					    pos >= trap->start ? trap : NULL,
+					    buf + done, piece, *ppos + done,
+					    iswrite);
 		if (ret <= 0)
 			break;
 		done += ret;
@@ -256,21 +259,24 @@ static ssize_t cxl_rw(struct vfio_device *core_vdev, char __user *buf,
 	return done;
 }
 
-static ssize_t cxl_read(struct vfio_device *core_vdev, char __user *buf,
-			size_t count, loff_t *ppos)
+static ssize_t vfio_cxl_pci_read(struct vfio_device *core_vdev,
+				 char __user *buf, size_t count, loff_t *ppos)
 {
-	return cxl_rw(core_vdev, buf, count, ppos, false);
+	return vfio_cxl_pci_rw(core_vdev, buf, count, ppos, false);
 }
 
-static ssize_t cxl_write(struct vfio_device *core_vdev, const char __user *buf,
-			 size_t count, loff_t *ppos)
+static ssize_t vfio_cxl_pci_write(struct vfio_device *core_vdev,
+				  const char __user *buf, size_t count,
+				  loff_t *ppos)
 {
-	return cxl_rw(core_vdev, (char __user *)buf, count, ppos, true);
+	return vfio_cxl_pci_rw(core_vdev, (char __user *)buf, count, ppos,
+			       true);
 }
 
-static int cxl_mmap(struct vfio_device *core_vdev, struct vm_area_struct *vma)
+static int vfio_cxl_pci_mmap(struct vfio_device *core_vdev,
+			     struct vm_area_struct *vma)
 {
-	struct vfio_cxl_device *cvdev = cxl_from_vfio(core_vdev);
+	struct vfio_cxl_device *cvdev = vfio_cxl_pci_dev(core_vdev);
 	u64 pos = PFN_PHYS(vma->vm_pgoff);
 
 	if (vfio_cxl_regs_overlap(cvdev, VFIO_PCI_OFFSET_TO_INDEX(pos),
@@ -284,25 +290,26 @@ static int cxl_mmap(struct vfio_device *core_vdev, struct vm_area_struct *vma)
 }
 
 /* The device is to go: an open may be waiting for a clean memory */
-static void cxl_request(struct vfio_device *core_vdev, unsigned int count)
+static void vfio_cxl_pci_request(struct vfio_device *core_vdev,
+				 unsigned int count)
 {
-	vfio_cxl_scrub_cancel(cxl_from_vfio(core_vdev));
+	vfio_cxl_scrub_cancel(vfio_cxl_pci_dev(core_vdev));
 	vfio_pci_core_request(core_vdev, count);
 }
 
-static const struct vfio_device_ops cxl_vfio_ops = {
+static const struct vfio_device_ops vfio_cxl_pci_device_ops = {
 	.name = "vfio-cxl-pci",
-	.init = cxl_init,
-	.release = cxl_release,
-	.open_device = cxl_open_device,
-	.close_device = cxl_close_device,
-	.ioctl = cxl_ioctl,
-	.get_region_info_caps = cxl_get_region_info,
-	.device_feature = cxl_device_feature,
-	.read = cxl_read,
-	.write = cxl_write,
-	.mmap = cxl_mmap,
-	.request = cxl_request,
+	.init = vfio_cxl_pci_init,
+	.release = vfio_cxl_pci_release,
+	.open_device = vfio_cxl_pci_open_device,
+	.close_device = vfio_cxl_pci_close_device,
+	.ioctl = vfio_cxl_pci_ioctl,
+	.get_region_info_caps = vfio_cxl_pci_get_region_info,
+	.device_feature = vfio_cxl_pci_device_feature,
+	.read = vfio_cxl_pci_read,
+	.write = vfio_cxl_pci_write,
+	.mmap = vfio_cxl_pci_mmap,
+	.request = vfio_cxl_pci_request,
 	.match = vfio_pci_core_match,
 	.match_token_uuid = vfio_pci_core_match_token_uuid,
 	.bind_iommufd = vfio_iommufd_physical_bind,
@@ -313,29 +320,30 @@ static const struct vfio_device_ops cxl_vfio_ops = {
 	.pasid_detach_ioas = vfio_iommufd_physical_pasid_detach_ioas,
 };
 
-static const struct vfio_pci_device_ops cxl_pci_ops = {
+static const struct vfio_pci_device_ops vfio_cxl_pci_ops = {
 	.get_dmabuf_phys = vfio_cxl_regs_get_dmabuf_phys,
 };
 
-static int cxl_compare_traps(const void *a, const void *b)
+static int vfio_cxl_pci_compare_traps(const void *a, const void *b)
 {
 	const struct vfio_cxl_trap *x = a, *y = b;
 
 	return cmp_int(x->start, y->start);
 }
 
-static int cxl_probe(struct pci_dev *pdev, const struct pci_device_id *id)
+static int vfio_cxl_pci_probe(struct pci_dev *pdev,
+			      const struct pci_device_id *id)
 {
 	struct vfio_cxl_device *cvdev;
 	int ret;
 
 	cvdev = vfio_alloc_device(vfio_cxl_device, core_device.vdev, &pdev->dev,
-				  &cxl_vfio_ops);
+				  &vfio_cxl_pci_device_ops);
 	if (IS_ERR(cvdev))
 		return PTR_ERR(cvdev);
 
 	dev_set_drvdata(&pdev->dev, &cvdev->core_device);
-	cvdev->core_device.pci_ops = &cxl_pci_ops;
+	cvdev->core_device.pci_ops = &vfio_cxl_pci_ops;
 	vfio_cxl_scrub_init(cvdev);
 
 	/* A driver before us may have left the device asleep */
@@ -352,7 +360,7 @@ static int cxl_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	if (ret)
 		goto err_unbind;
 	sort(cvdev->traps, cvdev->nr_traps, sizeof(*cvdev->traps),
-	     cxl_compare_traps, NULL);
+	     vfio_cxl_pci_compare_traps, NULL);
 	ret = vfio_pci_core_register_device(&cvdev->core_device);
 	if (ret)
 		goto err_unbind;
@@ -372,9 +380,9 @@ err_put:
 	return ret;
 }
 
-static void cxl_remove(struct pci_dev *pdev)
+static void vfio_cxl_pci_remove(struct pci_dev *pdev)
 {
-	struct vfio_cxl_device *cvdev = cxl_from_pci(pdev);
+	struct vfio_cxl_device *cvdev = vfio_cxl_pci_drvdata(pdev);
 
 	/* Pulled out: nothing is left to touch until the user has closed */
 	if (pci_dev_is_disconnected(pdev))
@@ -387,20 +395,20 @@ static void cxl_remove(struct pci_dev *pdev)
 }
 
 /* Every reset but the one at close comes here first, whoever asked for it */
-static void cxl_reset_prepare(struct pci_dev *pdev)
+static void vfio_cxl_pci_reset_prepare(struct pci_dev *pdev)
 {
-	struct vfio_cxl_device *cvdev = cxl_from_pci(pdev);
+	struct vfio_cxl_device *cvdev = vfio_cxl_pci_drvdata(pdev);
 
 	if (READ_ONCE(cvdev->opener) != current)
 		down(&cvdev->reset_sem);
 	vfio_cxl_mem_gate(cvdev, VFIO_CXL_MEM_RESET);
 }
 
-static void cxl_reset_done(struct pci_dev *pdev)
+static void vfio_cxl_pci_reset_done(struct pci_dev *pdev)
 {
-	struct vfio_cxl_device *cvdev = cxl_from_pci(pdev);
+	struct vfio_cxl_device *cvdev = vfio_cxl_pci_drvdata(pdev);
 
-	cxl_emu_reset(cvdev);
+	vfio_cxl_pci_emu_reset(cvdev);
 	vfio_cxl_mem_ungate(cvdev, !vfio_cxl_host_restore(cvdev));
 	if (READ_ONCE(cvdev->opener) != current)
 		up(&cvdev->reset_sem);
@@ -411,19 +419,19 @@ static void cxl_reset_done(struct pci_dev *pdev)
  * error the port above resets the device first, without our hooks: tell the
  * user when that is over, for then a reset finds the registers in their place.
  */
-static pci_ers_result_t cxl_error_detected(struct pci_dev *pdev,
-					   pci_channel_state_t state)
+static pci_ers_result_t vfio_cxl_pci_error_detected(struct pci_dev *pdev,
+						    pci_channel_state_t state)
 {
-	vfio_cxl_mem_gate(cxl_from_pci(pdev), VFIO_CXL_MEM_GATED);
+	vfio_cxl_mem_gate(vfio_cxl_pci_drvdata(pdev), VFIO_CXL_MEM_GATED);
 	if (state == pci_channel_io_frozen)
 		return PCI_ERS_RESULT_NEED_RESET;
 
 	return vfio_pci_core_aer_err_detected(pdev, state);
 }
 
-static pci_ers_result_t cxl_slot_reset(struct pci_dev *pdev)
+static pci_ers_result_t vfio_cxl_pci_slot_reset(struct pci_dev *pdev)
 {
-	struct vfio_cxl_device *cvdev = cxl_from_pci(pdev);
+	struct vfio_cxl_device *cvdev = vfio_cxl_pci_drvdata(pdev);
 	int ret;
 
 	/* A reset of the user's may have come in between */
@@ -435,30 +443,30 @@ static pci_ers_result_t cxl_slot_reset(struct pci_dev *pdev)
 	return ret ? PCI_ERS_RESULT_DISCONNECT : PCI_ERS_RESULT_RECOVERED;
 }
 
-static const struct pci_error_handlers cxl_err_handlers = {
-	.error_detected = cxl_error_detected,
-	.slot_reset = cxl_slot_reset,
-	.reset_prepare = cxl_reset_prepare,
-	.reset_done = cxl_reset_done,
+static const struct pci_error_handlers vfio_cxl_pci_err_handlers = {
+	.error_detected = vfio_cxl_pci_error_detected,
+	.slot_reset = vfio_cxl_pci_slot_reset,
+	.reset_prepare = vfio_cxl_pci_reset_prepare,
+	.reset_done = vfio_cxl_pci_reset_done,
 };
 
 /* Only by driver_override: which device is given to a guest is a choice */
-static const struct pci_device_id cxl_table[] = {
+static const struct pci_device_id vfio_cxl_pci_table[] = {
 	{ PCI_DRIVER_OVERRIDE_DEVICE_VFIO(PCI_ANY_ID, PCI_ANY_ID) },
 	{}
 };
-MODULE_DEVICE_TABLE(pci, cxl_table);
+MODULE_DEVICE_TABLE(pci, vfio_cxl_pci_table);
 
-static struct pci_driver cxl_driver = {
+static struct pci_driver vfio_cxl_pci_driver = {
 	.name = "vfio-cxl-pci",
-	.id_table = cxl_table,
-	.probe = cxl_probe,
-	.remove = cxl_remove,
-	.err_handler = &cxl_err_handlers,
+	.id_table = vfio_cxl_pci_table,
+	.probe = vfio_cxl_pci_probe,
+	.remove = vfio_cxl_pci_remove,
+	.err_handler = &vfio_cxl_pci_err_handlers,
 	.driver_managed_dma = true,
 };
 
-static int __init vfio_cxl_module_init(void)
+static int __init vfio_cxl_pci_module_init(void)
 {
 	/*
 	 * The CXL windows must be in the iomem tree when a device is bound.
@@ -467,15 +475,15 @@ static int __init vfio_cxl_module_init(void)
 	 */
 	request_module("cxl_acpi");
 
-	return pci_register_driver(&cxl_driver);
+	return pci_register_driver(&vfio_cxl_pci_driver);
 }
-module_init(vfio_cxl_module_init);
+module_init(vfio_cxl_pci_module_init);
 
-static void __exit vfio_cxl_module_exit(void)
+static void __exit vfio_cxl_pci_module_exit(void)
 {
-	pci_unregister_driver(&cxl_driver);
+	pci_unregister_driver(&vfio_cxl_pci_driver);
 }
-module_exit(vfio_cxl_module_exit);
+module_exit(vfio_cxl_pci_module_exit);
 
 MODULE_LICENSE("GPL");
 MODULE_DESCRIPTION("VFIO variant driver for CXL.mem devices");
