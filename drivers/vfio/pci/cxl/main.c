@@ -69,10 +69,16 @@ static void vfio_cxl_pci_allow_resets(struct vfio_cxl_device *cvdev)
 	up(&cvdev->reset_sem);
 }
 
+/* The end of a reset: put the host's decoder back, then open the gate */
+static void vfio_cxl_pci_restore(struct vfio_cxl_device *cvdev)
+{
+	vfio_cxl_mem_ungate(cvdev, !vfio_cxl_host_restore(cvdev));
+}
+
 /* After vfio_pci_core reset the device on its own, without our hooks */
 static void vfio_cxl_pci_left(struct vfio_cxl_device *cvdev)
 {
-	vfio_cxl_mem_ungate(cvdev, !vfio_cxl_host_restore(cvdev));
+	vfio_cxl_pci_restore(cvdev);
 	vfio_cxl_scrub_start(cvdev);
 }
 
@@ -103,7 +109,7 @@ static int vfio_cxl_pci_enable(struct vfio_cxl_device *cvdev)
 	}
 	vfio_cxl_pci_emu_reset(cvdev);
 	/* The enable reset the device, if it could: trust only what is read */
-	vfio_cxl_mem_ungate(cvdev, !vfio_cxl_host_restore(cvdev));
+	vfio_cxl_pci_restore(cvdev);
 
 	return 0;
 }
@@ -409,7 +415,7 @@ static void vfio_cxl_pci_reset_done(struct pci_dev *pdev)
 	struct vfio_cxl_device *cvdev = vfio_cxl_pci_drvdata(pdev);
 
 	vfio_cxl_pci_emu_reset(cvdev);
-	vfio_cxl_mem_ungate(cvdev, !vfio_cxl_host_restore(cvdev));
+	vfio_cxl_pci_restore(cvdev);
 	if (READ_ONCE(cvdev->opener) != current)
 		up(&cvdev->reset_sem);
 }
