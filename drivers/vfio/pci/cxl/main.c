@@ -197,27 +197,29 @@ static int vfio_cxl_pci_get_region_info(struct vfio_device *core_vdev,
 					 caps);
 }
 
-/* One piece that lies in @trap, or that lies in no trap where @trap is NULL */
+/*
+ * One piece, from @pos in @region on, that lies in @trap, or that lies in no
+ * trap where @trap is NULL
+ */
 static ssize_t vfio_cxl_pci_rw_piece(struct vfio_cxl_device *cvdev,
 				     const struct vfio_cxl_trap *trap,
-				     char __user *buf, size_t count, loff_t pos,
-				     bool iswrite)
+				     char __user *buf, size_t count,
+				     unsigned int region, u64 pos, bool iswrite)
 {
 	struct vfio_device *core_vdev = &cvdev->core_device.vdev;
+	loff_t core_pos = VFIO_PCI_INDEX_TO_OFFSET(region) + pos;
 
 	if (trap && iswrite && trap->write)
-		return trap->write(cvdev, buf, count,
-				   pos & VFIO_PCI_OFFSET_MASK);
+		return trap->write(cvdev, buf, count, pos);
 	if (trap && !iswrite && trap->read)
-		return trap->read(cvdev, buf, count,
-				  pos & VFIO_PCI_OFFSET_MASK);
+		return trap->read(cvdev, buf, count, pos);
 	if (iswrite) {
 		/* The memory, or what may have the device write to it */
 		vfio_cxl_scrub_mark(cvdev);
-		return vfio_pci_core_write(core_vdev, buf, count, &pos);
+		return vfio_pci_core_write(core_vdev, buf, count, &core_pos);
 	}
 
-	return vfio_pci_core_read(core_vdev, buf, count, &pos);
+	return vfio_pci_core_read(core_vdev, buf, count, &core_pos);
 }
 
 /*
@@ -249,7 +251,7 @@ static ssize_t vfio_cxl_pci_rw(struct vfio_device *core_vdev, char __user *buf,
 
 		ret = vfio_cxl_pci_rw_piece(cvdev, trap < end &&
 					    pos >= trap->start ? trap : NULL,
-					    buf + done, piece, *ppos + done,
+					    buf + done, piece, region, pos,
 					    iswrite);
 		if (ret <= 0)
 			break;
