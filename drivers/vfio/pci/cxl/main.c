@@ -297,6 +297,31 @@ static int vfio_cxl_pci_mmap(struct vfio_device *core_vdev,
 	return vfio_pci_core_mmap(core_vdev, vma);
 }
 
+/* What mmap() refuses is not exported as a dma-buf either */
+static int
+vfio_cxl_pci_get_dmabuf_phys(struct vfio_pci_core_device *vdev,
+			     struct p2pdma_provider **provider,
+			     unsigned int region_index,
+			     struct phys_vec *phys_vec,
+			     struct vfio_region_dma_range *dma_ranges,
+			     size_t nr_ranges)
+{
+	struct vfio_cxl_device *cvdev = vfio_cxl_from_core(vdev);
+	size_t i;
+
+	for (i = 0; i < nr_ranges; i++)
+		if (vfio_cxl_regs_overlap(cvdev, region_index,
+					  dma_ranges[i].offset,
+					  dma_ranges[i].length))
+			return -EINVAL;
+
+	/* Whoever imports it may have the device write to its memory */
+	vfio_cxl_scrub_mark(cvdev);
+
+	return vfio_pci_core_get_dmabuf_phys(vdev, provider, region_index,
+					     phys_vec, dma_ranges, nr_ranges);
+}
+
 /* The device is to go: an open may be waiting for a clean memory */
 static void vfio_cxl_pci_request(struct vfio_device *core_vdev,
 				 unsigned int count)
@@ -329,7 +354,7 @@ static const struct vfio_device_ops vfio_cxl_pci_device_ops = {
 };
 
 static const struct vfio_pci_device_ops vfio_cxl_pci_ops = {
-	.get_dmabuf_phys = vfio_cxl_regs_get_dmabuf_phys,
+	.get_dmabuf_phys = vfio_cxl_pci_get_dmabuf_phys,
 };
 
 static int vfio_cxl_pci_compare_traps(const void *a, const void *b)

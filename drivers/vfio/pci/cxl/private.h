@@ -234,12 +234,6 @@ int vfio_cxl_regs_region_info(struct vfio_cxl_device *cvdev,
 			      struct vfio_info_cap *caps);
 bool vfio_cxl_regs_overlap(struct vfio_cxl_device *cvdev, unsigned int region,
 			   u64 start, u64 len);
-int vfio_cxl_regs_get_dmabuf_phys(struct vfio_pci_core_device *vdev,
-				  struct p2pdma_provider **provider,
-				  unsigned int region_index,
-				  struct phys_vec *phys_vec,
-				  struct vfio_region_dma_range *dma_ranges,
-				  size_t nr_ranges);
 
 /* config.c */
 int vfio_cxl_config_init(struct vfio_cxl_device *cvdev);

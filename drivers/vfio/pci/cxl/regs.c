@@ -165,38 +165,3 @@ int vfio_cxl_regs_region_info(struct vfio_cxl_device *cvdev,
 					struct_size(sparse, areas,
 						    sparse->nr_areas));
 }
-
-/**
- * vfio_cxl_regs_get_dmabuf_phys - keep the component registers out of a dma-buf
- * @vdev: the device
- * @provider: see struct vfio_pci_device_ops
- * @region_index: VFIO region index
- * @phys_vec: see struct vfio_pci_device_ops
- * @dma_ranges: the kernel's copy of the ranges to export
- * @nr_ranges: number of @dma_ranges
- *
- * Return: 0, or -EINVAL for a range that overlaps them, or what
- * vfio_pci_core_get_dmabuf_phys() returns.
- */
-int vfio_cxl_regs_get_dmabuf_phys(struct vfio_pci_core_device *vdev,
-				  struct p2pdma_provider **provider,
-				  unsigned int region_index,
-				  struct phys_vec *phys_vec,
-				  struct vfio_region_dma_range *dma_ranges,
-				  size_t nr_ranges)
-{
-	struct vfio_cxl_device *cvdev = vfio_cxl_from_core(vdev);
-	size_t i;
-
-	for (i = 0; i < nr_ranges; i++)
-		if (vfio_cxl_regs_overlap(cvdev, region_index,
-					  dma_ranges[i].offset,
-					  dma_ranges[i].length))
-			return -EINVAL;
-
-	/* Whoever imports it may have the device write to its memory */
-	vfio_cxl_scrub_mark(cvdev);
-
-	return vfio_pci_core_get_dmabuf_phys(vdev, provider, region_index,
-					     phys_vec, dma_ranges, nr_ranges);
-}
