@@ -14,49 +14,11 @@
 #include <linux/pci.h>
 #include <linux/unaligned.h>
 
+#include "emu/cxl_regs.h"
 #include "private.h"
 
-/* Register Locator DVSEC (CXL r3.1 8.1.9): pairs of registers, low and high */
-#define REG_LOCATOR_ENTRY_SIZE	8
-#define REG_LOCATOR_COMPONENT	1
-
-/* CXL.cache and CXL.mem capability array (8.2.4) */
-#define CM_HEADER_ID		GENMASK(15, 0)
-#define   CM_HEADER_ID_CM	1
-#define CM_HEADER_ARRAY_SIZE	GENMASK(31, 24)
-#define CM_CAP_ID		GENMASK(15, 0)
-#define   CM_CAP_ID_RAS		2
-#define   CM_CAP_ID_HDM		5
-#define CM_CAP_POINTER		GENMASK(31, 20)
-
-/* HDM Decoder Capability Structure (8.2.4.20) */
-#define HDM_CAP			0x00
-#define   HDM_CAP_COUNT		GENMASK(3, 0)
-#define HDM_GLOBAL_CTRL		0x04
-#define   HDM_GLOBAL_ENABLE	BIT(1)
-#define HDM_BASE_LOW		0x10
-#define HDM_BASE_HIGH		0x14
-#define HDM_SIZE_LOW		0x18
-#define HDM_SIZE_HIGH		0x1c
-#define HDM_CTRL		0x20
-#define   HDM_CTRL_IW		GENMASK(7, 4)
-#define   HDM_CTRL_LOCK		BIT(8)
-#define   HDM_CTRL_COMMIT	BIT(9)
-#define   HDM_CTRL_COMMITTED	BIT(10)
-#define   HDM_CTRL_ERROR	BIT(11)
-#define   HDM_CTRL_HOST_ONLY	BIT(12)
-#define HDM_DPA_SKIP_LOW	0x24
-#define HDM_DPA_SKIP_HIGH	0x28
-#define HDM_DECODER_STRIDE	0x20
-#define HDM_DECODERS		0x10
-
-/* A decoder commits or reports an error within 10 ms (8.2.4.20.7) */
+/* A decoder commits or reports an error within 10 ms (CXL r3.1 8.2.4.20.7) */
 #define HDM_COMMIT_TIMEOUT_US	(10 * USEC_PER_MSEC)
-
-/* CXL Device DVSEC (8.1.3), what <linux/pci_regs.h> does not name */
-#define DVSEC_LENGTH_MIN	0x38
-#define DVSEC_LOCK		0x14
-#define   DVSEC_LOCK_CONFIG	BIT(0)
 
 static u32 host_readl(const struct vfio_cxl_host *host, u32 reg)
 {
@@ -72,6 +34,12 @@ static void host_writel(const struct vfio_cxl_host *host, u32 reg, u32 val)
 static u32 host_saved(const struct vfio_cxl_host *host, u32 reg)
 {
 	return get_unaligned_le32(host->cm_config.hdm + reg);
+}
+
+/* Two of them, low and high */
+static u64 host_saved64(const struct vfio_cxl_host *host, u32 reg)
+{
+	return get_unaligned_le64(host->cm_config.hdm + reg);
 }
 
 static u16 host_saved_dvsec(const struct vfio_cxl_host *host, u32 reg)
@@ -113,7 +81,8 @@ static int host_find_dvsec(struct vfio_cxl_device *cvdev)
 	if (host->dvsec)
 		pci_read_config_dword(pdev, host->dvsec + PCI_DVSEC_HEADER1,
 				      &header);
-	if (!host->dvsec || PCI_DVSEC_HEADER1_LEN(header) < DVSEC_LENGTH_MIN) {
+	if (!host->dvsec ||
+	    PCI_DVSEC_HEADER1_LEN(header) < CXL_DVSEC_LENGTH_MIN) {
 		pci_err(pdev, "no CXL Device DVSEC: not a CXL device, bind it to vfio-pci instead\n");
 		return -ENODEV;
 	}
@@ -154,11 +123,11 @@ static int host_find_regs(struct vfio_cxl_device *cvdev)
 
 	pci_read_config_dword(pdev, locator + PCI_DVSEC_HEADER1, &header);
 	for (entry = PCI_DVSEC_CXL_REG_LOCATOR_BLOCK1;
-	     entry + REG_LOCATOR_ENTRY_SIZE <= PCI_DVSEC_HEADER1_LEN(header);
-	     entry += REG_LOCATOR_ENTRY_SIZE) {
+	     entry + CXL_REGLOC_ENTRY_SIZE <= PCI_DVSEC_HEADER1_LEN(header);
+	     entry += CXL_REGLOC_ENTRY_SIZE) {
 		pci_read_config_dword(pdev, locator + entry, &low);
 		if (FIELD_GET(PCI_DVSEC_CXL_REG_LOCATOR_BLOCK_ID, low) ==
-		    REG_LOCATOR_COMPONENT)
+		    CXL_REGLOC_RBI_COMPONENT)
 			goto found;
 	}
 
@@ -174,7 +143,7 @@ found:
 	if (host->bar >= PCI_STD_NUM_BARS ||
 	    !(pci_resource_flags(pdev, host->bar) & IORESOURCE_MEM) ||
 	    !pci_resource_start(pdev, host->bar) ||
-	    check_add_overflow(host->offset, VFIO_CXL_EMU_COMPONENT_SIZE,
+	    check_add_overflow(host->offset, CXL_COMPONENT_REG_BLOCK_SIZE,
 			       &end) ||
 	    end > pci_resource_len(pdev, host->bar)) {
 		pci_err(pdev, "the component registers lie outside any assigned memory BAR: check the firmware's BAR assignment\n");
@@ -182,13 +151,13 @@ found:
 	}
 
 	host->regs = ioremap(pci_resource_start(pdev, host->bar) + host->offset,
-			     VFIO_CXL_EMU_COMPONENT_SIZE);
+			     CXL_COMPONENT_REG_BLOCK_SIZE);
 	return host->regs ? 0 : -ENOMEM;
 }
 
 static unsigned int host_decoders(u32 cap)
 {
-	unsigned int count = FIELD_GET(HDM_CAP_COUNT, cap);
+	unsigned int count = FIELD_GET(CXL_HDM_DECODER_COUNT_MASK, cap);
 
 	if (!count)
 		return 1;
@@ -198,7 +167,7 @@ static unsigned int host_decoders(u32 cap)
 /* Where a structure of @size bytes lies wholly past the capability array */
 static bool host_cm_fits(u32 header, u32 entries, u32 size)
 {
-	u32 pointer = FIELD_GET(CM_CAP_POINTER, header);
+	u32 pointer = FIELD_GET(CXL_CM_CAP_PTR_MASK, header);
 
 	return header && IS_ALIGNED(pointer, 4) &&
 	       pointer >= 4 * (entries + 1) &&
@@ -220,34 +189,37 @@ static int host_find_hdm(struct vfio_cxl_device *cvdev)
 	struct pci_dev *pdev = vfio_cxl_pdev(cvdev);
 	struct vfio_cxl_host *host = &cvdev->host;
 	struct vfio_cxl_emu_cm_config *config = &host->cm_config;
-	void __iomem *cm = host->regs + VFIO_CXL_EMU_CM_OFFSET;
-	u32 i, entries, header, hdm, hdm_size, ras;
+	void __iomem *cm = host->regs + CXL_CM_OFFSET;
+	u32 i, entries, header, id, hdm, decoders, hdm_size, ras;
 
 	config->header = readl(cm);
-	entries = FIELD_GET(CM_HEADER_ARRAY_SIZE, config->header);
-	if (FIELD_GET(CM_HEADER_ID, config->header) != CM_HEADER_ID_CM)
+	entries = FIELD_GET(CXL_CM_CAP_HDR_ARRAY_SIZE_MASK, config->header);
+	id = FIELD_GET(CXL_CM_CAP_HDR_ID_MASK, config->header);
+	if (id != CM_CAP_HDR_CAP_ID)
 		entries = 0;
 	for (i = 1; i <= entries; i++) {
 		header = readl(cm + 4 * i);
-		if (FIELD_GET(CM_CAP_ID, header) == CM_CAP_ID_HDM)
+		id = FIELD_GET(CXL_CM_CAP_HDR_ID_MASK, header);
+		if (id == CXL_CM_CAP_CAP_ID_HDM)
 			config->hdm_header = header;
-		else if (FIELD_GET(CM_CAP_ID, header) == CM_CAP_ID_RAS)
+		else if (id == CXL_CM_CAP_CAP_ID_RAS)
 			config->ras_header = header;
 	}
 
 	hdm_size = VFIO_CXL_EMU_HDM_SIZE;
 	if (!host_cm_fits(config->hdm_header, entries, hdm_size))
 		goto missing;
-	hdm = FIELD_GET(CM_CAP_POINTER, config->hdm_header);
-	hdm_size = HDM_DECODERS +
-		   host_decoders(readl(cm + hdm)) * HDM_DECODER_STRIDE;
+	hdm = FIELD_GET(CXL_CM_CAP_PTR_MASK, config->hdm_header);
+	/* Up to where one more decoder would begin */
+	decoders = host_decoders(readl(cm + hdm + CXL_HDM_DECODER_CAP_OFFSET));
+	hdm_size = CXL_HDM_DECODER0_BASE_LOW_OFFSET(decoders);
 	if (!host_cm_fits(config->hdm_header, entries, hdm_size))
 		goto missing;
-	host->hdm = VFIO_CXL_EMU_CM_OFFSET + hdm;
+	host->hdm = CXL_CM_OFFSET + hdm;
 	host_snapshot(cm + hdm, config->hdm, sizeof(config->hdm));
 
 	/* RAS is a courtesy: leave it out where it makes no sense */
-	ras = FIELD_GET(CM_CAP_POINTER, config->ras_header);
+	ras = FIELD_GET(CXL_CM_CAP_PTR_MASK, config->ras_header);
 	if (host_cm_fits(config->ras_header, entries, VFIO_CXL_EMU_RAS_SIZE) &&
 	    (ras + VFIO_CXL_EMU_RAS_SIZE <= hdm || hdm + hdm_size <= ras))
 		host_snapshot(cm + ras, config->ras, sizeof(config->ras));
@@ -266,25 +238,24 @@ static int host_check_decoders(struct vfio_cxl_device *cvdev)
 {
 	struct pci_dev *pdev = vfio_cxl_pdev(cvdev);
 	struct vfio_cxl_host *host = &cvdev->host;
-	u32 ctrl = host_saved(host, HDM_CTRL);
-	unsigned int i;
+	u32 ctrl = host_saved(host, CXL_HDM_DECODER0_CTRL_OFFSET(0));
+	unsigned int i, decoders;
 
-	if (!(ctrl & HDM_CTRL_COMMITTED) ||
-	    !(host_saved(host, HDM_GLOBAL_CTRL) & HDM_GLOBAL_ENABLE) ||
+	if (!(ctrl & CXL_HDM_DECODER0_CTRL_COMMITTED) ||
+	    !(host_saved(host, CXL_HDM_DECODER_CTRL_OFFSET) &
+	      CXL_HDM_DECODER_ENABLE) ||
 	    !(host_saved_dvsec(host, PCI_DVSEC_CXL_CTRL) &
 	      PCI_DVSEC_CXL_MEM_ENABLE)) {
 		pci_err(pdev, "HDM decoder 0 is not committed and enabled: let platform firmware configure CXL memory\n");
 		return -ENODATA;
 	}
-	if (FIELD_GET(HDM_CTRL_IW, ctrl)) {
+	if (FIELD_GET(CXL_HDM_DECODER0_CTRL_IW_MASK, ctrl)) {
 		pci_err(pdev, "HDM decoder 0 is interleaved: turn interleaving of this device off in platform firmware\n");
 		return -EXDEV;
 	}
 
-	host->base = (u64)host_saved(host, HDM_BASE_HIGH) << 32 |
-		     host_saved(host, HDM_BASE_LOW);
-	host->size = (u64)host_saved(host, HDM_SIZE_HIGH) << 32 |
-		     host_saved(host, HDM_SIZE_LOW);
+	host->base = host_saved64(host, CXL_HDM_DECODER0_BASE_LOW_OFFSET(0));
+	host->size = host_saved64(host, CXL_HDM_DECODER0_SIZE_LOW_OFFSET(0));
 	host->dvsec_config.size = host->size;
 	if (!host->size || !IS_ALIGNED(host->size, VFIO_CXL_EMU_HDM_ALIGN)) {
 		pci_err(pdev, "HDM decoder 0 decodes %#llx bytes, not a multiple of 256 MiB: update platform firmware\n",
@@ -297,9 +268,10 @@ static int host_check_decoders(struct vfio_cxl_device *cvdev)
 		return -EFBIG;
 	}
 
-	for (i = 1; i < host_decoders(host_saved(host, HDM_CAP)); i++) {
-		if (!(host_readl(host, HDM_CTRL + i * HDM_DECODER_STRIDE) &
-		      HDM_CTRL_COMMITTED))
+	decoders = host_decoders(host_saved(host, CXL_HDM_DECODER_CAP_OFFSET));
+	for (i = 1; i < decoders; i++) {
+		if (!(host_readl(host, CXL_HDM_DECODER0_CTRL_OFFSET(i)) &
+		      CXL_HDM_DECODER0_CTRL_COMMITTED))
 			continue;
 		pci_err(pdev, "HDM decoder %u is committed too: only devices that use decoder 0 alone are supported\n",
 			i);
@@ -431,14 +403,19 @@ void vfio_cxl_host_unbind(struct vfio_cxl_device *cvdev)
 
 /* Registers that a reset clears, in the order that they are put back */
 static const u32 host_decoder_regs[] = {
-	HDM_BASE_LOW, HDM_BASE_HIGH, HDM_SIZE_LOW, HDM_SIZE_HIGH,
-	HDM_DPA_SKIP_LOW, HDM_DPA_SKIP_HIGH,
+	CXL_HDM_DECODER0_BASE_LOW_OFFSET(0),
+	CXL_HDM_DECODER0_BASE_HIGH_OFFSET(0),
+	CXL_HDM_DECODER0_SIZE_LOW_OFFSET(0),
+	CXL_HDM_DECODER0_SIZE_HIGH_OFFSET(0),
+	CXL_HDM_DECODER0_SKIP_LOW(0),
+	CXL_HDM_DECODER0_SKIP_HIGH(0),
 };
 
 static bool host_decoder_intact(struct vfio_cxl_device *cvdev)
 {
 	struct vfio_cxl_host *host = &cvdev->host;
 	unsigned int i;
+	u32 decoder;
 	u16 ctrl;
 
 	for (i = 0; i < ARRAY_SIZE(host_decoder_regs); i++)
@@ -449,8 +426,11 @@ static bool host_decoder_intact(struct vfio_cxl_device *cvdev)
 	pci_read_config_word(vfio_cxl_pdev(cvdev),
 			     host->dvsec + PCI_DVSEC_CXL_CTRL, &ctrl);
 
-	return host_readl(host, HDM_CTRL) == host_saved(host, HDM_CTRL) &&
-	       host_readl(host, HDM_GLOBAL_CTRL) & HDM_GLOBAL_ENABLE &&
+	decoder = host_readl(host, CXL_HDM_DECODER0_CTRL_OFFSET(0));
+
+	return decoder == host_saved(host, CXL_HDM_DECODER0_CTRL_OFFSET(0)) &&
+	       host_readl(host, CXL_HDM_DECODER_CTRL_OFFSET) &
+	       CXL_HDM_DECODER_ENABLE &&
 	       ctrl & PCI_DVSEC_CXL_MEM_ENABLE;
 }
 
@@ -494,25 +474,31 @@ static int host_wait_active(struct vfio_cxl_device *cvdev)
 static int host_commit(struct vfio_cxl_device *cvdev)
 {
 	struct vfio_cxl_host *host = &cvdev->host;
-	u32 ctrl = host_readl(host, HDM_CTRL);
+	u32 ctrl = host_readl(host, CXL_HDM_DECODER0_CTRL_OFFSET(0));
 	unsigned int i;
 
 	/* A commit that failed leaves its request behind: take it back */
-	if (ctrl & (HDM_CTRL_COMMIT | HDM_CTRL_COMMITTED))
-		host_writel(host, HDM_CTRL, 0);
+	if (ctrl & (CXL_HDM_DECODER0_CTRL_COMMIT |
+		    CXL_HDM_DECODER0_CTRL_COMMITTED))
+		host_writel(host, CXL_HDM_DECODER0_CTRL_OFFSET(0), 0);
 
-	host_writel(host, HDM_GLOBAL_CTRL, host_saved(host, HDM_GLOBAL_CTRL));
+	host_writel(host, CXL_HDM_DECODER_CTRL_OFFSET,
+		    host_saved(host, CXL_HDM_DECODER_CTRL_OFFSET));
 	for (i = 0; i < ARRAY_SIZE(host_decoder_regs); i++)
 		host_writel(host, host_decoder_regs[i],
 			    host_saved(host, host_decoder_regs[i]));
 
 	/* Lock On Commit: the lock takes hold with the commit, so it is last */
-	ctrl = host_saved(host, HDM_CTRL) & ~(HDM_CTRL_COMMITTED |
-					      HDM_CTRL_ERROR);
-	host_writel(host, HDM_CTRL, ctrl | HDM_CTRL_COMMIT);
+	ctrl = host_saved(host, CXL_HDM_DECODER0_CTRL_OFFSET(0));
+	ctrl &= ~(CXL_HDM_DECODER0_CTRL_COMMITTED |
+		  CXL_HDM_DECODER0_CTRL_COMMIT_ERROR);
+	host_writel(host, CXL_HDM_DECODER0_CTRL_OFFSET(0),
+		    ctrl | CXL_HDM_DECODER0_CTRL_COMMIT);
 
-	return readl_poll_timeout(host->regs + host->hdm + HDM_CTRL, ctrl,
-				  ctrl & (HDM_CTRL_COMMITTED | HDM_CTRL_ERROR),
+	return readl_poll_timeout(host->regs + host->hdm +
+				  CXL_HDM_DECODER0_CTRL_OFFSET(0), ctrl,
+				  ctrl & (CXL_HDM_DECODER0_CTRL_COMMITTED |
+					  CXL_HDM_DECODER0_CTRL_COMMIT_ERROR),
 				  100, HDM_COMMIT_TIMEOUT_US);
 }
 
@@ -542,8 +528,8 @@ static int host_restore(struct vfio_cxl_device *cvdev)
 	ret = host_commit(cvdev);
 	if (ret)
 		return ret;
-	pci_write_config_word(pdev, host->dvsec + DVSEC_LOCK,
-			      host_saved_dvsec(host, DVSEC_LOCK));
+	pci_write_config_word(pdev, host->dvsec + CXL_DVSEC_LOCK,
+			      host_saved_dvsec(host, CXL_DVSEC_LOCK));
 
 	return host_decoder_intact(cvdev) ? 0 : -EIO;
 }
@@ -584,5 +570,7 @@ int vfio_cxl_host_restore(struct vfio_cxl_device *cvdev)
  */
 bool vfio_cxl_host_device_coherent(struct vfio_cxl_device *cvdev)
 {
-	return !(host_saved(&cvdev->host, HDM_CTRL) & HDM_CTRL_HOST_ONLY);
+	u32 ctrl = host_saved(&cvdev->host, CXL_HDM_DECODER0_CTRL_OFFSET(0));
+
+	return !(ctrl & CXL_HDM_DECODER0_CTRL_HOSTONLY);
 }

@@ -5,6 +5,7 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
+#include "emu/cxl_regs.h"
 #include "private.h"
 
 /* The widest access that offset and count allow, as in vfio_pci_core */
@@ -71,7 +72,7 @@ int vfio_cxl_regs_init(struct vfio_cxl_device *cvdev)
 	const struct vfio_cxl_trap trap = {
 		.region = cvdev->host.bar,
 		.start = cvdev->host.offset,
-		.end = cvdev->host.offset + VFIO_CXL_EMU_COMPONENT_SIZE,
+		.end = cvdev->host.offset + CXL_COMPONENT_REG_BLOCK_SIZE,
 		.read = regs_read,
 		.write = regs_write,
 	};
@@ -116,7 +117,7 @@ bool vfio_cxl_regs_overlap(struct vfio_cxl_device *cvdev, unsigned int region,
 	if (check_add_overflow(start, len, &end))
 		return true;
 
-	return start < host->offset + VFIO_CXL_EMU_COMPONENT_SIZE &&
+	return start < host->offset + CXL_COMPONENT_REG_BLOCK_SIZE &&
 	       end > host->offset;
 }
 
@@ -138,7 +139,7 @@ int vfio_cxl_regs_region_info(struct vfio_cxl_device *cvdev,
 	struct vfio_cxl_host *host = &cvdev->host;
 	DEFINE_RAW_FLEX(struct vfio_region_info_cap_sparse_mmap, sparse, areas,
 			2);
-	u64 end = host->offset + VFIO_CXL_EMU_COMPONENT_SIZE;
+	u64 end = host->offset + CXL_COMPONENT_REG_BLOCK_SIZE;
 
 	if (info->index != host->bar ||
 	    !(info->flags & VFIO_REGION_INFO_FLAG_MMAP))

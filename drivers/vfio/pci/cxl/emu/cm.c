@@ -13,10 +13,8 @@
 #include <linux/string.h>
 #include <linux/unaligned.h>
 
+#include "cxl_regs.h"
 #include "emu.h"
-
-#define CM_HEADER_ARRAY_SIZE	GENMASK_U32(31, 24)
-#define CM_CAP_POINTER		GENMASK_U32(31, 20)
 
 /* The next free block, after its entry went into the capability array */
 static struct vfio_cxl_emu_block *cm_add(struct vfio_cxl_emu_cm *cm, u32 header)
@@ -37,8 +35,9 @@ static struct vfio_cxl_emu_block *cm_add(struct vfio_cxl_emu_cm *cm, u32 header)
 void vfio_cxl_emu_cm_init(struct vfio_cxl_emu_cm *cm,
 			  const struct vfio_cxl_emu_cm_config *config)
 {
-	u32 hdm = FIELD_GET(CM_CAP_POINTER, config->hdm_header);
-	u32 ras = FIELD_GET(CM_CAP_POINTER, config->ras_header);
+	u32 hdm = FIELD_GET(CXL_CM_CAP_PTR_MASK, config->hdm_header);
+	u32 ras = FIELD_GET(CXL_CM_CAP_PTR_MASK, config->ras_header);
+	u32 header;
 
 	memset(cm->image, 0, sizeof(cm->image));
 	cm->nr_blocks = 0;
@@ -48,9 +47,9 @@ void vfio_cxl_emu_cm_init(struct vfio_cxl_emu_cm *cm,
 		vfio_cxl_emu_ras_init(cm_add(cm, config->ras_header),
 				      cm->image + ras, config->ras);
 
-	put_unaligned_le32((config->header & ~CM_HEADER_ARRAY_SIZE) |
-			   FIELD_PREP(CM_HEADER_ARRAY_SIZE, cm->nr_blocks),
-			   cm->image);
+	header = config->header & ~CXL_CM_CAP_HDR_ARRAY_SIZE_MASK;
+	header |= FIELD_PREP(CXL_CM_CAP_HDR_ARRAY_SIZE_MASK, cm->nr_blocks);
+	put_unaligned_le32(header, cm->image);
 }
 EXPORT_SYMBOL_GPL(vfio_cxl_emu_cm_init);
 
@@ -71,7 +70,7 @@ static bool cm_access_ok(struct vfio_cxl_emu_cm *cm, u32 offset,
 			 unsigned int width)
 {
 	if ((width == 4 || width == 8) && !(offset & (width - 1)) &&
-	    offset < VFIO_CXL_EMU_COMPONENT_SIZE)
+	    offset < CXL_COMPONENT_REG_BLOCK_SIZE)
 		return true;
 
 	cm->bad_accesses++;
@@ -92,7 +91,7 @@ u64 vfio_cxl_emu_cm_read(struct vfio_cxl_emu_cm *cm, u32 offset,
 	if (!cm_access_ok(cm, offset, width))
 		return GENMASK_ULL(8 * width - 1, 0);
 
-	offset -= VFIO_CXL_EMU_CM_OFFSET;
+	offset -= CXL_CM_OFFSET;
 	if (offset >= VFIO_CXL_EMU_CM_SIZE)	/* wraps where below */
 		return 0;
 
@@ -118,7 +117,7 @@ void vfio_cxl_emu_cm_write(struct vfio_cxl_emu_cm *cm, u32 offset,
 	if (!cm_access_ok(cm, offset, width))
 		return;
 
-	offset -= VFIO_CXL_EMU_CM_OFFSET;
+	offset -= CXL_CM_OFFSET;
 	for (block = cm->blocks; block < cm->blocks + cm->nr_blocks; block++) {
 		u32 start = block->image - cm->image;
 

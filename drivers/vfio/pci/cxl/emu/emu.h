@@ -11,6 +11,7 @@
  * ras.c	RAS Capability Structure (8.2.4.17)
  * cm.c		component registers: capability array, access rules, dispatch
  * dvsec.c	PCIe DVSEC for CXL Devices (8.1.3)
+ * cxl_regs.h	what the specification calls all that, and where it is
  */
 #ifndef VFIO_CXL_EMU_H
 #define VFIO_CXL_EMU_H
@@ -106,9 +107,7 @@ void vfio_cxl_emu_hdm_lock(struct vfio_cxl_emu_block *block, u64 base,
 void vfio_cxl_emu_ras_init(struct vfio_cxl_emu_block *block, u8 *image,
 			   const u8 *host);
 
-/* Component registers (8.2.3), CXL.cache and CXL.mem registers (8.2.4) */
-#define VFIO_CXL_EMU_COMPONENT_SIZE	0x10000
-#define VFIO_CXL_EMU_CM_OFFSET		0x1000
+/* CXL.cache and CXL.mem registers (8.2.4) */
 #define VFIO_CXL_EMU_CM_SIZE		0x1000
 
 /**

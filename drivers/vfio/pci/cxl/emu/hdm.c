@@ -5,82 +5,79 @@
 #include <linux/export.h>
 #include <linux/kernel.h>
 
+#include "cxl_regs.h"
 #include "emu.h"
-
-#define HDM_CAP				0x00
-#define   HDM_CAP_INTERLEAVE_11_8	BIT_U32(8)
-#define   HDM_CAP_INTERLEAVE_14_12	BIT_U32(9)
-#define   HDM_CAP_POISON_ON_ERROR	BIT_U32(10)
-#define HDM_GLOBAL_CTRL			0x04
-#define   HDM_GLOBAL_POISON_ON_ERROR	BIT_U32(0)
-#define   HDM_GLOBAL_ENABLE		BIT_U32(1)
-#define HDM_BASE_LOW			0x10
-#define HDM_BASE_HIGH			0x14
-#define HDM_SIZE_LOW			0x18
-#define HDM_SIZE_HIGH			0x1c
-#define   HDM_ADDR_LOW			GENMASK_U32(31, 28)
-#define   HDM_ADDR_HIGH			GENMASK_U32(31, 0)
-#define HDM_CTRL			0x20
-#define   HDM_CTRL_IG			GENMASK_U32(3, 0)
-#define   HDM_CTRL_IW			GENMASK_U32(7, 4)
-#define   HDM_CTRL_LOCK			BIT_U32(8)
-#define   HDM_CTRL_COMMIT		BIT_U32(9)
-#define   HDM_CTRL_COMMITTED		BIT_U32(10)
-#define   HDM_CTRL_NOT_COMMITTED	BIT_U32(11)
-#define   HDM_CTRL_TARGET_TYPE		BIT_U32(12)
-#define HDM_DPA_SKIP_LOW		0x24
-#define HDM_DPA_SKIP_HIGH		0x28
 
 /* Where the memory belongs is the VMM's to say: no commit of a guest works */
 static void hdm_commit(struct vfio_cxl_emu_block *block)
 {
-	u32 ctrl = vfio_cxl_emu_reg_get(block, HDM_CTRL, 4);
+	u32 ctrl = vfio_cxl_emu_reg_get(block, CXL_HDM_DECODER0_CTRL_OFFSET(0),
+					4);
 
 	if (block->locked)
 		return;
 
-	ctrl &= ~HDM_CTRL_NOT_COMMITTED;
-	if (ctrl & HDM_CTRL_COMMIT)
-		ctrl |= HDM_CTRL_NOT_COMMITTED;
-	vfio_cxl_emu_reg_set(block, HDM_CTRL, 4, ctrl);
+	ctrl &= ~CXL_HDM_DECODER0_CTRL_COMMIT_ERROR;
+	if (ctrl & CXL_HDM_DECODER0_CTRL_COMMIT)
+		ctrl |= CXL_HDM_DECODER0_CTRL_COMMIT_ERROR;
+	vfio_cxl_emu_reg_set(block, CXL_HDM_DECODER0_CTRL_OFFSET(0), 4, ctrl);
 }
 
 /* Poison On Decode Error Enable is reserved without the capability */
 static void hdm_global_ctrl(struct vfio_cxl_emu_block *block)
 {
-	u32 val = vfio_cxl_emu_reg_get(block, HDM_GLOBAL_CTRL, 4);
+	u32 val = vfio_cxl_emu_reg_get(block, CXL_HDM_DECODER_CTRL_OFFSET, 4);
 
-	if (!(vfio_cxl_emu_reg_get(block, HDM_CAP, 4) &
-	      HDM_CAP_POISON_ON_ERROR))
-		val &= ~HDM_GLOBAL_POISON_ON_ERROR;
-	vfio_cxl_emu_reg_set(block, HDM_GLOBAL_CTRL, 4, val);
+	if (!(vfio_cxl_emu_reg_get(block, CXL_HDM_DECODER_CAP_OFFSET, 4) &
+	      CXL_HDM_DECODER_POISON_CAPABLE))
+		val &= ~CXL_HDM_DECODER_POISON_ENABLE;
+	vfio_cxl_emu_reg_set(block, CXL_HDM_DECODER_CTRL_OFFSET, 4, val);
 }
 
 static const struct vfio_cxl_emu_field hdm_fields[] = {
-	{ HDM_CAP, 4, GENMASK_U32(31, 0), VFIO_CXL_EMU_HWINIT,
-	  HDM_CAP_INTERLEAVE_11_8 | HDM_CAP_INTERLEAVE_14_12 |
-	  HDM_CAP_POISON_ON_ERROR },
-	{ HDM_GLOBAL_CTRL, 4, HDM_GLOBAL_POISON_ON_ERROR, VFIO_CXL_EMU_RWL,
-	  0, hdm_global_ctrl },
-	{ HDM_GLOBAL_CTRL, 4, HDM_GLOBAL_ENABLE, VFIO_CXL_EMU_RWL },
-	{ HDM_GLOBAL_CTRL, 4, GENMASK_U32(31, 2), VFIO_CXL_EMU_RSVDP },
-	{ HDM_BASE_LOW, 4, HDM_ADDR_LOW, VFIO_CXL_EMU_RWL },
-	{ HDM_BASE_LOW, 4, ~HDM_ADDR_LOW, VFIO_CXL_EMU_RSVDP },
-	{ HDM_BASE_HIGH, 4, HDM_ADDR_HIGH, VFIO_CXL_EMU_RWL },
-	{ HDM_SIZE_LOW, 4, HDM_ADDR_LOW, VFIO_CXL_EMU_RWL, HDM_ADDR_LOW },
-	{ HDM_SIZE_LOW, 4, ~HDM_ADDR_LOW, VFIO_CXL_EMU_RSVDP },
-	{ HDM_SIZE_HIGH, 4, HDM_ADDR_HIGH, VFIO_CXL_EMU_RWL, HDM_ADDR_HIGH },
-	{ HDM_CTRL, 4, HDM_CTRL_IG, VFIO_CXL_EMU_RO, HDM_CTRL_IG },
-	{ HDM_CTRL, 4, HDM_CTRL_IW, VFIO_CXL_EMU_RO },
-	{ HDM_CTRL, 4, HDM_CTRL_LOCK, VFIO_CXL_EMU_RWL },
-	{ HDM_CTRL, 4, HDM_CTRL_COMMIT, VFIO_CXL_EMU_RWL, 0, hdm_commit },
-	{ HDM_CTRL, 4, HDM_CTRL_COMMITTED, VFIO_CXL_EMU_RO },
-	{ HDM_CTRL, 4, HDM_CTRL_NOT_COMMITTED, VFIO_CXL_EMU_RO },
-	{ HDM_CTRL, 4, HDM_CTRL_TARGET_TYPE, VFIO_CXL_EMU_RO,
-	  HDM_CTRL_TARGET_TYPE },
-	{ HDM_CTRL, 4, GENMASK_U32(31, 13), VFIO_CXL_EMU_RSVDP },
-	{ HDM_DPA_SKIP_LOW, 4, GENMASK_U32(31, 0), VFIO_CXL_EMU_RSVDP },
-	{ HDM_DPA_SKIP_HIGH, 4, GENMASK_U32(31, 0), VFIO_CXL_EMU_RSVDP },
+	{ CXL_HDM_DECODER_CAP_OFFSET, 4, GENMASK_U32(31, 0),
+	  VFIO_CXL_EMU_HWINIT,
+	  CXL_HDM_DECODER_INTERLEAVE_11_8 | CXL_HDM_DECODER_INTERLEAVE_14_12 |
+	  CXL_HDM_DECODER_POISON_CAPABLE },
+	{ CXL_HDM_DECODER_CTRL_OFFSET, 4, CXL_HDM_DECODER_POISON_ENABLE,
+	  VFIO_CXL_EMU_RWL, 0, hdm_global_ctrl },
+	{ CXL_HDM_DECODER_CTRL_OFFSET, 4, CXL_HDM_DECODER_ENABLE,
+	  VFIO_CXL_EMU_RWL },
+	{ CXL_HDM_DECODER_CTRL_OFFSET, 4, GENMASK_U32(31, 2),
+	  VFIO_CXL_EMU_RSVDP },
+	{ CXL_HDM_DECODER0_BASE_LOW_OFFSET(0), 4,
+	  CXL_HDM_DECODER0_ADDR_LOW_MASK, VFIO_CXL_EMU_RWL },
+	{ CXL_HDM_DECODER0_BASE_LOW_OFFSET(0), 4,
+	  ~CXL_HDM_DECODER0_ADDR_LOW_MASK, VFIO_CXL_EMU_RSVDP },
+	{ CXL_HDM_DECODER0_BASE_HIGH_OFFSET(0), 4, GENMASK_U32(31, 0),
+	  VFIO_CXL_EMU_RWL },
+	{ CXL_HDM_DECODER0_SIZE_LOW_OFFSET(0), 4,
+	  CXL_HDM_DECODER0_ADDR_LOW_MASK, VFIO_CXL_EMU_RWL,
+	  CXL_HDM_DECODER0_ADDR_LOW_MASK },
+	{ CXL_HDM_DECODER0_SIZE_LOW_OFFSET(0), 4,
+	  ~CXL_HDM_DECODER0_ADDR_LOW_MASK, VFIO_CXL_EMU_RSVDP },
+	{ CXL_HDM_DECODER0_SIZE_HIGH_OFFSET(0), 4, GENMASK_U32(31, 0),
+	  VFIO_CXL_EMU_RWL, GENMASK_U32(31, 0) },
+	{ CXL_HDM_DECODER0_CTRL_OFFSET(0), 4, CXL_HDM_DECODER0_CTRL_IG_MASK,
+	  VFIO_CXL_EMU_RO, CXL_HDM_DECODER0_CTRL_IG_MASK },
+	{ CXL_HDM_DECODER0_CTRL_OFFSET(0), 4, CXL_HDM_DECODER0_CTRL_IW_MASK,
+	  VFIO_CXL_EMU_RO },
+	{ CXL_HDM_DECODER0_CTRL_OFFSET(0), 4, CXL_HDM_DECODER0_CTRL_LOCK,
+	  VFIO_CXL_EMU_RWL },
+	{ CXL_HDM_DECODER0_CTRL_OFFSET(0), 4, CXL_HDM_DECODER0_CTRL_COMMIT,
+	  VFIO_CXL_EMU_RWL, 0, hdm_commit },
+	{ CXL_HDM_DECODER0_CTRL_OFFSET(0), 4, CXL_HDM_DECODER0_CTRL_COMMITTED,
+	  VFIO_CXL_EMU_RO },
+	{ CXL_HDM_DECODER0_CTRL_OFFSET(0), 4,
+	  CXL_HDM_DECODER0_CTRL_COMMIT_ERROR, VFIO_CXL_EMU_RO },
+	{ CXL_HDM_DECODER0_CTRL_OFFSET(0), 4, CXL_HDM_DECODER0_CTRL_HOSTONLY,
+	  VFIO_CXL_EMU_RO, CXL_HDM_DECODER0_CTRL_HOSTONLY },
+	{ CXL_HDM_DECODER0_CTRL_OFFSET(0), 4, GENMASK_U32(31, 13),
+	  VFIO_CXL_EMU_RSVDP },
+	{ CXL_HDM_DECODER0_SKIP_LOW(0), 4, GENMASK_U32(31, 0),
+	  VFIO_CXL_EMU_RSVDP },
+	{ CXL_HDM_DECODER0_SKIP_HIGH(0), 4, GENMASK_U32(31, 0),
+	  VFIO_CXL_EMU_RSVDP },
 };
 
 static void hdm_set_u64(struct vfio_cxl_emu_block *block, u32 offset, u64 val)
@@ -119,14 +116,17 @@ EXPORT_SYMBOL_GPL(vfio_cxl_emu_hdm_init);
  */
 void vfio_cxl_emu_hdm_lock(struct vfio_cxl_emu_block *block, u64 base, u64 size)
 {
-	u32 ctrl = vfio_cxl_emu_reg_get(block, HDM_CTRL, 4);
+	u32 ctrl = vfio_cxl_emu_reg_get(block, CXL_HDM_DECODER0_CTRL_OFFSET(0),
+					4);
 
-	hdm_set_u64(block, HDM_BASE_LOW, base);
-	hdm_set_u64(block, HDM_SIZE_LOW, size);
-	ctrl &= ~HDM_CTRL_NOT_COMMITTED;
-	ctrl |= HDM_CTRL_LOCK | HDM_CTRL_COMMIT | HDM_CTRL_COMMITTED;
-	vfio_cxl_emu_reg_set(block, HDM_CTRL, 4, ctrl);
-	vfio_cxl_emu_reg_set(block, HDM_GLOBAL_CTRL, 4, HDM_GLOBAL_ENABLE);
+	hdm_set_u64(block, CXL_HDM_DECODER0_BASE_LOW_OFFSET(0), base);
+	hdm_set_u64(block, CXL_HDM_DECODER0_SIZE_LOW_OFFSET(0), size);
+	ctrl &= ~CXL_HDM_DECODER0_CTRL_COMMIT_ERROR;
+	ctrl |= CXL_HDM_DECODER0_CTRL_LOCK | CXL_HDM_DECODER0_CTRL_COMMIT |
+		CXL_HDM_DECODER0_CTRL_COMMITTED;
+	vfio_cxl_emu_reg_set(block, CXL_HDM_DECODER0_CTRL_OFFSET(0), 4, ctrl);
+	vfio_cxl_emu_reg_set(block, CXL_HDM_DECODER_CTRL_OFFSET, 4,
+			     CXL_HDM_DECODER_ENABLE);
 	block->locked = true;
 }
 EXPORT_SYMBOL_GPL(vfio_cxl_emu_hdm_lock);
