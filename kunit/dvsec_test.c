@@ -50,13 +50,13 @@ static int dvsec_test_init(struct kunit *test)
 
 static u64 dvsec_read(struct dvsec_ctx *ctx, u32 offset, unsigned int width)
 {
-	return vfio_cxl_emu_block_read(&ctx->dvsec.block, offset, width);
+	return vfio_cxl_emu_dvsec_read(&ctx->dvsec, offset, width);
 }
 
 static void dvsec_write(struct dvsec_ctx *ctx, u32 offset, unsigned int width,
 			u64 val)
 {
-	vfio_cxl_emu_block_write(&ctx->dvsec.block, offset, width, val);
+	vfio_cxl_emu_dvsec_write(&ctx->dvsec, offset, width, val);
 }
 
 static void dvsec_keep(struct dvsec_ctx *ctx)

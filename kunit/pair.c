@@ -120,7 +120,7 @@ void vfio_cxl_pair_dvsec_write(struct vfio_cxl_pair *pair, u32 offset,
 			       unsigned int width, u64 val)
 {
 	vfio_cxl_model_dvsec_write(&pair->model, offset, width, val);
-	vfio_cxl_emu_block_write(&pair->dvsec.block, offset, width, val);
+	vfio_cxl_emu_dvsec_write(&pair->dvsec, offset, width, val);
 }
 
 /**
@@ -136,7 +136,7 @@ vfio_cxl_pair_dvsec_read(const struct vfio_cxl_pair *pair, u32 offset,
 			 unsigned int width)
 {
 	return (struct vfio_cxl_pair_value) {
-		.emulated = vfio_cxl_emu_block_read(&pair->dvsec.block, offset,
+		.emulated = vfio_cxl_emu_dvsec_read(&pair->dvsec, offset,
 						    width),
 		.expected = vfio_cxl_model_dvsec_read(&pair->model, offset,
 						      width),

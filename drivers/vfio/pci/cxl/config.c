@@ -39,7 +39,7 @@ static __le32 config_read_image(struct vfio_cxl_device *cvdev, u64 offset,
 	guard(mutex)(&cvdev->emu_lock);
 	vfio_cxl_emu_dvsec_set_memory_state(&cvdev->dvsec, memory_state);
 
-	return cpu_to_le32(vfio_cxl_emu_block_read(&cvdev->dvsec.block, offset,
+	return cpu_to_le32(vfio_cxl_emu_dvsec_read(&cvdev->dvsec, offset,
 						   width));
 }
 
@@ -82,9 +82,8 @@ static ssize_t config_write_body(struct vfio_cxl_device *cvdev,
 		if (copy_from_user(&val, buf + done, width))
 			return done ?: -EFAULT;
 		scoped_guard(mutex, &cvdev->emu_lock)
-			vfio_cxl_emu_block_write(&cvdev->dvsec.block,
-						 offset + done, width,
-						 le32_to_cpu(val));
+			vfio_cxl_emu_dvsec_write(&cvdev->dvsec, offset + done,
+						 width, le32_to_cpu(val));
 	}
 
 	return count;

@@ -125,6 +125,35 @@ void vfio_cxl_emu_dvsec_lock(struct vfio_cxl_emu_dvsec *dvsec, u64 base)
 EXPORT_SYMBOL_GPL(vfio_cxl_emu_dvsec_lock);
 
 /**
+ * vfio_cxl_emu_dvsec_read - what a guest reads from the DVSEC
+ * @dvsec: the registers
+ * @offset: in the DVSEC, in bytes
+ * @width: bytes to read, 1 to 8, all of them inside VFIO_CXL_EMU_DVSEC_SIZE
+ *
+ * Return: the bytes read, the first one lowest.
+ */
+u64 vfio_cxl_emu_dvsec_read(const struct vfio_cxl_emu_dvsec *dvsec, u32 offset,
+			    unsigned int width)
+{
+	return vfio_cxl_emu_block_read(&dvsec->block, offset, width);
+}
+EXPORT_SYMBOL_GPL(vfio_cxl_emu_dvsec_read);
+
+/**
+ * vfio_cxl_emu_dvsec_write - what a guest's write to the DVSEC does
+ * @dvsec: the registers
+ * @offset: in the DVSEC, in bytes
+ * @width: bytes to write, 1 to 8
+ * @val: the bytes to write, the first one lowest
+ */
+void vfio_cxl_emu_dvsec_write(struct vfio_cxl_emu_dvsec *dvsec, u32 offset,
+			      unsigned int width, u64 val)
+{
+	vfio_cxl_emu_block_write(&dvsec->block, offset, width, val);
+}
+EXPORT_SYMBOL_GPL(vfio_cxl_emu_dvsec_write);
+
+/**
  * vfio_cxl_emu_dvsec_set_memory_state - what the hardware says of the memory
  * @dvsec: the registers
  * @range1_size_low: the host's DVSEC CXL Range 1 Size Low Register, for

@@ -165,7 +165,7 @@ struct vfio_cxl_emu_dvsec_config {
 
 /**
  * struct vfio_cxl_emu_dvsec - virtual CXL Device DVSEC of one device
- * @block: the registers; reads and writes go to it
+ * @block: the registers
  * @image: of @block
  */
 struct vfio_cxl_emu_dvsec {
@@ -176,6 +176,10 @@ struct vfio_cxl_emu_dvsec {
 void vfio_cxl_emu_dvsec_init(struct vfio_cxl_emu_dvsec *dvsec,
 			     const struct vfio_cxl_emu_dvsec_config *config);
 void vfio_cxl_emu_dvsec_lock(struct vfio_cxl_emu_dvsec *dvsec, u64 base);
+u64 vfio_cxl_emu_dvsec_read(const struct vfio_cxl_emu_dvsec *dvsec, u32 offset,
+			    unsigned int width);
+void vfio_cxl_emu_dvsec_write(struct vfio_cxl_emu_dvsec *dvsec, u32 offset,
+			      unsigned int width, u64 val);
 void vfio_cxl_emu_dvsec_set_memory_state(struct vfio_cxl_emu_dvsec *dvsec,
 					 u32 range1_size_low);
 
