@@ -16,17 +16,19 @@
  * struct dvsec_ctx - a virtual DVSEC
  * @dvsec: the DVSEC
  * @before: an earlier copy of its image
- * @config: the host's
+ * @host: the host's
+ * @size: of the memory, in bytes
  */
 struct dvsec_ctx {
 	struct vfio_cxl_emu_dvsec dvsec;
 	u8 before[VFIO_CXL_EMU_DVSEC_SIZE];
-	struct vfio_cxl_emu_dvsec_config config;
+	u8 host[VFIO_CXL_EMU_DVSEC_SIZE];
+	u64 size;
 };
 
 static void dvsec_start(struct dvsec_ctx *ctx)
 {
-	vfio_cxl_emu_dvsec_init(&ctx->dvsec, &ctx->config);
+	vfio_cxl_emu_dvsec_init(&ctx->dvsec, ctx->host, ctx->size);
 }
 
 static void dvsec_lock(struct dvsec_ctx *ctx)
@@ -41,7 +43,8 @@ static int dvsec_test_init(struct kunit *test)
 	if (!ctx)
 		return -ENOMEM;
 
-	vfio_cxl_test_host_dvsec(&ctx->config);
+	vfio_cxl_test_host_dvsec(ctx->host);
+	ctx->size = TEST_SIZE;
 	dvsec_start(ctx);
 	test->priv = ctx;
 
@@ -241,11 +244,11 @@ static void dvsec_field(struct kunit *test)
 	struct dvsec_ctx *ctx = test->priv;
 	u32 fixed = rule == FIXED ? param->val : 0;
 
-	memset(ctx->config.host, 0, sizeof(ctx->config.host));
+	memset(ctx->host, 0, sizeof(ctx->host));
 	dvsec_start(ctx);
 	dvsec_field_expect(test, fixed);
 
-	memset(ctx->config.host, 0xff, sizeof(ctx->config.host));
+	memset(ctx->host, 0xff, sizeof(ctx->host));
 	dvsec_start(ctx);
 	dvsec_field_expect(test, rule == AS_HOST || rule == HOST_THEN_GUEST ?
 			   param->mask : fixed);
@@ -277,7 +280,7 @@ static void dvsec_shows_no_other_bit_of_the_host(struct kunit *test)
 	struct dvsec_ctx *ctx = test->priv;
 	struct vfio_cxl_test_registers regs = {
 		.test = test,
-		.host = ctx->config.host,
+		.host = ctx->host,
 		.image = ctx->dvsec.image,
 		.size = VFIO_CXL_EMU_DVSEC_SIZE,
 		.init = dvsec_init_from_host,
@@ -285,7 +288,7 @@ static void dvsec_shows_no_other_bit_of_the_host(struct kunit *test)
 	};
 
 	/* A host's bits appear where they are, so nothing may be set there */
-	ctx->config.size = 0;
+	ctx->size = 0;
 	vfio_cxl_test_host_bits(&regs, shown);
 }
 
@@ -717,7 +720,7 @@ static void dvsec_base_is_0_of_a_host_not_locked(struct kunit *test)
 {
 	struct dvsec_ctx *ctx = test->priv;
 
-	put_unaligned_le16(0, ctx->config.host + SPEC_DVSEC_LOCK);
+	put_unaligned_le16(0, ctx->host + SPEC_DVSEC_LOCK);
 	dvsec_start(ctx);
 	KUNIT_EXPECT_EQ(test, dvsec_read(ctx, SPEC_DVSEC_BASE_HIGH, 4), 0);
 	KUNIT_EXPECT_EQ(test, dvsec_read(ctx, SPEC_DVSEC_BASE_LOW, 4), 0);

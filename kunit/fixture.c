@@ -57,34 +57,31 @@ void vfio_cxl_test_host_cm(struct vfio_cxl_emu_cm_config *config)
 
 /**
  * vfio_cxl_test_host_dvsec - the host's DVSEC, set up and locked by firmware
- * @config: takes it
+ * @dvsec: takes VFIO_CXL_EMU_DVSEC_SIZE bytes
  *
  * With every capability, and both ranges in use.
  */
-void vfio_cxl_test_host_dvsec(struct vfio_cxl_emu_dvsec_config *config)
+void vfio_cxl_test_host_dvsec(u8 *dvsec)
 {
-	u8 *host = config->host;
-
-	memset(host, 0, sizeof(config->host));
-	put_unaligned_le32(0x18010023, host + SPEC_DVSEC_HEADER);
-	put_unaligned_le32(0x03c21e98, host + SPEC_DVSEC_HEADER1);
-	put_unaligned_le16(0x0000, host + SPEC_DVSEC_HEADER2);
+	memset(dvsec, 0, VFIO_CXL_EMU_DVSEC_SIZE);
+	put_unaligned_le32(0x18010023, dvsec + SPEC_DVSEC_HEADER);
+	put_unaligned_le32(0x03c21e98, dvsec + SPEC_DVSEC_HEADER1);
+	put_unaligned_le16(0x0000, dvsec + SPEC_DVSEC_HEADER2);
 	/* HDM count 2 */
-	put_unaligned_le16(0xffef, host + SPEC_DVSEC_CAP);
-	put_unaligned_le16(0xfd57, host + SPEC_DVSEC_CTRL);
-	put_unaligned_le16(0xffff, host + SPEC_DVSEC_STATUS);
-	put_unaligned_le16(0xffff, host + SPEC_DVSEC_CTRL2);
-	put_unaligned_le16(0xffff, host + SPEC_DVSEC_STATUS2);
-	put_unaligned_le16(0xffff, host + SPEC_DVSEC_LOCK);
-	put_unaligned_le16(0x4ef2, host + SPEC_DVSEC_CAP2);
-	put_unaligned_le32(0x00000003, host + SPEC_DVSEC_SIZE_HIGH);
-	put_unaligned_le32(0x5ffe6a4b, host + SPEC_DVSEC_SIZE_LOW);
-	put_unaligned_le32(0x00000004, host + SPEC_DVSEC_BASE_HIGH);
-	put_unaligned_le32(0x9fffffff, host + SPEC_DVSEC_BASE_LOW);
-	put_unaligned_le64(TEST_HOST_BASE, host + SPEC_DVSEC_RANGE2);
-	put_unaligned_le64(TEST_HOST_BASE, host + SPEC_DVSEC_RANGE2 + 8);
-	put_unaligned_le32(0xffffffff, host + SPEC_DVSEC_CAP3);
-	config->size = TEST_SIZE;
+	put_unaligned_le16(0xffef, dvsec + SPEC_DVSEC_CAP);
+	put_unaligned_le16(0xfd57, dvsec + SPEC_DVSEC_CTRL);
+	put_unaligned_le16(0xffff, dvsec + SPEC_DVSEC_STATUS);
+	put_unaligned_le16(0xffff, dvsec + SPEC_DVSEC_CTRL2);
+	put_unaligned_le16(0xffff, dvsec + SPEC_DVSEC_STATUS2);
+	put_unaligned_le16(0xffff, dvsec + SPEC_DVSEC_LOCK);
+	put_unaligned_le16(0x4ef2, dvsec + SPEC_DVSEC_CAP2);
+	put_unaligned_le32(0x00000003, dvsec + SPEC_DVSEC_SIZE_HIGH);
+	put_unaligned_le32(0x5ffe6a4b, dvsec + SPEC_DVSEC_SIZE_LOW);
+	put_unaligned_le32(0x00000004, dvsec + SPEC_DVSEC_BASE_HIGH);
+	put_unaligned_le32(0x9fffffff, dvsec + SPEC_DVSEC_BASE_LOW);
+	put_unaligned_le64(TEST_HOST_BASE, dvsec + SPEC_DVSEC_RANGE2);
+	put_unaligned_le64(TEST_HOST_BASE, dvsec + SPEC_DVSEC_RANGE2 + 8);
+	put_unaligned_le32(0xffffffff, dvsec + SPEC_DVSEC_CAP3);
 }
 
 /**

@@ -25,7 +25,7 @@
 void vfio_cxl_test_host_hdm(u8 *hdm);
 void vfio_cxl_test_host_ras(u8 *ras);
 void vfio_cxl_test_host_cm(struct vfio_cxl_emu_cm_config *config);
-void vfio_cxl_test_host_dvsec(struct vfio_cxl_emu_dvsec_config *config);
+void vfio_cxl_test_host_dvsec(u8 *dvsec);
 
 /**
  * struct vfio_cxl_test_registers - registers that are made from the host's

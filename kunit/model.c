@@ -419,11 +419,17 @@ void vfio_cxl_model_reset(struct vfio_cxl_model *m)
  * vfio_cxl_model_set - the VMM says where the memory is, for good
  * @m: the device
  * @base: where
+ *
+ * Return: whether it is there: the first base stays, and another is refused.
  */
-void vfio_cxl_model_set(struct vfio_cxl_model *m, u64 base)
+bool vfio_cxl_model_set(struct vfio_cxl_model *m, u64 base)
 {
-	m->set = true;
-	m->base = base;
+	if (!m->set) {
+		m->set = true;
+		m->base = base;
+	}
+
+	return m->base == base;
 }
 
 /**

@@ -61,7 +61,7 @@ struct vfio_cxl_model {
 void vfio_cxl_model_init(struct vfio_cxl_model *m,
 			 const struct vfio_cxl_model_host *host);
 void vfio_cxl_model_reset(struct vfio_cxl_model *m);
-void vfio_cxl_model_set(struct vfio_cxl_model *m, u64 base);
+bool vfio_cxl_model_set(struct vfio_cxl_model *m, u64 base);
 void vfio_cxl_model_memory_state(struct vfio_cxl_model *m, u32 range1_size_low);
 
 u64 vfio_cxl_model_cm_read(struct vfio_cxl_model *m, u32 offset,

@@ -7,18 +7,6 @@
 
 #include "pair.h"
 
-/* As the driver: a lock that was set stays */
-static void pair_emu_reset(struct vfio_cxl_pair *pair)
-{
-	vfio_cxl_emu_cm_init(&pair->cm, &pair->cm_config);
-	vfio_cxl_emu_dvsec_init(&pair->dvsec, &pair->dvsec_config);
-	if (!pair->model.set)
-		return;
-	vfio_cxl_emu_cm_lock(&pair->cm, pair->model.base,
-			     pair->model.host.size);
-	vfio_cxl_emu_dvsec_lock(&pair->dvsec, pair->model.base);
-}
-
 /**
  * vfio_cxl_pair_init - a device that was just opened
  * @pair: takes it
@@ -27,17 +15,18 @@ static void pair_emu_reset(struct vfio_cxl_pair *pair)
 void vfio_cxl_pair_init(struct vfio_cxl_pair *pair,
 			const struct vfio_cxl_model_host *host)
 {
-	memset(pair, 0, sizeof(*pair));
-	pair->cm_config.header = host->cm_header;
-	pair->cm_config.hdm_header = host->hdm_entry;
-	pair->cm_config.ras_header = host->ras_entry;
-	memcpy(pair->cm_config.hdm, host->hdm, sizeof(host->hdm));
-	memcpy(pair->cm_config.ras, host->ras, sizeof(host->ras));
-	memcpy(pair->dvsec_config.host, host->dvsec, sizeof(host->dvsec));
-	pair->dvsec_config.size = host->size;
+	struct vfio_cxl_emu_config *config = &pair->config;
+
+	config->cm.header = host->cm_header;
+	config->cm.hdm_header = host->hdm_entry;
+	config->cm.ras_header = host->ras_entry;
+	memcpy(config->cm.hdm, host->hdm, sizeof(host->hdm));
+	memcpy(config->cm.ras, host->ras, sizeof(host->ras));
+	memcpy(config->dvsec, host->dvsec, sizeof(host->dvsec));
+	config->size = host->size;
 
 	vfio_cxl_model_init(&pair->model, host);
-	pair_emu_reset(pair);
+	vfio_cxl_emu_init(&pair->emu, config);
 }
 
 /**
@@ -47,7 +36,7 @@ void vfio_cxl_pair_init(struct vfio_cxl_pair *pair,
 void vfio_cxl_pair_reset(struct vfio_cxl_pair *pair)
 {
 	vfio_cxl_model_reset(&pair->model);
-	pair_emu_reset(pair);
+	vfio_cxl_emu_reset(&pair->emu);
 }
 
 /**
@@ -55,15 +44,15 @@ void vfio_cxl_pair_reset(struct vfio_cxl_pair *pair)
  * @pair: the device
  * @base: guest physical address
  *
- * A second one changes nothing: that is the driver's to refuse.
+ * Return: for both, whether the decoder is locked there now.
  */
-void vfio_cxl_pair_set(struct vfio_cxl_pair *pair, u64 base)
+struct vfio_cxl_pair_value vfio_cxl_pair_set(struct vfio_cxl_pair *pair,
+					     u64 base)
 {
-	if (pair->model.set)
-		return;
-	vfio_cxl_model_set(&pair->model, base);
-	vfio_cxl_emu_cm_lock(&pair->cm, base, pair->model.host.size);
-	vfio_cxl_emu_dvsec_lock(&pair->dvsec, base);
+	return (struct vfio_cxl_pair_value) {
+		.emulated = !vfio_cxl_emu_lock(&pair->emu, base),
+		.expected = vfio_cxl_model_set(&pair->model, base),
+	};
 }
 
 /**
@@ -74,7 +63,7 @@ void vfio_cxl_pair_set(struct vfio_cxl_pair *pair, u64 base)
 void vfio_cxl_pair_memory_state(struct vfio_cxl_pair *pair, u32 state)
 {
 	vfio_cxl_model_memory_state(&pair->model, state);
-	vfio_cxl_emu_dvsec_set_memory_state(&pair->dvsec, state);
+	vfio_cxl_emu_set_memory_state(&pair->emu, state);
 }
 
 /**
@@ -88,7 +77,7 @@ void vfio_cxl_pair_cm_write(struct vfio_cxl_pair *pair, u32 offset,
 			    unsigned int width, u64 val)
 {
 	vfio_cxl_model_cm_write(&pair->model, offset, width, val);
-	vfio_cxl_emu_cm_write(&pair->cm, offset, width, val);
+	vfio_cxl_emu_write_cm(&pair->emu, offset, width, val);
 }
 
 /**
@@ -104,7 +93,7 @@ struct vfio_cxl_pair_value vfio_cxl_pair_cm_read(struct vfio_cxl_pair *pair,
 						 unsigned int width)
 {
 	return (struct vfio_cxl_pair_value) {
-		.emulated = vfio_cxl_emu_cm_read(&pair->cm, offset, width),
+		.emulated = vfio_cxl_emu_read_cm(&pair->emu, offset, width),
 		.expected = vfio_cxl_model_cm_read(&pair->model, offset, width),
 	};
 }
@@ -120,7 +109,7 @@ void vfio_cxl_pair_dvsec_write(struct vfio_cxl_pair *pair, u32 offset,
 			       unsigned int width, u64 val)
 {
 	vfio_cxl_model_dvsec_write(&pair->model, offset, width, val);
-	vfio_cxl_emu_dvsec_write(&pair->dvsec, offset, width, val);
+	vfio_cxl_emu_write_dvsec(&pair->emu, offset, width, val);
 }
 
 /**
@@ -136,7 +125,7 @@ vfio_cxl_pair_dvsec_read(const struct vfio_cxl_pair *pair, u32 offset,
 			 unsigned int width)
 {
 	return (struct vfio_cxl_pair_value) {
-		.emulated = vfio_cxl_emu_dvsec_read(&pair->dvsec, offset,
+		.emulated = vfio_cxl_emu_read_dvsec(&pair->emu, offset,
 						    width),
 		.expected = vfio_cxl_model_dvsec_read(&pair->model, offset,
 						      width),
@@ -156,18 +145,18 @@ vfio_cxl_pair_dvsec_read(const struct vfio_cxl_pair *pair, u32 offset,
 const char *vfio_cxl_pair_differs(const struct vfio_cxl_pair *pair, u32 *byte,
 				  struct vfio_cxl_pair_value *val)
 {
-	for (*byte = 0; *byte < sizeof(pair->cm.image); ++*byte) {
-		val->emulated = pair->cm.image[*byte];
+	for (*byte = 0; *byte < sizeof(pair->emu.cm.image); ++*byte) {
+		val->emulated = pair->emu.cm.image[*byte];
 		val->expected = vfio_cxl_model_cm_byte(&pair->model, *byte);
 		if (val->emulated != val->expected)
 			return "CXL.mem register byte";
 	}
-	for (*byte = 0; *byte < sizeof(pair->dvsec.image); ++*byte) {
+	for (*byte = 0; *byte < sizeof(pair->emu.dvsec.image); ++*byte) {
 		*val = vfio_cxl_pair_dvsec_read(pair, *byte, 1);
 		if (val->emulated != val->expected)
 			return "DVSEC byte";
 	}
-	val->emulated = pair->cm.bad_accesses;
+	val->emulated = pair->emu.cm.bad_accesses;
 	val->expected = pair->model.bad_accesses;
 	*byte = 0;
 

@@ -13,22 +13,18 @@
 
 /**
  * struct vfio_cxl_pair - a guest's device, twice
- * @cm: component registers, emulated
- * @dvsec: DVSEC, emulated
- * @cm_config: the host's component registers
- * @dvsec_config: the host's DVSEC
- * @model: the model of both
+ * @emu: emulated
+ * @config: the host's, for @emu
+ * @model: the model of it
  */
 struct vfio_cxl_pair {
-	struct vfio_cxl_emu_cm cm;
-	struct vfio_cxl_emu_dvsec dvsec;
-	struct vfio_cxl_emu_cm_config cm_config;
-	struct vfio_cxl_emu_dvsec_config dvsec_config;
+	struct vfio_cxl_emu emu;
+	struct vfio_cxl_emu_config config;
 	struct vfio_cxl_model model;
 };
 
 /**
- * struct vfio_cxl_pair_value - what was read
+ * struct vfio_cxl_pair_value - what was read or returned
  * @emulated: from the emulation
  * @expected: from the model
  */
@@ -40,7 +36,8 @@ struct vfio_cxl_pair_value {
 void vfio_cxl_pair_init(struct vfio_cxl_pair *pair,
 			const struct vfio_cxl_model_host *host);
 void vfio_cxl_pair_reset(struct vfio_cxl_pair *pair);
-void vfio_cxl_pair_set(struct vfio_cxl_pair *pair, u64 base);
+struct vfio_cxl_pair_value vfio_cxl_pair_set(struct vfio_cxl_pair *pair,
+					     u64 base);
 void vfio_cxl_pair_memory_state(struct vfio_cxl_pair *pair, u32 state);
 void vfio_cxl_pair_cm_write(struct vfio_cxl_pair *pair, u32 offset,
 			    unsigned int width, u64 val);

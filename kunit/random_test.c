@@ -119,11 +119,19 @@ static void random_host(struct random_ctx *ctx)
 		host->ras_entry = ras << 20 | random_below(ctx, 1 << 20);
 }
 
-static void random_set(struct random_ctx *ctx)
+/* Where it is already, now and then: that is no error */
+static void random_set(struct kunit *test, struct random_ctx *ctx)
 {
+	u64 base = (random_below(ctx, 1 << 24) + 1ULL) * VFIO_CXL_EMU_HDM_ALIGN;
+	struct vfio_cxl_pair_value val;
+
+	if (ctx->pair.model.set && random_one_in(ctx, 2))
+		base = ctx->pair.model.base;
 	ctx->sets += !ctx->pair.model.set;
-	vfio_cxl_pair_set(&ctx->pair, (random_below(ctx, 1 << 24) + 1ULL) *
-				      VFIO_CXL_EMU_HDM_ALIGN);
+	val = vfio_cxl_pair_set(&ctx->pair, base);
+	KUNIT_ASSERT_EQ_MSG(test, val.emulated, val.expected,
+			    "seed %llu, access %u: SET of 0x%llx", seed,
+			    ctx->nr, base);
 }
 
 /* Mostly where the registers are */
@@ -254,7 +262,7 @@ static void random_accesses_agree_with_the_model(struct kunit *test)
 			vfio_cxl_pair_memory_state(&ctx->pair,
 						   random_value(ctx));
 		if (random_one_in(ctx, 2000))
-			random_set(ctx);
+			random_set(test, ctx);
 		if (random_one_in(ctx, 700)) {
 			ctx->resets++;
 			vfio_cxl_pair_reset(&ctx->pair);

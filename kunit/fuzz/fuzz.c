@@ -137,6 +137,17 @@ static void take_dvsec(struct input *in, struct vfio_cxl_pair *pair, bool write)
 	      offset);
 }
 
+/* One bit asks for where it is already */
+static void take_set(struct input *in, struct vfio_cxl_pair *pair)
+{
+	const u32 any = take32(in);
+	u64 base = (any % (1 << 24) + 1ULL) * VFIO_CXL_EMU_HDM_ALIGN;
+
+	if (pair->model.set && any >> 31)
+		base = pair->model.base;
+	check(vfio_cxl_pair_set(pair, base), "SET", 0, 0);
+}
+
 static void take_operation(struct input *in, struct vfio_cxl_pair *pair)
 {
 	switch (take8(in) % 8) {
@@ -144,8 +155,7 @@ static void take_operation(struct input *in, struct vfio_cxl_pair *pair)
 		vfio_cxl_pair_reset(pair);
 		break;
 	case 1:
-		vfio_cxl_pair_set(pair, (take32(in) % (1 << 24) + 1ULL) *
-					VFIO_CXL_EMU_HDM_ALIGN);
+		take_set(in, pair);
 		break;
 	case 2:
 		vfio_cxl_pair_memory_state(pair, take32(in));

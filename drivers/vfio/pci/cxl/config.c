@@ -37,10 +37,9 @@ static __le32 config_read_image(struct vfio_cxl_device *cvdev, u64 offset,
 				unsigned int width, u32 memory_state)
 {
 	guard(mutex)(&cvdev->emu_lock);
-	vfio_cxl_emu_dvsec_set_memory_state(&cvdev->dvsec, memory_state);
+	vfio_cxl_emu_set_memory_state(&cvdev->emu, memory_state);
 
-	return cpu_to_le32(vfio_cxl_emu_dvsec_read(&cvdev->dvsec, offset,
-						   width));
+	return cpu_to_le32(vfio_cxl_emu_read_dvsec(&cvdev->emu, offset, width));
 }
 
 static ssize_t config_read_body(struct vfio_cxl_device *cvdev, char __user *buf,
@@ -82,7 +81,7 @@ static ssize_t config_write_body(struct vfio_cxl_device *cvdev,
 		if (copy_from_user(&val, buf + done, width))
 			return done ?: -EFAULT;
 		scoped_guard(mutex, &cvdev->emu_lock)
-			vfio_cxl_emu_dvsec_write(&cvdev->dvsec, offset + done,
+			vfio_cxl_emu_write_dvsec(&cvdev->emu, offset + done,
 						 width, le32_to_cpu(val));
 	}
 
@@ -158,19 +157,4 @@ int vfio_cxl_config_init(struct vfio_cxl_device *cvdev)
 			VFIO_CXL_MAX_TRAPS);
 
 	return ret;
-}
-
-/**
- * vfio_cxl_config_reset - the DVSEC as firmware leaves it for a guest
- * @cvdev: the device
- *
- * A lock that was set stays.
- */
-void vfio_cxl_config_reset(struct vfio_cxl_device *cvdev)
-{
-	lockdep_assert_held(&cvdev->emu_lock);
-
-	vfio_cxl_emu_dvsec_init(&cvdev->dvsec, &cvdev->host.dvsec_config);
-	if (cvdev->base)
-		vfio_cxl_emu_dvsec_lock(&cvdev->dvsec, cvdev->base);
 }

@@ -21,7 +21,7 @@ feature_get(struct vfio_cxl_device *cvdev,
 	};
 
 	scoped_guard(mutex, &cvdev->emu_lock)
-		decoder.base = cvdev->base;
+		decoder.base = cvdev->emu.base;
 	if (decoder.base)
 		decoder.flags |= VFIO_CXL_HDM_DECODER_COMMITTED |
 				 VFIO_CXL_HDM_DECODER_LOCKED;
@@ -53,14 +53,8 @@ feature_set(struct vfio_cxl_device *cvdev,
 		return -EIO;
 
 	guard(mutex)(&cvdev->emu_lock);
-	if (cvdev->base)
-		return cvdev->base == decoder->base ? 0 : -EBUSY;
 
-	cvdev->base = decoder->base;
-	vfio_cxl_emu_cm_lock(&cvdev->cm, cvdev->base, cvdev->host.size);
-	vfio_cxl_emu_dvsec_lock(&cvdev->dvsec, cvdev->base);
-
-	return 0;
+	return vfio_cxl_emu_lock(&cvdev->emu, decoder->base);
 }
 
 /**

@@ -33,18 +33,18 @@ static void host_writel(const struct vfio_cxl_host *host, u32 reg, u32 val)
 /* A decoder register as it was at bind */
 static u32 host_saved(const struct vfio_cxl_host *host, u32 reg)
 {
-	return get_unaligned_le32(host->cm_config.hdm + reg);
+	return get_unaligned_le32(host->config.cm.hdm + reg);
 }
 
 /* Two of them, low and high */
 static u64 host_saved64(const struct vfio_cxl_host *host, u32 reg)
 {
-	return get_unaligned_le64(host->cm_config.hdm + reg);
+	return get_unaligned_le64(host->config.cm.hdm + reg);
 }
 
 static u16 host_saved_dvsec(const struct vfio_cxl_host *host, u32 reg)
 {
-	return get_unaligned_le16(host->dvsec_config.host + reg);
+	return get_unaligned_le16(host->config.dvsec + reg);
 }
 
 /*
@@ -95,7 +95,7 @@ static int host_find_dvsec(struct vfio_cxl_device *cvdev)
 	for (offset = 0; offset < min_t(u32, host->dvsec_length,
 					VFIO_CXL_EMU_DVSEC_SIZE); offset += 2) {
 		pci_read_config_word(pdev, host->dvsec + offset, &word);
-		put_unaligned_le16(word, host->dvsec_config.host + offset);
+		put_unaligned_le16(word, host->config.dvsec + offset);
 	}
 
 	if (!(host_saved_dvsec(host, PCI_DVSEC_CXL_CAP) &
@@ -188,7 +188,7 @@ static int host_find_hdm(struct vfio_cxl_device *cvdev)
 {
 	struct pci_dev *pdev = vfio_cxl_pdev(cvdev);
 	struct vfio_cxl_host *host = &cvdev->host;
-	struct vfio_cxl_emu_cm_config *config = &host->cm_config;
+	struct vfio_cxl_emu_cm_config *config = &host->config.cm;
 	void __iomem *cm = host->regs + CXL_CM_OFFSET;
 	u32 i, entries, header, id, hdm, decoders, hdm_size, ras;
 
@@ -256,7 +256,7 @@ static int host_check_decoders(struct vfio_cxl_device *cvdev)
 
 	host->base = host_saved64(host, CXL_HDM_DECODER0_BASE_LOW_OFFSET(0));
 	host->size = host_saved64(host, CXL_HDM_DECODER0_SIZE_LOW_OFFSET(0));
-	host->dvsec_config.size = host->size;
+	host->config.size = host->size;
 	if (!host->size || !IS_ALIGNED(host->size, VFIO_CXL_EMU_HDM_ALIGN)) {
 		pci_err(pdev, "HDM decoder 0 decodes %#llx bytes, not a multiple of 256 MiB: update platform firmware\n",
 			host->size);
@@ -519,7 +519,7 @@ static int host_restore(struct vfio_cxl_device *cvdev)
 	for (i = 0; i < ARRAY_SIZE(range_base); i++)
 		pci_write_config_dword(pdev, host->dvsec + range_base[i],
 				       get_unaligned_le32(range_base[i] +
-						host->dvsec_config.host));
+						host->config.dvsec));
 	pci_write_config_word(pdev, host->dvsec + PCI_DVSEC_CXL_CTRL,
 			      host_saved_dvsec(host, PCI_DVSEC_CXL_CTRL));
 	ret = host_wait_active(cvdev);

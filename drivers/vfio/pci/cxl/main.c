@@ -22,14 +22,6 @@ static struct vfio_cxl_device *vfio_cxl_pci_drvdata(struct pci_dev *pdev)
 	return vfio_cxl_from_core(dev_get_drvdata(&pdev->dev));
 }
 
-/* What a guest sees, as firmware would leave it */
-static void vfio_cxl_pci_emu_reset(struct vfio_cxl_device *cvdev)
-{
-	guard(mutex)(&cvdev->emu_lock);
-	vfio_cxl_regs_reset(cvdev);
-	vfio_cxl_config_reset(cvdev);
-}
-
 static int vfio_cxl_pci_init(struct vfio_device *core_vdev)
 {
 	struct vfio_cxl_device *cvdev = vfio_cxl_pci_dev(core_vdev);
@@ -103,11 +95,8 @@ static int vfio_cxl_pci_enable(struct vfio_cxl_device *cvdev)
 		return ret;
 	}
 
-	scoped_guard(mutex, &cvdev->emu_lock) {
-		cvdev->base = 0;
-		cvdev->cm.bad_accesses = 0;
-	}
-	vfio_cxl_pci_emu_reset(cvdev);
+	scoped_guard(mutex, &cvdev->emu_lock)
+		vfio_cxl_emu_init(&cvdev->emu, &cvdev->host.config);
 	/* The enable reset the device, if it could: trust only what is read */
 	vfio_cxl_pci_restore(cvdev);
 
@@ -144,10 +133,10 @@ static void vfio_cxl_pci_close_device(struct vfio_device *core_vdev)
 {
 	struct vfio_cxl_device *cvdev = vfio_cxl_pci_dev(core_vdev);
 
-	if (cvdev->cm.bad_accesses)
+	if (cvdev->emu.cm.bad_accesses)
 		pci_info(vfio_cxl_pdev(cvdev),
 			 "%llu accesses to component registers had a size or alignment that CXL does not define\n",
-			 cvdev->cm.bad_accesses);
+			 cvdev->emu.cm.bad_accesses);
 	vfio_cxl_pci_exclude_resets(cvdev);
 	vfio_cxl_mem_gate(cvdev, VFIO_CXL_MEM_GATED);
 	vfio_pci_core_close_device(core_vdev);
@@ -386,6 +375,8 @@ static int vfio_cxl_pci_probe(struct pci_dev *pdev,
 	ret = vfio_cxl_host_bind(cvdev);
 	if (ret)
 		goto err_put;
+	/* A reset may come before the first open, the one at open among them */
+	vfio_cxl_emu_init(&cvdev->emu, &cvdev->host.config);
 	ret = vfio_cxl_regs_init(cvdev);
 	if (ret)
 		goto err_unbind;
@@ -441,7 +432,8 @@ static void vfio_cxl_pci_reset_done(struct pci_dev *pdev)
 {
 	struct vfio_cxl_device *cvdev = vfio_cxl_pci_drvdata(pdev);
 
-	vfio_cxl_pci_emu_reset(cvdev);
+	scoped_guard(mutex, &cvdev->emu_lock)
+		vfio_cxl_emu_reset(&cvdev->emu);
 	vfio_cxl_pci_restore(cvdev);
 	if (READ_ONCE(cvdev->opener) != current)
 		up(&cvdev->reset_sem);

@@ -53,8 +53,8 @@ struct vfio_cxl_device;
  * @size: of the memory, in bytes
  * @claim: the memory's range in the iomem tree
  * @mem: the memory, mapped write-back
- * @cm_config: the component registers as they were at bind
- * @dvsec_config: the CXL Device DVSEC as it was at bind
+ * @config: the component registers and the CXL Device DVSEC as they were at
+ *	bind
  *
  * All but the lock are constant while the driver is bound.
  */
@@ -70,8 +70,7 @@ struct vfio_cxl_host {
 	u64 size;
 	struct resource *claim;
 	void *mem;
-	struct vfio_cxl_emu_cm_config cm_config;
-	struct vfio_cxl_emu_dvsec_config dvsec_config;
+	struct vfio_cxl_emu_config config;
 };
 
 /**
@@ -175,9 +174,7 @@ struct vfio_cxl_trap {
  *	space: in the midst of another's reset it would save what is not there
  * @opener: the task that opens or closes, whose own resets need not wait
  * @emu_lock: held while the virtual registers are accessed
- * @cm: virtual component registers
- * @dvsec: virtual CXL Device DVSEC
- * @base: guest physical address where decoder 0 is locked, else 0
+ * @emu: the virtual registers, set up at bind and for each user
  * @pm_notifier: for system sleep
  * @asleep: the system is about to sleep; under the VFIO device set's lock
  */
@@ -190,10 +187,8 @@ struct vfio_cxl_device {
 	unsigned int nr_traps;
 	struct semaphore reset_sem;
 	struct task_struct *opener;
-	struct mutex emu_lock;	/* protects cm, dvsec and base */
-	struct vfio_cxl_emu_cm cm;
-	struct vfio_cxl_emu_dvsec dvsec;
-	u64 base;
+	struct mutex emu_lock;	/* protects emu */
+	struct vfio_cxl_emu emu;
 	struct notifier_block pm_notifier;
 	bool asleep;
 };
@@ -228,7 +223,6 @@ void vfio_cxl_pm_unregister(struct vfio_cxl_device *cvdev);
 
 /* regs.c */
 int vfio_cxl_regs_init(struct vfio_cxl_device *cvdev);
-void vfio_cxl_regs_reset(struct vfio_cxl_device *cvdev);
 int vfio_cxl_regs_region_info(struct vfio_cxl_device *cvdev,
 			      struct vfio_region_info *info,
 			      struct vfio_info_cap *caps);
@@ -237,7 +231,6 @@ bool vfio_cxl_regs_overlap(struct vfio_cxl_device *cvdev, unsigned int region,
 
 /* config.c */
 int vfio_cxl_config_init(struct vfio_cxl_device *cvdev);
-void vfio_cxl_config_reset(struct vfio_cxl_device *cvdev);
 
 /* feature.c */
 int vfio_cxl_feature_hdm_decoder(struct vfio_cxl_device *cvdev, u32 flags,

@@ -30,7 +30,7 @@ static ssize_t regs_read(struct vfio_cxl_device *cvdev, char __user *buf,
 	for (done = 0; done < count; done += width) {
 		width = regs_width(offset + done, count - done);
 		scoped_guard(mutex, &cvdev->emu_lock)
-			val = cpu_to_le64(vfio_cxl_emu_cm_read(&cvdev->cm,
+			val = cpu_to_le64(vfio_cxl_emu_read_cm(&cvdev->emu,
 							       offset + done,
 							       width));
 		if (copy_to_user(buf + done, &val, width))
@@ -54,7 +54,7 @@ static ssize_t regs_write(struct vfio_cxl_device *cvdev, const char __user *buf,
 		if (copy_from_user(&val, buf + done, width))
 			return done ?: -EFAULT;
 		scoped_guard(mutex, &cvdev->emu_lock)
-			vfio_cxl_emu_cm_write(&cvdev->cm, offset + done, width,
+			vfio_cxl_emu_write_cm(&cvdev->emu, offset + done, width,
 					      le64_to_cpu(val));
 	}
 
@@ -78,22 +78,6 @@ int vfio_cxl_regs_init(struct vfio_cxl_device *cvdev)
 	};
 
 	return vfio_cxl_add_trap(cvdev, &trap);
-}
-
-/**
- * vfio_cxl_regs_reset - component registers as firmware leaves them for a guest
- * @cvdev: the device
- *
- * A lock that was set stays.
- */
-void vfio_cxl_regs_reset(struct vfio_cxl_device *cvdev)
-{
-	lockdep_assert_held(&cvdev->emu_lock);
-
-	vfio_cxl_emu_cm_init(&cvdev->cm, &cvdev->host.cm_config);
-	if (cvdev->base)
-		vfio_cxl_emu_cm_lock(&cvdev->cm, cvdev->base,
-				     cvdev->host.size);
 }
 
 /**

@@ -30,7 +30,7 @@ static struct vfio_cxl_emu_block *cm_add(struct vfio_cxl_emu_cm *cm, u32 header)
  * @config: what the host's are; the structures that the headers point to lie
  *	inside VFIO_CXL_EMU_CM_SIZE, past the array, and do not overlap
  *
- * The count of bad accesses is the caller's to keep or clear: it is kept.
+ * The count of bad accesses is kept.
  */
 void vfio_cxl_emu_cm_init(struct vfio_cxl_emu_cm *cm,
 			  const struct vfio_cxl_emu_cm_config *config)

@@ -74,14 +74,15 @@ static const struct vfio_cxl_emu_field dvsec_fields[] = {
 /**
  * vfio_cxl_emu_dvsec_init - the DVSEC of a device that firmware has not set up
  * @dvsec: to set up
- * @config: what the host's is
+ * @host: the host's, VFIO_CXL_EMU_DVSEC_SIZE bytes
+ * @size: of the memory, in bytes
  *
  * What a guest cannot have is not offered: CXL reset, cache write-back and
  * invalidate, viral, a second HDM decoder or range, volatile HDM state
  * configuration.
  */
-void vfio_cxl_emu_dvsec_init(struct vfio_cxl_emu_dvsec *dvsec,
-			     const struct vfio_cxl_emu_dvsec_config *config)
+void vfio_cxl_emu_dvsec_init(struct vfio_cxl_emu_dvsec *dvsec, const u8 *host,
+			     u64 size)
 {
 	struct vfio_cxl_emu_block *block = &dvsec->block;
 	u32 val;
@@ -90,16 +91,16 @@ void vfio_cxl_emu_dvsec_init(struct vfio_cxl_emu_dvsec *dvsec,
 	block->nr_fields = ARRAY_SIZE(dvsec_fields);
 	block->image = dvsec->image;
 	block->size = VFIO_CXL_EMU_DVSEC_SIZE;
-	vfio_cxl_emu_block_init(block, config->host);
+	vfio_cxl_emu_block_init(block, host);
 
 	val = vfio_cxl_emu_reg_get(block, PCI_DVSEC_CXL_CAP, 2);
 	vfio_cxl_emu_reg_set(block, PCI_DVSEC_CXL_CAP, 2,
 			     val | FIELD_PREP(PCI_DVSEC_CXL_HDM_COUNT, 1));
 	val = vfio_cxl_emu_reg_get(block, PCI_DVSEC_CXL_RANGE_SIZE_LOW(0), 4);
 	vfio_cxl_emu_reg_set(block, PCI_DVSEC_CXL_RANGE_SIZE_LOW(0), 4,
-			     val | (u32)config->size);
+			     val | (u32)size);
 	vfio_cxl_emu_reg_set(block, PCI_DVSEC_CXL_RANGE_SIZE_HIGH(0), 4,
-			     (u32)(config->size >> 32));
+			     (u32)(size >> 32));
 }
 EXPORT_SYMBOL_GPL(vfio_cxl_emu_dvsec_init);
 

@@ -6,6 +6,7 @@
  * PCI or VFIO, so the same sources run in the driver, in KUnit on UML and in
  * user space.  The caller serialises.
  *
+ * emu.c	a device as a whole: all that a driver needs
  * reg.c	the table engine: what a write does to a block of registers
  * hdm.c	HDM Decoder Capability Structure (CXL r3.1 8.2.4.20)
  * ras.c	RAS Capability Structure (8.2.4.17)
@@ -154,16 +155,6 @@ void vfio_cxl_emu_cm_write(struct vfio_cxl_emu_cm *cm, u32 offset,
 #define VFIO_CXL_EMU_DVSEC_BODY		0x0a
 
 /**
- * struct vfio_cxl_emu_dvsec_config - the host's CXL Device DVSEC, at bind
- * @host: from its header on, little endian; 0 past the length that it has
- * @size: of the memory, in bytes
- */
-struct vfio_cxl_emu_dvsec_config {
-	u8 host[VFIO_CXL_EMU_DVSEC_SIZE];
-	u64 size;
-};
-
-/**
  * struct vfio_cxl_emu_dvsec - virtual CXL Device DVSEC of one device
  * @block: the registers
  * @image: of @block
@@ -173,8 +164,8 @@ struct vfio_cxl_emu_dvsec {
 	u8 image[VFIO_CXL_EMU_DVSEC_SIZE];
 };
 
-void vfio_cxl_emu_dvsec_init(struct vfio_cxl_emu_dvsec *dvsec,
-			     const struct vfio_cxl_emu_dvsec_config *config);
+void vfio_cxl_emu_dvsec_init(struct vfio_cxl_emu_dvsec *dvsec, const u8 *host,
+			     u64 size);
 void vfio_cxl_emu_dvsec_lock(struct vfio_cxl_emu_dvsec *dvsec, u64 base);
 u64 vfio_cxl_emu_dvsec_read(const struct vfio_cxl_emu_dvsec *dvsec, u32 offset,
 			    unsigned int width);
@@ -182,5 +173,47 @@ void vfio_cxl_emu_dvsec_write(struct vfio_cxl_emu_dvsec *dvsec, u32 offset,
 			      unsigned int width, u64 val);
 void vfio_cxl_emu_dvsec_set_memory_state(struct vfio_cxl_emu_dvsec *dvsec,
 					 u32 range1_size_low);
+
+/**
+ * struct vfio_cxl_emu_config - the host's device, at bind
+ * @cm: component registers
+ * @dvsec: CXL Device DVSEC, from its header on, little endian; 0 past the
+ *	length that it has
+ * @size: of the memory, in bytes
+ */
+struct vfio_cxl_emu_config {
+	struct vfio_cxl_emu_cm_config cm;
+	u8 dvsec[VFIO_CXL_EMU_DVSEC_SIZE];
+	u64 size;
+};
+
+/**
+ * struct vfio_cxl_emu - the virtual registers of one device
+ * @config: what the host's are
+ * @cm: component registers
+ * @dvsec: CXL Device DVSEC
+ * @base: guest physical address where the memory is locked, else 0
+ */
+struct vfio_cxl_emu {
+	const struct vfio_cxl_emu_config *config;
+	struct vfio_cxl_emu_cm cm;
+	struct vfio_cxl_emu_dvsec dvsec;
+	u64 base;
+};
+
+void vfio_cxl_emu_init(struct vfio_cxl_emu *emu,
+		       const struct vfio_cxl_emu_config *config);
+void vfio_cxl_emu_reset(struct vfio_cxl_emu *emu);
+int vfio_cxl_emu_lock(struct vfio_cxl_emu *emu, u64 base);
+u64 vfio_cxl_emu_read_cm(struct vfio_cxl_emu *emu, u32 offset,
+			 unsigned int width);
+void vfio_cxl_emu_write_cm(struct vfio_cxl_emu *emu, u32 offset,
+			   unsigned int width, u64 val);
+u64 vfio_cxl_emu_read_dvsec(const struct vfio_cxl_emu *emu, u32 offset,
+			    unsigned int width);
+void vfio_cxl_emu_write_dvsec(struct vfio_cxl_emu *emu, u32 offset,
+			      unsigned int width, u64 val);
+void vfio_cxl_emu_set_memory_state(struct vfio_cxl_emu *emu,
+				   u32 range1_size_low);
 
 #endif /* VFIO_CXL_EMU_H */

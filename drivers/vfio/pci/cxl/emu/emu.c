@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The virtual registers of a device as a whole: component registers, CXL Device
+ * DVSEC, and where the VMM locked the memory
+ */
+#include <linux/errno.h>
+#include <linux/export.h>
+#include <linux/string.h>
+
+#include "emu.h"
+
+static void emu_show_lock(struct vfio_cxl_emu *emu)
+{
+	vfio_cxl_emu_cm_lock(&emu->cm, emu->base, emu->config->size);
+	vfio_cxl_emu_dvsec_lock(&emu->dvsec, emu->base);
+}
+
+/**
+ * vfio_cxl_emu_init - a device that was just opened
+ * @emu: to set up
+ * @config: what the host's is; stays where it is and as it is
+ *
+ * Not locked anywhere, and no bad access was counted.
+ */
+void vfio_cxl_emu_init(struct vfio_cxl_emu *emu,
+		       const struct vfio_cxl_emu_config *config)
+{
+	memset(emu, 0, sizeof(*emu));
+	emu->config = config;
+	vfio_cxl_emu_reset(emu);
+}
+EXPORT_SYMBOL_GPL(vfio_cxl_emu_init);
+
+/**
+ * vfio_cxl_emu_reset - the registers as firmware leaves them for a guest
+ * @emu: set up by vfio_cxl_emu_init()
+ *
+ * A lock that was set stays, and so does the count of bad accesses.
+ */
+void vfio_cxl_emu_reset(struct vfio_cxl_emu *emu)
+{
+	vfio_cxl_emu_cm_init(&emu->cm, &emu->config->cm);
+	vfio_cxl_emu_dvsec_init(&emu->dvsec, emu->config->dvsec,
+				emu->config->size);
+	if (emu->base)
+		emu_show_lock(emu);
+}
+EXPORT_SYMBOL_GPL(vfio_cxl_emu_reset);
+
+/**
+ * vfio_cxl_emu_lock - commit and lock the memory at an address, for good
+ * @emu: set up by vfio_cxl_emu_init()
+ * @base: guest physical address, a multiple of 256 MiB and not 0
+ *
+ * Only vfio_cxl_emu_init() ends it.
+ *
+ * Return: 0, also where it is locked there already, which changes nothing;
+ * -EBUSY where it is locked at another base.
+ */
+int vfio_cxl_emu_lock(struct vfio_cxl_emu *emu, u64 base)
+{
+	if (emu->base)
+		return emu->base == base ? 0 : -EBUSY;
+
+	emu->base = base;
+	emu_show_lock(emu);
+
+	return 0;
+}
+EXPORT_SYMBOL_GPL(vfio_cxl_emu_lock);
+
+/**
+ * vfio_cxl_emu_read_cm - what a guest reads from the component registers
+ * @emu: the device
+ * @offset: in the component register block, in bytes
+ * @width: of the access, in bytes, 1 to 8
+ *
+ * Return: the value; all ones for a size or alignment that CXL does not define.
+ */
+u64 vfio_cxl_emu_read_cm(struct vfio_cxl_emu *emu, u32 offset,
+			 unsigned int width)
+{
+	return vfio_cxl_emu_cm_read(&emu->cm, offset, width);
+}
+EXPORT_SYMBOL_GPL(vfio_cxl_emu_read_cm);
+
+/**
+ * vfio_cxl_emu_write_cm - what a guest's write to the component registers does
+ * @emu: the device
+ * @offset: in the component register block, in bytes
+ * @width: of the access, in bytes, 1 to 8
+ * @val: what is written
+ *
+ * A write of a size or alignment that CXL does not define changes nothing.
+ */
+void vfio_cxl_emu_write_cm(struct vfio_cxl_emu *emu, u32 offset,
+			   unsigned int width, u64 val)
+{
+	vfio_cxl_emu_cm_write(&emu->cm, offset, width, val);
+}
+EXPORT_SYMBOL_GPL(vfio_cxl_emu_write_cm);
+
+/**
+ * vfio_cxl_emu_read_dvsec - what a guest reads from the DVSEC
+ * @emu: the device
+ * @offset: in the DVSEC, in bytes
+ * @width: bytes to read, 1 to 8, all of them inside VFIO_CXL_EMU_DVSEC_SIZE
+ *
+ * Return: the bytes read, the first one lowest.
+ */
+u64 vfio_cxl_emu_read_dvsec(const struct vfio_cxl_emu *emu, u32 offset,
+			    unsigned int width)
+{
+	return vfio_cxl_emu_dvsec_read(&emu->dvsec, offset, width);
+}
+EXPORT_SYMBOL_GPL(vfio_cxl_emu_read_dvsec);
+
+/**
+ * vfio_cxl_emu_write_dvsec - what a guest's write to the DVSEC does
+ * @emu: the device
+ * @offset: in the DVSEC, in bytes
+ * @width: bytes to write, 1 to 8
+ * @val: the bytes to write, the first one lowest
+ */
+void vfio_cxl_emu_write_dvsec(struct vfio_cxl_emu *emu, u32 offset,
+			      unsigned int width, u64 val)
+{
+	vfio_cxl_emu_dvsec_write(&emu->dvsec, offset, width, val);
+}
+EXPORT_SYMBOL_GPL(vfio_cxl_emu_write_dvsec);
+
+/**
+ * vfio_cxl_emu_set_memory_state - what the hardware says of the memory
+ * @emu: the device
+ * @range1_size_low: the host's DVSEC CXL Range 1 Size Low Register
+ *
+ * The DVSEC shows it until the next reset.
+ */
+void vfio_cxl_emu_set_memory_state(struct vfio_cxl_emu *emu,
+				   u32 range1_size_low)
+{
+	vfio_cxl_emu_dvsec_set_memory_state(&emu->dvsec, range1_size_low);
+}
+EXPORT_SYMBOL_GPL(vfio_cxl_emu_set_memory_state);
