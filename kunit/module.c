@@ -4,5 +4,6 @@
  */
 #include <linux/module.h>
 
+MODULE_IMPORT_NS("EXPORTED_FOR_KUNIT_TESTING");
 MODULE_LICENSE("GPL");
 MODULE_DESCRIPTION("KUnit tests of vfio-cxl-pci's register emulation");

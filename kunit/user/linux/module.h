@@ -7,6 +7,7 @@
 
 #include <kunit/test.h>
 
+#define MODULE_IMPORT_NS(name)
 #define MODULE_LICENSE(license)
 #define MODULE_DESCRIPTION(description)
 

@@ -7,6 +7,7 @@
  * else the host's array names (link, security, snoop filter, extended metadata,
  * …) is not there, and its registers read 0.
  */
+#include <kunit/visibility.h>
 #include <linux/bitfield.h>
 #include <linux/export.h>
 #include <linux/kernel.h>
@@ -51,7 +52,7 @@ void vfio_cxl_emu_cm_init(struct vfio_cxl_emu_cm *cm,
 	header |= FIELD_PREP(CXL_CM_CAP_HDR_ARRAY_SIZE_MASK, cm->nr_blocks);
 	put_unaligned_le32(header, cm->image);
 }
-EXPORT_SYMBOL_GPL(vfio_cxl_emu_cm_init);
+EXPORT_SYMBOL_IF_KUNIT(vfio_cxl_emu_cm_init);
 
 /**
  * vfio_cxl_emu_cm_lock - commit and lock decoder 0
@@ -63,7 +64,7 @@ void vfio_cxl_emu_cm_lock(struct vfio_cxl_emu_cm *cm, u64 base, u64 size)
 {
 	vfio_cxl_emu_hdm_lock(&cm->blocks[0], base, size);
 }
-EXPORT_SYMBOL_GPL(vfio_cxl_emu_cm_lock);
+EXPORT_SYMBOL_IF_KUNIT(vfio_cxl_emu_cm_lock);
 
 /* CXL defines 4 and 8 byte accesses, naturally aligned (8.2.3) */
 static bool cm_access_ok(struct vfio_cxl_emu_cm *cm, u32 offset,
@@ -98,7 +99,7 @@ u64 vfio_cxl_emu_cm_read(struct vfio_cxl_emu_cm *cm, u32 offset,
 	return width == 4 ? get_unaligned_le32(cm->image + offset) :
 			    get_unaligned_le64(cm->image + offset);
 }
-EXPORT_SYMBOL_GPL(vfio_cxl_emu_cm_read);
+EXPORT_SYMBOL_IF_KUNIT(vfio_cxl_emu_cm_read);
 
 /**
  * vfio_cxl_emu_cm_write - what a guest's write to the component registers does
@@ -126,4 +127,4 @@ void vfio_cxl_emu_cm_write(struct vfio_cxl_emu_cm *cm, u32 offset,
 						 val);
 	}
 }
-EXPORT_SYMBOL_GPL(vfio_cxl_emu_cm_write);
+EXPORT_SYMBOL_IF_KUNIT(vfio_cxl_emu_cm_write);

@@ -2,6 +2,7 @@
 /*
  * PCIe DVSEC for CXL Devices (CXL r3.1 8.1.3)
  */
+#include <kunit/visibility.h>
 #include <linux/bitfield.h>
 #include <linux/export.h>
 #include <linux/kernel.h>
@@ -102,7 +103,7 @@ void vfio_cxl_emu_dvsec_init(struct vfio_cxl_emu_dvsec *dvsec, const u8 *host,
 	vfio_cxl_emu_reg_set(block, PCI_DVSEC_CXL_RANGE_SIZE_HIGH(0), 4,
 			     (u32)(size >> 32));
 }
-EXPORT_SYMBOL_GPL(vfio_cxl_emu_dvsec_init);
+EXPORT_SYMBOL_IF_KUNIT(vfio_cxl_emu_dvsec_init);
 
 /**
  * vfio_cxl_emu_dvsec_lock - enable and lock CXL.mem, as firmware does
@@ -123,7 +124,7 @@ void vfio_cxl_emu_dvsec_lock(struct vfio_cxl_emu_dvsec *dvsec, u64 base)
 	vfio_cxl_emu_reg_set(block, CXL_DVSEC_LOCK, 2, CXL_DVSEC_CONFIG_LOCK);
 	block->locked = true;
 }
-EXPORT_SYMBOL_GPL(vfio_cxl_emu_dvsec_lock);
+EXPORT_SYMBOL_IF_KUNIT(vfio_cxl_emu_dvsec_lock);
 
 /**
  * vfio_cxl_emu_dvsec_read - what a guest reads from the DVSEC
@@ -138,7 +139,7 @@ u64 vfio_cxl_emu_dvsec_read(const struct vfio_cxl_emu_dvsec *dvsec, u32 offset,
 {
 	return vfio_cxl_emu_block_read(&dvsec->block, offset, width);
 }
-EXPORT_SYMBOL_GPL(vfio_cxl_emu_dvsec_read);
+EXPORT_SYMBOL_IF_KUNIT(vfio_cxl_emu_dvsec_read);
 
 /**
  * vfio_cxl_emu_dvsec_write - what a guest's write to the DVSEC does
@@ -152,7 +153,7 @@ void vfio_cxl_emu_dvsec_write(struct vfio_cxl_emu_dvsec *dvsec, u32 offset,
 {
 	vfio_cxl_emu_block_write(&dvsec->block, offset, width, val);
 }
-EXPORT_SYMBOL_GPL(vfio_cxl_emu_dvsec_write);
+EXPORT_SYMBOL_IF_KUNIT(vfio_cxl_emu_dvsec_write);
 
 /**
  * vfio_cxl_emu_dvsec_set_memory_state - what the hardware says of the memory
@@ -171,4 +172,4 @@ void vfio_cxl_emu_dvsec_set_memory_state(struct vfio_cxl_emu_dvsec *dvsec,
 	val |= range1_size_low & CXL_DVSEC_MEM_STATE_MASK;
 	vfio_cxl_emu_reg_set(block, PCI_DVSEC_CXL_RANGE_SIZE_LOW(0), 4, val);
 }
-EXPORT_SYMBOL_GPL(vfio_cxl_emu_dvsec_set_memory_state);
+EXPORT_SYMBOL_IF_KUNIT(vfio_cxl_emu_dvsec_set_memory_state);

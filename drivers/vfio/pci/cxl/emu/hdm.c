@@ -2,6 +2,7 @@
 /*
  * HDM Decoder Capability Structure with one decoder (CXL r3.1 8.2.4.20)
  */
+#include <kunit/visibility.h>
 #include <linux/export.h>
 #include <linux/kernel.h>
 
@@ -104,7 +105,7 @@ void vfio_cxl_emu_hdm_init(struct vfio_cxl_emu_block *block, u8 *image,
 	block->size = VFIO_CXL_EMU_HDM_SIZE;
 	vfio_cxl_emu_block_init(block, host);
 }
-EXPORT_SYMBOL_GPL(vfio_cxl_emu_hdm_init);
+EXPORT_SYMBOL_IF_KUNIT(vfio_cxl_emu_hdm_init);
 
 /**
  * vfio_cxl_emu_hdm_lock - commit and lock the decoder, as firmware does
@@ -129,4 +130,4 @@ void vfio_cxl_emu_hdm_lock(struct vfio_cxl_emu_block *block, u64 base, u64 size)
 			     CXL_HDM_DECODER_ENABLE);
 	block->locked = true;
 }
-EXPORT_SYMBOL_GPL(vfio_cxl_emu_hdm_lock);
+EXPORT_SYMBOL_IF_KUNIT(vfio_cxl_emu_hdm_lock);

@@ -5,6 +5,7 @@
  * A private image: the device's errors are the host's to handle, so the status
  * registers never report one.
  */
+#include <kunit/visibility.h>
 #include <linux/export.h>
 #include <linux/kernel.h>
 
@@ -52,4 +53,4 @@ void vfio_cxl_emu_ras_init(struct vfio_cxl_emu_block *block, u8 *image,
 	block->size = VFIO_CXL_EMU_RAS_SIZE;
 	vfio_cxl_emu_block_init(block, host);
 }
-EXPORT_SYMBOL_GPL(vfio_cxl_emu_ras_init);
+EXPORT_SYMBOL_IF_KUNIT(vfio_cxl_emu_ras_init);

@@ -2,6 +2,7 @@
 /*
  * The table engine: reads and writes of a block of virtual registers
  */
+#include <kunit/visibility.h>
 #include <linux/export.h>
 #include <linux/kernel.h>
 #include <linux/string.h>
@@ -35,7 +36,7 @@ u32 vfio_cxl_emu_reg_get(const struct vfio_cxl_emu_block *block, u32 offset,
 {
 	return image_get(block->image + offset, width);
 }
-EXPORT_SYMBOL_GPL(vfio_cxl_emu_reg_get);
+EXPORT_SYMBOL_IF_KUNIT(vfio_cxl_emu_reg_get);
 
 /**
  * vfio_cxl_emu_reg_set - set a whole register, as the device itself does
@@ -49,7 +50,7 @@ void vfio_cxl_emu_reg_set(struct vfio_cxl_emu_block *block, u32 offset,
 {
 	image_set(block->image + offset, width, val);
 }
-EXPORT_SYMBOL_GPL(vfio_cxl_emu_reg_set);
+EXPORT_SYMBOL_IF_KUNIT(vfio_cxl_emu_reg_set);
 
 /**
  * vfio_cxl_emu_block_init - a block as it is after power-on
@@ -73,7 +74,7 @@ void vfio_cxl_emu_block_init(struct vfio_cxl_emu_block *block, const u8 *host)
 			   field->host));
 	}
 }
-EXPORT_SYMBOL_GPL(vfio_cxl_emu_block_init);
+EXPORT_SYMBOL_IF_KUNIT(vfio_cxl_emu_block_init);
 
 /**
  * vfio_cxl_emu_block_read - what a guest reads
@@ -93,7 +94,7 @@ u64 vfio_cxl_emu_block_read(const struct vfio_cxl_emu_block *block, u32 offset,
 
 	return val;
 }
-EXPORT_SYMBOL_GPL(vfio_cxl_emu_block_read);
+EXPORT_SYMBOL_IF_KUNIT(vfio_cxl_emu_block_read);
 
 /* What a register holds after a write of @val to those bits of it in @lanes */
 static u32 field_write(const struct vfio_cxl_emu_block *block,
@@ -166,4 +167,4 @@ void vfio_cxl_emu_block_write(struct vfio_cxl_emu_block *block, u32 offset,
 				      offset - field->offset < field->width))
 			field->effect(block);
 }
-EXPORT_SYMBOL_GPL(vfio_cxl_emu_block_write);
+EXPORT_SYMBOL_IF_KUNIT(vfio_cxl_emu_block_write);
