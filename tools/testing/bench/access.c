@@ -14,10 +14,12 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "../selftests/lib.h"
+#include "lib/clock.h"
+#include "lib/device.h"
+#include "lib/page.h"
+#include "lib/vfio.h"
 
 #define MPOL_BIND	2
 #define RW		(PROT_READ | PROT_WRITE)
@@ -25,14 +27,6 @@
 #define ARRAY		(16 * SZ_2M)
 #define AREA		(4 * ARRAY)
 #define BLOCKS		1000000
-
-static double seconds(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec + now.tv_nsec / 1e9;
-}
 
 static void *map_device(unsigned int index)
 {

@@ -15,12 +15,15 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "../selftests/lib.h"
+#include "lib/clock.h"
+#include "lib/device.h"
+#include "lib/host.h"
+#include "lib/page.h"
+#include "lib/sysfs.h"
+#include "lib/vfio.h"
 
 #include "count.h"
 
@@ -42,27 +45,6 @@ static void check(long ret, const char *what)
 static void report(const char *name, const char *side, double value)
 {
 	printf("@ %s.%s %.9g\n", name, side, value);
-}
-
-static double clock_seconds(clockid_t id)
-{
-	struct timespec now;
-
-	clock_gettime(id, &now);
-	return now.tv_sec + now.tv_nsec / 1e9;
-}
-
-static double seconds(void)
-{
-	return clock_seconds(CLOCK_MONOTONIC);
-}
-
-static long minor_faults(void)
-{
-	struct rusage usage;
-
-	getrusage(RUSAGE_SELF, &usage);
-	return usage.ru_minflt;
 }
 
 static void *map_memory(const struct vfio_cxl_fd *vfio, uint64_t offset,

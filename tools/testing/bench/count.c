@@ -13,7 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "../selftests/lib.h"
+#include "lib/qmp.h"
 
 #include "count.h"
 

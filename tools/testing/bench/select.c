@@ -11,9 +11,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <vfio-cxl.h>
+
+#include "lib/clock.h"
 
 #include "../../lib/tests/wrap.h"
 
@@ -32,14 +33,6 @@ int __wrap_strcmp(const char *a, const char *b)
 {
 	compared++;
 	return __real_strcmp(a, b);
-}
-
-static double seconds(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
 /* Devices in another order than their windows */

@@ -18,8 +18,13 @@
 #include <linux/const.h>
 #include <linux/pci_regs.h>
 
-#include "kselftest_harness.h"
-#include "lib.h"
+#include "harness.h"
+#include "lib/device.h"
+#include "lib/host.h"
+#include "lib/kmsg.h"
+#include "lib/page.h"
+#include "lib/sysfs.h"
+#include "lib/vfio.h"
 
 /* A part of the address space that no window of the rig comes near to */
 #define NOWHERE		0x200000000000ULL

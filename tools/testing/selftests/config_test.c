@@ -11,8 +11,11 @@
 #include <linux/const.h>
 #include <linux/pci_regs.h>
 
-#include "kselftest_harness.h"
-#include "lib.h"
+#include "harness.h"
+#include "lib/device.h"
+#include "lib/host.h"
+#include "lib/page.h"
+#include "lib/vfio.h"
 
 #define CONFIG_LEN	PCI_CFG_SPACE_EXP_SIZE
 

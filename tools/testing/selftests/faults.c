@@ -22,9 +22,12 @@
 
 #include <linux/pci_regs.h>
 
-#include "kselftest_harness.h"
-
-#include "lib.h"
+#include "harness.h"
+#include "lib/device.h"
+#include "lib/host.h"
+#include "lib/page.h"
+#include "lib/sysfs.h"
+#include "lib/vfio.h"
 
 #define DEBUGFS		"/sys/kernel/debug/"
 #define NTH_MAX		20000

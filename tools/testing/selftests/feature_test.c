@@ -11,8 +11,12 @@
 
 #include <linux/pci_regs.h>
 
-#include "kselftest_harness.h"
-#include "lib.h"
+#include "harness.h"
+#include "lib/device.h"
+#include "lib/host.h"
+#include "lib/page.h"
+#include "lib/qmp.h"
+#include "lib/vfio.h"
 
 #define FEATURE		VFIO_DEVICE_FEATURE_CXL_HDM_DECODER
 #define GET		VFIO_DEVICE_FEATURE_GET

@@ -14,13 +14,8 @@
 #include <linux/iommufd.h>
 #include <linux/pci_regs.h>
 
-#include "kselftest_harness.h"
-
+#include "harness.h"
 #include "user.h"
-
-/* The rig emulates its processors */
-#undef TEST_TIMEOUT_DEFAULT
-#define TEST_TIMEOUT_DEFAULT	120
 
 #define REGION_STRIDE	0x10000000000ULL	/* of regions in the file */
 

@@ -9,7 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib.h"
+#include "lib/device.h"
+#include "lib/host.h"
+#include "lib/sysfs.h"
 
 int main(int argc, char **argv)
 {

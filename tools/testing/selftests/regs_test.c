@@ -12,8 +12,11 @@
 
 #include <linux/pci_regs.h>
 
-#include "kselftest_harness.h"
-#include "lib.h"
+#include "harness.h"
+#include "lib/device.h"
+#include "lib/host.h"
+#include "lib/page.h"
+#include "lib/vfio.h"
 
 #define HDM_LEN		0x30	/* with one decoder */
 #define RAS_LEN		0x58

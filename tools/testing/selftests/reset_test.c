@@ -13,13 +13,8 @@
 
 #include <linux/pci_regs.h>
 
-#include "kselftest_harness.h"
-
+#include "harness.h"
 #include "user.h"
-
-/* The rig emulates its processors */
-#undef TEST_TIMEOUT_DEFAULT
-#define TEST_TIMEOUT_DEFAULT	120
 
 #define MAX_DEVICES	2
 

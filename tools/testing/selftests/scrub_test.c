@@ -12,9 +12,15 @@
 
 #include <linux/pci_regs.h>
 
-#include "kselftest_harness.h"
-
-#include "lib.h"
+#include "harness.h"
+#include "lib/clock.h"
+#include "lib/device.h"
+#include "lib/host.h"
+#include "lib/kmsg.h"
+#include "lib/page.h"
+#include "lib/qmp.h"
+#include "lib/sysfs.h"
+#include "lib/vfio.h"
 
 #define RW		(PROT_READ | PROT_WRITE)
 #define PATTERN		0x5ec2e75ec2e75ec2ULL

@@ -3,15 +3,18 @@
  * Power: a device that is bound stays in D0, one that is open keeps the system
  * awake
  */
-#include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "kselftest_harness.h"
-
-#include "lib.h"
+#include "harness.h"
+#include "lib/clock.h"
+#include "lib/device.h"
+#include "lib/host.h"
+#include "lib/kmsg.h"
+#include "lib/page.h"
+#include "lib/sysfs.h"
+#include "lib/vfio.h"
 
 #define STATE		"/sys/power/state"
 #define PM_TEST		"/sys/power/pm_test"
@@ -54,27 +57,6 @@ FIXTURE_TEARDOWN(sleep)
 	EXPECT_EQ(0, sysfs_write(PM_TEST, "none"));
 }
 
-static int device_read(const char *bdf, const char *name, char *buf,
-		       size_t size)
-{
-	char path[PATH_MAX];
-	ssize_t len;
-	int fd;
-
-	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/%s", bdf, name);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	len = read(fd, buf, size - 1);
-	close(fd);
-	if (len < 0)
-		return -errno;
-	buf[len] = '\0';
-	buf[strcspn(buf, "\n")] = '\0';
-
-	return 0;
-}
-
 /* A word written to the memory, read back */
 static bool memory_works(const struct vfio_cxl_fd *vfio, uint64_t val)
 {
@@ -108,24 +90,22 @@ TEST_F(sleep, while_nobody_uses_it)
 TEST_F(sleep, device_stays_in_d0)
 {
 	const char *bdf = self->test.host.bdf;
-	char path[PATH_MAX], text[32];
+	char text[32];
 
-	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/power/%s", bdf,
-		 "control");
-	ASSERT_EQ(0, sysfs_write(path, "auto"));
+	ASSERT_EQ(0, sysfs_device_write(bdf, "power/control", "auto"));
 	sleep_ms(300);
-	EXPECT_EQ(0, device_read(bdf, "power_state", text, sizeof(text)));
+	EXPECT_EQ(0, sysfs_device_read(bdf, "power_state", text, sizeof(text)));
 	EXPECT_STREQ("D0", text);
-	EXPECT_EQ(0, device_read(bdf, "power/runtime_status", text,
-				 sizeof(text)));
+	EXPECT_EQ(0, sysfs_device_read(bdf, "power/runtime_status", text,
+				       sizeof(text)));
 	EXPECT_STREQ("active", text);
 	EXPECT_TRUE(memory_works(self->vfio, 3));
 
 	vfio_close(self->vfio);
 	sleep_ms(300);
-	EXPECT_EQ(0, device_read(bdf, "power_state", text, sizeof(text)));
+	EXPECT_EQ(0, sysfs_device_read(bdf, "power_state", text, sizeof(text)));
 	EXPECT_STREQ("D0", text);
-	EXPECT_EQ(0, sysfs_write(path, "on"));
+	EXPECT_EQ(0, sysfs_device_write(bdf, "power/control", "on"));
 }
 
 TEST_HARNESS_MAIN

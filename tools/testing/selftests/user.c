@@ -11,9 +11,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <linux/pci_regs.h>
@@ -70,22 +68,6 @@ bool try_get(void *p, uint64_t *val)
 bool try_put(void *p, uint64_t val)
 {
 	return try_access(p, &val, true);
-}
-
-double seconds(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec + now.tv_nsec / 1e9;
-}
-
-long minor_faults(void)
-{
-	struct rusage usage;
-
-	getrusage(RUSAGE_SELF, &usage);
-	return usage.ru_minflt;
 }
 
 int user_open(struct user *user, enum vfio_interface interface)

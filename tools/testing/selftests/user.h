@@ -8,7 +8,14 @@
 #ifndef VFIO_CXL_SELFTEST_USER_H
 #define VFIO_CXL_SELFTEST_USER_H
 
-#include "lib.h"
+#include "lib/clock.h"
+#include "lib/device.h"
+#include "lib/host.h"
+#include "lib/kmsg.h"
+#include "lib/page.h"
+#include "lib/qmp.h"
+#include "lib/sysfs.h"
+#include "lib/vfio.h"
 
 #define RW		(PROT_READ | PROT_WRITE)
 
@@ -35,9 +42,6 @@ static inline void put(void *p, uint64_t val)
 int catch_sigbus(void);
 bool try_get(void *p, uint64_t *val);
 bool try_put(void *p, uint64_t val);
-
-double seconds(void);
-long minor_faults(void);
 
 /* A device, its user, and how its host had it before the test */
 struct user {

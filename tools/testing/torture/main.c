@@ -55,14 +55,6 @@ bool chosen(const char *only, const char *name)
 	return false;
 }
 
-double seconds(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec + now.tv_nsec / 1e9;
-}
-
 static unsigned int reports;
 
 void report(int ret, const char *format, ...)

@@ -21,7 +21,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "../selftests/lib.h"
+#include "lib/clock.h"
+#include "lib/device.h"
+#include "lib/host.h"
+#include "lib/page.h"
+#include "lib/qmp.h"
+#include "lib/sysfs.h"
+#include "lib/vfio.h"
 
 #define ARRAY_SIZE(array)	(sizeof(array) / sizeof((array)[0]))
 #define RW			(PROT_READ | PROT_WRITE)
@@ -81,7 +87,6 @@ struct options {
 
 /* Whether an operation is in a list of them; NULL has all */
 bool chosen(const char *only, const char *name);
-double seconds(void);
 
 /* The round's user: threads, and devices that they open and close */
 

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What the rig says of its machine: lists in the environment
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "env.h"
+
+int env_word(const char *name, unsigned int n, char *buf, size_t size)
+{
+	const char *list = getenv(name);
+	size_t len;
+
+	for (list = list ?: "";; list += len) {
+		list += strspn(list, " ");
+		len = strcspn(list, " ");
+		if (!len)
+			return -ENOENT;
+		if (!n--)
+			break;
+	}
+	if (len >= size)
+		return -ENAMETOOLONG;
+	snprintf(buf, size, "%.*s", (int)len, list);
+
+	return 0;
+}

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The monitor of the emulated machine that this runs in
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "env.h"
+#include "qmp.h"
+
+/* An answer that takes longer than this does not come */
+#define TIMEOUT_MS	10000
+
+/* One line; QEMU sends one for each message */
+static int qmp_line(int fd, char *line, size_t size)
+{
+	struct pollfd poll_fd = { .fd = fd, .events = POLLIN };
+	size_t len = 0;
+
+	while (len < size - 1) {
+		if (poll(&poll_fd, 1, TIMEOUT_MS) <= 0)
+			return -ETIMEDOUT;
+		if (read(fd, line + len, 1) != 1)
+			return -EIO;
+		if (line[len] == '\n')
+			break;
+		len++;
+	}
+	line[len] = '\0';
+
+	return 0;
+}
+
+/* Send @command, an object, and wait for its answer */
+static int qmp_execute(int fd, const char *command, char *line, size_t size)
+{
+	static unsigned int serial;
+	char id[32];
+	int ret;
+
+	/* Answers to whoever used the monitor before have other numbers */
+	snprintf(id, sizeof(id), "%d-%u", getpid(), ++serial);
+	if (dprintf(fd, "{\"id\":\"%s\",%s\n", id, command + 1) < 0)
+		return -errno;
+	do {
+		ret = qmp_line(fd, line, size);
+	} while (!ret && !strstr(line, id));
+
+	return ret;
+}
+
+int qmp(const char *command)
+{
+	const char *path = getenv("RIG_QMP");
+	char line[8192];
+	int fd, ret;
+
+	if (!path)
+		return -ENOENT;
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	/* An error to a monitor that somebody has negotiated with already */
+	ret = qmp_execute(fd, "{\"execute\":\"qmp_capabilities\"}", line,
+			  sizeof(line));
+	if (!ret)
+		ret = qmp_execute(fd, command, line, sizeof(line));
+	close(fd);
+	if (!ret && strstr(line, "\"error\"")) {
+		fprintf(stderr, "# %s: %s\n", command, line);
+		ret = -EREMOTEIO;
+	}
+
+	return ret;
+}
+
+int rig_command(unsigned int index, const char *command,
+		const char *arguments)
+{
+	char text[512], id[128];
+	int ret;
+
+	ret = env_word("RIG_QOM", index, id, sizeof(id));
+	if (ret)
+		return ret;
+	snprintf(text, sizeof(text),
+		 "{\"execute\":\"%s\",\"arguments\":{\"path\":\"%s%s\",%s}}",
+		 command, id[0] == '/' ? "" : "/machine/peripheral/", id,
+		 arguments);
+
+	return qmp(text);
+}
+
+int rig_commit_fails(unsigned int index, bool fails)
+{
+	char text[64];
+
+	snprintf(text, sizeof(text),
+		 "\"property\":\"x-hdm-commit-fails\",\"value\":%s",
+		 fails ? "true" : "false");
+
+	return rig_command(index, "qom-set", text);
+}

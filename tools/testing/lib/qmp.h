@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The monitor of the emulated machine that this runs in
+ *
+ * Functions return 0 on success and -errno on failure.
+ */
+#ifndef VFIO_CXL_TEST_QMP_H
+#define VFIO_CXL_TEST_QMP_H
+
+#include <stdbool.h>
+
+/* A command, as JSON text that starts with {" */
+int qmp(const char *command);
+/* A command about the rig's device: its QOM path comes before @arguments */
+int rig_command(unsigned int index, const char *command,
+		const char *arguments);
+/* Have decoder commits of the rig's device fail, or succeed again */
+int rig_commit_fails(unsigned int index, bool fails);
+
+#endif /* VFIO_CXL_TEST_QMP_H */
