@@ -12,8 +12,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <setjmp.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
@@ -24,6 +22,7 @@
 
 #include "harness.h"
 #include "lib/device.h"
+#include "lib/fault.h"
 #include "lib/host.h"
 #include "lib/page.h"
 #include "lib/sysfs.h"
@@ -282,26 +281,9 @@ static int run_config(struct ctx *ctx)
 	       0 : -EIO;
 }
 
-static sigjmp_buf bus_env;
-
-static void bus_handler(int sig)
-{
-	siglongjmp(bus_env, sig);
-}
-
-static int touch(void *at)
-{
-	if (sigsetjmp(bus_env, 1))
-		return -EIO;
-	__atomic_store_n((uint64_t *)at, 0, __ATOMIC_RELAXED);
-	return 0;
-}
-
 /* First touches, of a 4 KiB page and of one of 2 MiB */
 static int run_fault(struct ctx *ctx)
 {
-	const struct sigaction act = { .sa_handler = bus_handler };
-	struct sigaction old;
 	char *map;
 	int ret;
 
@@ -309,9 +291,7 @@ static int run_fault(struct ctx *ctx)
 			PROT_READ | PROT_WRITE, SZ_2M, SZ_2M - SZ_4K);
 	if (map == MAP_FAILED)
 		return -errno;
-	sigaction(SIGBUS, &act, &old);
-	ret = touch(map) ?: touch(map + SZ_4K);
-	sigaction(SIGBUS, &old, NULL);
+	ret = try_put(map, 0) && try_put(map + SZ_4K, 0) ? 0 : -EIO;
 	munmap(map, 2 * SZ_2M);
 
 	return ret;

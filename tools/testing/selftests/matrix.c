@@ -378,7 +378,6 @@ static void run_case(const void *arg)
 	};
 	long faults;
 
-	need(!catch_sigbus(), "sigaction()");
 	need(!user_open(user, run.interface), "open");
 	state->enter(&run);
 

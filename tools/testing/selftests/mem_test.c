@@ -3,7 +3,6 @@
  * The HDM memory region: mappings, faults, read and write
  */
 #include <fcntl.h>
-#include <setjmp.h>
 #include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -19,30 +18,20 @@
 
 #define REGION_STRIDE	0x10000000000ULL	/* of regions in the file */
 
-static sigjmp_buf probe_env;
-
-static void probe_handler(int sig)
+static void probe_read(void *p)
 {
-	siglongjmp(probe_env, sig);
+	get(p);
+}
+
+static void probe_write(void *p)
+{
+	put(p, 0);
 }
 
 /* The signal that an access raises, or 0 */
 static int probe(void *p, bool write)
 {
-	struct sigaction act = { .sa_handler = probe_handler }, bus, segv;
-	int sig;
-
-	sigaction(SIGBUS, &act, &bus);
-	sigaction(SIGSEGV, &act, &segv);
-	sig = sigsetjmp(probe_env, 1);
-	if (!sig && write)
-		put(p, 0);
-	else if (!sig)
-		get(p);
-	sigaction(SIGBUS, &bus, NULL);
-	sigaction(SIGSEGV, &segv, NULL);
-
-	return sig;
+	return survive(write ? probe_write : probe_read, p);
 }
 
 static ssize_t mem_rw(const struct vfio_cxl_fd *vfio, void *buf, size_t len,

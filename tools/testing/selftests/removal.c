@@ -253,7 +253,6 @@ static void run_round(const void *arg)
 	const enum vfio_interface interface =
 		round % 2 ? VFIO_CDEV_INTERFACE : VFIO_GROUP_INTERFACE;
 
-	need(!catch_sigbus(), "sigaction()");
 	need(!user_open(user, interface), "open");
 	/* Locked or not */
 	need(round % 4 < 2 || !user_set(user), "SET");

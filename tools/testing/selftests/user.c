@@ -4,8 +4,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <setjmp.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,54 +19,6 @@
 #ifndef ARRAY_SIZE
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
 #endif
-
-/* Each thread survives a SIGBUS of its own, where it expects one */
-static __thread sigjmp_buf bus_env;
-static __thread sig_atomic_t bus_expected;
-
-static void bus_handler(int sig)
-{
-	if (bus_expected)
-		siglongjmp(bus_env, 1);
-	signal(sig, SIG_DFL);
-}
-
-int catch_sigbus(void)
-{
-	const struct sigaction act = {
-		.sa_handler = bus_handler,
-		.sa_flags = SA_NODEFER,
-	};
-
-	return sigaction(SIGBUS, &act, NULL) ? -errno : 0;
-}
-
-static bool try_access(void *p, uint64_t *val, bool write)
-{
-	bool done = false;
-
-	bus_expected = 1;
-	if (!sigsetjmp(bus_env, 0)) {
-		if (write)
-			put(p, *val);
-		else
-			*val = get(p);
-		done = true;
-	}
-	bus_expected = 0;
-
-	return done;
-}
-
-bool try_get(void *p, uint64_t *val)
-{
-	return try_access(p, val, false);
-}
-
-bool try_put(void *p, uint64_t val)
-{
-	return try_access(p, &val, true);
-}
 
 int user_open(struct user *user, enum vfio_interface interface)
 {

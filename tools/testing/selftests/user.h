@@ -10,6 +10,7 @@
 
 #include "lib/clock.h"
 #include "lib/device.h"
+#include "lib/fault.h"
 #include "lib/host.h"
 #include "lib/kmsg.h"
 #include "lib/page.h"
@@ -24,24 +25,6 @@ static inline uint64_t word(uint64_t offset, uint64_t salt)
 {
 	return offset ^ salt * 0x9e3779b97f4a7c15ULL;
 }
-
-static inline uint64_t get(const void *p)
-{
-	return __atomic_load_n((const uint64_t *)p, __ATOMIC_RELAXED);
-}
-
-static inline void put(void *p, uint64_t val)
-{
-	__atomic_store_n((uint64_t *)p, val, __ATOMIC_RELAXED);
-}
-
-/*
- * An access that may raise SIGBUS, in any thread, once catch_sigbus() was
- * called: false where it did
- */
-int catch_sigbus(void);
-bool try_get(void *p, uint64_t *val);
-bool try_put(void *p, uint64_t val);
 
 /* A device, its user, and how its host had it before the test */
 struct user {

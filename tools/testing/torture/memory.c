@@ -7,8 +7,6 @@
  * nobody can access.  So no length can make the kernel overwrite this program.
  */
 #include <errno.h>
-#include <setjmp.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -296,28 +294,7 @@ static int remap(struct thread *t, struct session *s)
 	return ret;
 }
 
-/* Touching what is mapped: a thread survives where it is not */
-
-static __thread sigjmp_buf fault_env;
-static __thread volatile sig_atomic_t fault_expected;
-
-static void fault_handler(int sig)
-{
-	if (fault_expected)
-		siglongjmp(fault_env, 1);
-	signal(sig, SIG_DFL);
-}
-
-__attribute__((constructor)) static void handle_faults(void)
-{
-	const struct sigaction act = {
-		.sa_handler = fault_handler,
-		.sa_flags = SA_NODEFER,
-	};
-
-	sigaction(SIGBUS, &act, NULL);
-	sigaction(SIGSEGV, &act, NULL);
-}
+/* Touching what is mapped */
 
 static void access_memory(struct random *r, char *at, size_t left)
 {
@@ -348,12 +325,33 @@ static void access_memory(struct random *r, char *at, size_t left)
 	}
 }
 
-static int touch(struct thread *t, struct session *s)
+struct touches {
+	struct thread *thread;
+	unsigned int limit;
+	unsigned int done;
+};
+
+static void touch_mapped(void *arg)
 {
-	const unsigned int times = below(&t->random, 32);
-	volatile unsigned int i;
+	struct touches *touches = arg;
+	struct thread *t = touches->thread;
 	size_t left;
 	char *at;
+
+	for (; touches->done <= touches->limit; touches->done++) {
+		at = any_mapped(t, &left);
+		if (!at)
+			break;
+		access_memory(&t->random, at, left);
+	}
+}
+
+static int touch(struct thread *t, struct session *s)
+{
+	struct touches touches = {
+		.thread = t,
+		.limit = below(&t->random, 32),
+	};
 	int ret;
 
 	if (!any_slot(t)) {
@@ -361,51 +359,16 @@ static int touch(struct thread *t, struct session *s)
 		if (ret)
 			return ret;
 	}
-	fault_expected = 1;
-	if (sigsetjmp(fault_env, 0)) {
-		fault_expected = 0;
+	if (survive(touch_mapped, &touches))
 		return -EFAULT;
-	}
-	for (i = 0; i <= times; i++) {
-		at = any_mapped(t, &left);
-		if (!at)
-			break;
-		access_memory(&t->random, at, left);
-	}
-	fault_expected = 0;
 
-	return i ? 0 : -ENOENT;
-}
-
-/* A copy from or to what may not be there */
-static int try_copy(void *to, const void *from, size_t len)
-{
-	fault_expected = 1;
-	if (sigsetjmp(fault_env, 0)) {
-		fault_expected = 0;
-		return -EFAULT;
-	}
-	memcpy(to, from, len);
-	fault_expected = 0;
-
-	return 0;
+	return touches.done ? 0 : -ENOENT;
 }
 
 /* One access of the processor's: done, or not done at all */
-static int try_word(volatile uint64_t *at, uint64_t *val, bool write)
+static int try_word(uint64_t *at, uint64_t *val, bool write)
 {
-	fault_expected = 1;
-	if (sigsetjmp(fault_env, 0)) {
-		fault_expected = 0;
-		return -EFAULT;
-	}
-	if (write)
-		*at = *val;
-	else
-		*val = *at;
-	fault_expected = 0;
-
-	return 0;
+	return (write ? try_put(at, *val) : try_get(at, val)) ? 0 : -EFAULT;
 }
 
 static int map_kept(struct thread *t, struct session *s, struct kept *kept)
@@ -433,7 +396,7 @@ static void report_wrong(struct thread *t, struct session *s,
 	uint64_t map = ~0ULL, region = ~0ULL, file = ~0ULL;
 
 	pread(s->vfio.device, &region, 8, s->vfio.mem.offset + at);
-	try_word(kept->at, &map, false);
+	try_get(kept->at, &map);
 	host_file_word(&t->target->host, at, &file);
 	fprintf(stderr,
 		"# %s: thread %u finds %#lx, not %#lx, session %lu; then read() finds %#lx, the mapping has %#lx, the device %#lx\n",
@@ -555,9 +518,23 @@ int good_ioctl(int fd, unsigned long cmd, void *arg)
 	return ret < 0 ? -errno : ret;
 }
 
+struct copy {
+	void *to;
+	const void *from;
+	size_t len;
+};
+
+static void do_copy(void *arg)
+{
+	const struct copy *copy = arg;
+
+	memcpy(copy->to, copy->from, copy->len);
+}
+
 int any_ioctl(struct thread *t, int fd, unsigned long cmd, void *arg,
 	      size_t size)
 {
+	struct copy copy = { .from = arg, .len = size };
 	struct random *r = &t->random;
 	uint32_t *at;
 	size_t left;
@@ -565,9 +542,9 @@ int any_ioctl(struct thread *t, int fd, unsigned long cmd, void *arg,
 
 	/* In the memory, whose faults may have to wait for a reset */
 	if (one_in(r, 8)) {
-		at = (uint32_t *)any_mapped(t, &left);
-		if (at && left >= ARG_SIZE && !try_copy(at, arg, size))
-			return good_ioctl(fd, cmd, at);
+		copy.to = any_mapped(t, &left);
+		if (copy.to && left >= ARG_SIZE && !survive(do_copy, &copy))
+			return good_ioctl(fd, cmd, copy.to);
 	}
 
 	/* At an end, so that reading past it is an error */

@@ -23,6 +23,7 @@
 
 #include "lib/clock.h"
 #include "lib/device.h"
+#include "lib/fault.h"
 #include "lib/host.h"
 #include "lib/page.h"
 #include "lib/qmp.h"

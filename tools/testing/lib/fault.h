@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Accesses to memory that may not be there
+ */
+#ifndef VFIO_CXL_TEST_FAULT_H
+#define VFIO_CXL_TEST_FAULT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+static inline uint64_t get(const void *p)
+{
+	return __atomic_load_n((const uint64_t *)p, __ATOMIC_RELAXED);
+}
+
+static inline void put(void *p, uint64_t val)
+{
+	__atomic_store_n((uint64_t *)p, val, __ATOMIC_RELAXED);
+}
+
+/*
+ * Call @access: 0, or the signal that ended it, SIGBUS or SIGSEGV.  Any thread
+ * may, and as many at once.
+ */
+int survive(void (*access)(void *arg), void *arg);
+/* get() and put(), false where a signal ended them */
+bool try_get(void *p, uint64_t *val);
+bool try_put(void *p, uint64_t val);
+
+#endif /* VFIO_CXL_TEST_FAULT_H */
