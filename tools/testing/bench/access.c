@@ -22,7 +22,6 @@
 #include "lib/vfio.h"
 
 #define MPOL_BIND	2
-#define RW		(PROT_READ | PROT_WRITE)
 /* Each of three arrays, and what is read at random */
 #define ARRAY		(16 * SZ_2M)
 #define AREA		(4 * ARRAY)

@@ -27,7 +27,6 @@
 
 #include "count.h"
 
-#define RW		(PROT_READ | PROT_WRITE)
 #define STOCK		"vfio-pci"
 #define MAX_DEVICES	16
 

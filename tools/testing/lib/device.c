@@ -1,15 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A device under test: ready for a test, and as it was after it
+ * A device under test: ready for a test, used, reset, as it was after it
  */
-#include <string.h>
+#include <errno.h>
 #include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <linux/pci_regs.h>
 
+#include "array.h"
 #include "device.h"
+#include "fault.h"
 #include "kmsg.h"
+#include "page.h"
 #include "sysfs.h"
 
 int test_begin(struct test_device *test, unsigned int index)
@@ -41,6 +47,11 @@ err_kmsg:
 	return ret;
 }
 
+int test_vfio_open(struct test_device *test, enum vfio_interface interface)
+{
+	return vfio_open(&test->vfio, &test->host, interface);
+}
+
 int test_open(struct test_device *test, unsigned int index,
 	      enum vfio_interface interface)
 {
@@ -49,7 +60,7 @@ int test_open(struct test_device *test, unsigned int index,
 	ret = test_begin(test, index);
 	if (ret)
 		return ret;
-	ret = vfio_open(&test->vfio, &test->host, interface);
+	ret = test_vfio_open(test, interface);
 	if (ret)
 		test_end(test);
 
@@ -74,7 +85,15 @@ int test_reopen(struct test_device *test, const char *driver)
 			return ret;
 	}
 
-	return vfio_open(&test->vfio, &test->host, interface);
+	return test_vfio_open(test, interface);
+}
+
+const char *test_differs(const struct test_device *test)
+{
+	struct host_snapshot now;
+
+	host_snapshot(&test->host, &now);
+	return host_snapshot_differs(&test->host, &test->before, &now);
 }
 
 const char *test_end(struct test_device *test)
@@ -109,7 +128,151 @@ const char *test_end(struct test_device *test)
 
 const char *test_close(struct test_device *test)
 {
-	vfio_close(&test->vfio);
+	const char *wrong = NULL;
+	char driver[64];
 
-	return test_end(test);
+	vfio_close(&test->vfio);
+	if (strcmp(sysfs_driver(test->host.bdf, driver, sizeof(driver)),
+		   DRIVER))
+		wrong = "not bound to " DRIVER " any more";
+
+	return test_end(test) ?: wrong;
+}
+
+/* What its user does */
+
+uint64_t test_base(const struct test_device *test)
+{
+	return GUEST_BASE + test->host.index * GUEST_WINDOW;
+}
+
+int test_lock(const struct test_device *test)
+{
+	return vfio_hdm_set(test->vfio.device, test_base(test), GUEST_WINDOW);
+}
+
+char *test_map(const struct test_device *test)
+{
+	return guest_map(&test->vfio, 0, test->vfio.mem.size, RW, SZ_2M, 0);
+}
+
+/* Reset paths */
+
+int reset_by_ioctl(const struct test_device *test, const char *method)
+{
+	(void)method;
+	return ioctl(test->vfio.device, VFIO_DEVICE_RESET) ? -errno : 0;
+}
+
+static int by_hot_reset(const struct test_device *test,
+			const char *method)
+{
+	(void)method;
+	return vfio_hot_reset(&test->vfio);
+}
+
+static unsigned int find_pcie_cap(const struct test_device *test)
+{
+	unsigned int at = guest_config(&test->vfio, PCI_CAPABILITY_LIST, 1);
+
+	while (at && guest_config(&test->vfio, at, 1) != PCI_CAP_ID_EXP)
+		at = guest_config(&test->vfio, at + 1, 1);
+
+	return at;
+}
+
+static int by_config_flr(const struct test_device *test,
+			 const char *method)
+{
+	(void)method;
+	unsigned int at = find_pcie_cap(test) + PCI_EXP_DEVCTL;
+
+	return guest_config_write(&test->vfio, at, 2,
+				  guest_config(&test->vfio, at, 2) |
+				  PCI_EXP_DEVCTL_BCR_FLR);
+}
+
+static int by_sysfs(const struct test_device *test, const char *method)
+{
+	return sysfs_reset(test->host.bdf, method);
+}
+
+const struct reset_path reset_paths[NR_PATHS] = {
+	{ .name = "VFIO_DEVICE_RESET", .reset = reset_by_ioctl },
+	{ .name = "hot reset", .reset = by_hot_reset },
+	{ .name = "FLR", .reset = by_config_flr, .methods = { "flr" } },
+	{
+		.name = "sysfs",
+		.reset = by_sysfs,
+		.methods = { "flr", "af_flr", "pm", "bus", "cxl_bus" },
+	},
+};
+
+bool reset_method(const struct reset_path *path, const struct test_device *test,
+		  unsigned int n, const char **method)
+{
+	unsigned int i;
+
+	*method = NULL;
+	if (!path->methods[0])
+		return !n;
+	for (i = 0; i < ARRAY_SIZE(path->methods) && path->methods[i]; i++)
+		if (sysfs_has_reset(test->host.bdf, path->methods[i]) && !n--) {
+			*method = path->methods[i];
+			return true;
+		}
+
+	return false;
+}
+
+/* Marks */
+
+static const uint64_t marks[] = { 0, MARK, SZ_2M - 8, 5 * SZ_2M + 0x800 };
+
+void write_marks(const struct test_device *test, char *map, uint64_t salt)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(marks); i++)
+		put(map + marks[i], word(marks[i], salt));
+	put(map + test->host.size - 8, word(8, salt));
+}
+
+unsigned int wrong_marks(const struct test_device *test, char *map,
+			 uint64_t salt)
+{
+	unsigned int i, wrong = 0;
+	uint64_t val;
+
+	for (i = 0; i <= ARRAY_SIZE(marks); i++) {
+		const bool last = i == ARRAY_SIZE(marks);
+		const uint64_t at = last ? test->host.size - 8 : marks[i];
+		const uint64_t right = word(last ? 8 : marks[i], salt);
+
+		val = ~right;
+		wrong += mem_read(&test->vfio, &val, 8, at) != 8 ||
+			 val != right;
+		val = ~right;
+		wrong += map && (!try_get(map + at, &val) || val != right);
+		val = ~right;
+		wrong += test->host.file[0] &&
+			 (host_file_word(&test->host, at, &val) ||
+			  val != right);
+	}
+
+	return wrong;
+}
+
+unsigned int use_memory(const struct test_device *test, uint64_t salt)
+{
+	char *map = test_map(test);
+	unsigned int wrong;
+
+	if (map == MAP_FAILED)
+		return 1;
+	write_marks(test, map, salt);
+	wrong = wrong_marks(test, map, salt);
+	munmap(map, test->vfio.mem.size);
+
+	return wrong;
 }

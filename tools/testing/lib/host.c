@@ -283,20 +283,16 @@ int host_open(struct host_device *host, unsigned int index)
 	return ret;
 }
 
-int host_open_flr(struct host_device *host)
+unsigned int host_with_flr(void)
 {
-	int ret = -ENODEV;
+	char bdf[16];
 	unsigned int i;
 
-	for (i = 0; i < host_count(); i++) {
-		ret = host_open(host, i);
-		if (ret || sysfs_has_reset(host->bdf, "flr") ||
-		    i == host_count() - 1)
-			break;
-		host_close(host);
-	}
+	for (i = 0; !env_word("RIG_DEVICES", i, bdf, sizeof(bdf)); i++)
+		if (sysfs_has_reset(bdf, "flr"))
+			return i;
 
-	return ret;
+	return i ? i - 1 : 0;
 }
 
 int host_replug(struct host_device *host)

@@ -48,9 +48,9 @@ struct host_device {
 };
 
 unsigned int host_count(void);
-int host_open(struct host_device *host, unsigned int index);
 /* The first that has FLR, or else the last */
-int host_open_flr(struct host_device *host);
+unsigned int host_with_flr(void);
+int host_open(struct host_device *host, unsigned int index);
 void host_close(struct host_device *host);
 /* The same device in the same place, new: do what firmware had done */
 int host_replug(struct host_device *host);

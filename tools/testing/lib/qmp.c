@@ -16,6 +16,9 @@
 /* An answer that takes longer than this does not come */
 #define TIMEOUT_MS	10000
 
+/* Where QEMU has the devices that somebody gave it */
+#define PERIPHERAL	"/machine/peripheral/"
+
 /* One line; QEMU sends one for each message */
 static int qmp_line(int fd, char *line, size_t size)
 {
@@ -79,19 +82,31 @@ int qmp(const char *command)
 	return ret;
 }
 
+/* The id of the rig's device, without the path that all devices have */
+static int device_id(unsigned int index, char *id, size_t size)
+{
+	const size_t path = strlen(PERIPHERAL);
+	int ret;
+
+	ret = env_word("RIG_QOM", index, id, size);
+	if (!ret && !strncmp(id, PERIPHERAL, path))
+		memmove(id, id + path, strlen(id + path) + 1);
+
+	return ret;
+}
+
 int rig_command(unsigned int index, const char *command,
 		const char *arguments)
 {
 	char text[512], id[128];
 	int ret;
 
-	ret = env_word("RIG_QOM", index, id, sizeof(id));
+	ret = device_id(index, id, sizeof(id));
 	if (ret)
 		return ret;
 	snprintf(text, sizeof(text),
 		 "{\"execute\":\"%s\",\"arguments\":{\"path\":\"%s%s\",%s}}",
-		 command, id[0] == '/' ? "" : "/machine/peripheral/", id,
-		 arguments);
+		 command, PERIPHERAL, id, arguments);
 
 	return qmp(text);
 }
@@ -105,4 +120,19 @@ int rig_commit_fails(unsigned int index, bool fails)
 		 fails ? "true" : "false");
 
 	return rig_command(index, "qom-set", text);
+}
+
+int rig_inject(unsigned int index, const char *error)
+{
+	char command[256], id[128];
+	int ret;
+
+	ret = device_id(index, id, sizeof(id));
+	if (ret)
+		return ret;
+	snprintf(command, sizeof(command),
+		 "{\"execute\":\"human-monitor-command\",\"arguments\":{%s%s %s\"}}",
+		 "\"command-line\":\"pcie_aer_inject_error ", id, error);
+
+	return qmp(command);
 }

@@ -17,4 +17,7 @@ int rig_command(unsigned int index, const char *command,
 /* Have decoder commits of the rig's device fail, or succeed again */
 int rig_commit_fails(unsigned int index, bool fails);
 
+/* An error of the PCI device's, by its name in QEMU */
+int rig_inject(unsigned int index, const char *error);
+
 #endif /* VFIO_CXL_TEST_QMP_H */

@@ -381,6 +381,22 @@ void *guest_map(const struct vfio_cxl_fd *vfio, uint64_t offset, size_t len,
 	return map;
 }
 
+ssize_t mem_read(const struct vfio_cxl_fd *vfio, void *buf, size_t len,
+		 uint64_t offset)
+{
+	ssize_t ret = pread(vfio->device, buf, len, vfio->mem.offset + offset);
+
+	return ret < 0 ? -errno : ret;
+}
+
+ssize_t mem_write(const struct vfio_cxl_fd *vfio, const void *buf, size_t len,
+		  uint64_t offset)
+{
+	ssize_t ret = pwrite(vfio->device, buf, len, vfio->mem.offset + offset);
+
+	return ret < 0 ? -errno : ret;
+}
+
 int vfio_hot_reset(const struct vfio_cxl_fd *vfio)
 {
 	union {

@@ -10,6 +10,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include <linux/vfio.h>
 #include <linux/vfio_cxl.h>
@@ -66,6 +67,11 @@ int guest_config_write(const struct vfio_cxl_fd *vfio, uint32_t offset,
  */
 void *guest_map(const struct vfio_cxl_fd *vfio, uint64_t offset, size_t len,
 		int prot, size_t align, size_t skew);
+/* The same by read() and write(): the count, or -errno */
+ssize_t mem_read(const struct vfio_cxl_fd *vfio, void *buf, size_t len,
+		 uint64_t offset);
+ssize_t mem_write(const struct vfio_cxl_fd *vfio, const void *buf, size_t len,
+		  uint64_t offset);
 int vfio_hot_reset(const struct vfio_cxl_fd *vfio);
 
 #endif /* VFIO_CXL_TEST_VFIO_H */

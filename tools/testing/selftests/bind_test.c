@@ -124,13 +124,9 @@ static int set_override(const char *bdf, const char *driver)
 static void end_bind(struct __test_metadata *_metadata,
 		     struct test_device *test)
 {
-	const char *wrong;
-
 	if (!is_bound(&test->host))
 		host_restore_decoder(&test->host);
-	wrong = test_end(test);
-	EXPECT_EQ(NULL, wrong)
-		TH_LOG("%s", wrong);
+	EXPECT_FINE(test_end(test));
 }
 
 /*
@@ -501,7 +497,6 @@ TEST_F(bind, memory_decode_off_at_bind)
 
 TEST_F(bind, twenty_times)
 {
-	struct host_snapshot now;
 	unsigned int i;
 
 	for (i = 0; i < 20; i++) {
@@ -510,25 +505,19 @@ TEST_F(bind, twenty_times)
 		ASSERT_EQ(0, driver_write("bind", self->host->bdf));
 		ASSERT_TRUE(is_claimed(self->host));
 	}
-	host_snapshot(self->host, &now);
-	EXPECT_EQ(NULL, host_snapshot_differs(self->host, &self->test.before,
-					      &now));
+	EXPECT_FINE(test_differs(&self->test));
 }
 
 TEST_F(bind, opened_in_between)
 {
-	struct host_snapshot now;
 	unsigned int i;
 
 	for (i = 0; i < 4; i++) {
-		ASSERT_EQ(0, vfio_open(&self->test.vfio, self->host, i % 2));
+		ASSERT_EQ(0, test_vfio_open(&self->test, i % 2));
 		ASSERT_EQ(0, vfio_hdm_set(self->test.vfio.device, GUEST_BASE,
 					  GUEST_WINDOW));
 		vfio_close(&self->test.vfio);
-		host_snapshot(self->host, &now);
-		EXPECT_EQ(NULL, host_snapshot_differs(self->host,
-						      &self->test.before,
-						      &now));
+		EXPECT_FINE(test_differs(&self->test));
 		ASSERT_EQ(0, driver_write("unbind", self->host->bdf));
 		ASSERT_EQ(0, driver_write("bind", self->host->bdf));
 	}
@@ -542,7 +531,6 @@ static bool have_driver(void)
 TEST_F(bind, module_can_be_loaded_again)
 {
 	const struct host_device *host = self->host;
-	struct host_snapshot now;
 	struct iomem line;
 
 	ASSERT_EQ(0, system("modprobe -r " DRIVER));
@@ -551,8 +539,7 @@ TEST_F(bind, module_can_be_loaded_again)
 	EXPECT_EQ(0, iomem_find(is_named, host->bdf, &line));
 	/* The module that found the windows is the host's, not ours */
 	EXPECT_EQ(1, iomem_find(is_window, host, &line));
-	host_snapshot(host, &now);
-	EXPECT_EQ(NULL, host_snapshot_differs(host, &self->test.before, &now));
+	EXPECT_FINE(test_differs(&self->test));
 
 	/* driver_override says whose the device is */
 	ASSERT_EQ(0, system("modprobe " DRIVER));
@@ -590,10 +577,7 @@ FIXTURE_SETUP(unbind)
 
 FIXTURE_TEARDOWN(unbind)
 {
-	const char *wrong = test_close(&self->test);
-
-	EXPECT_EQ(NULL, wrong)
-		TH_LOG("%s", wrong);
+	EXPECT_FINE(test_close(&self->test));
 }
 
 /* A child closes its copies of what would keep the device open */

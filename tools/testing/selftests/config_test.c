@@ -62,15 +62,7 @@ FIXTURE_SETUP(config)
 
 FIXTURE_TEARDOWN(config)
 {
-	const char *wrong = test_close(&self->test);
-
-	EXPECT_EQ(NULL, wrong)
-		TH_LOG("%s", wrong);
-}
-
-static int lock(const struct vfio_cxl_fd *vfio)
-{
-	return vfio_hdm_set(vfio->device, GUEST_BASE, GUEST_WINDOW);
+	EXPECT_FINE(test_close(&self->test));
 }
 
 static ssize_t config_read(const struct vfio_cxl_fd *vfio, void *buf,
@@ -170,7 +162,7 @@ TEST_F(config, reads_of_all_widths_agree)
 	for (at = DVSEC_BODY; at < self->host->dvsec_len; at += 2)
 		EXPECT_EQ(0, dvsec_write(&self->test, at, 2, 0xa5c3));
 	expect_widths_agree(_metadata, &self->test);
-	ASSERT_EQ(0, lock(self->vfio));
+	ASSERT_EQ(0, test_lock(&self->test));
 	expect_widths_agree(_metadata, &self->test);
 }
 
@@ -241,7 +233,7 @@ static void expect_dvsec(struct __test_metadata *_metadata,
 			 const struct test_device *test, bool locked)
 {
 	const struct host_device *host = &test->host;
-	const uint64_t base = locked ? GUEST_BASE : 0;
+	const uint64_t base = locked ? test_base(test) : 0;
 	const uint32_t state = host_config(host, host->dvsec +
 				PCI_DVSEC_CXL_RANGE_SIZE_LOW(0), 4) &
 			       DVSEC_RANGE_STATE;
@@ -293,7 +285,7 @@ TEST_F(config, device_dvsec_before_set)
 
 TEST_F(config, device_dvsec_after_set)
 {
-	ASSERT_EQ(0, lock(self->vfio));
+	ASSERT_EQ(0, test_lock(&self->test));
 	expect_dvsec(_metadata, &self->test, true);
 }
 
@@ -352,7 +344,7 @@ TEST_F(config, no_write_to_a_cxl_dvsec_reaches_hardware)
 			TH_LOG("DVSEC at %#x", dvsec);
 	}
 	/* nor is any of it in the way of the VMM */
-	ASSERT_EQ(0, lock(self->vfio));
+	ASSERT_EQ(0, test_lock(&self->test));
 	ASSERT_EQ(0, dvsec_write(&self->test, DVSEC_CTRL2, 2, 0));
 	expect_dvsec(_metadata, &self->test, true);
 }
@@ -361,7 +353,7 @@ TEST_F(config, no_write_after_set_changes_a_dvsec)
 {
 	uint32_t dvsec = 0, len;
 
-	ASSERT_EQ(0, lock(self->vfio));
+	ASSERT_EQ(0, test_lock(&self->test));
 	ASSERT_EQ(CONFIG_LEN, config_read(self->vfio, self->image[0],
 					  CONFIG_LEN, 0));
 	write_dvsecs(_metadata, &self->test, self->test.before.config);
@@ -498,7 +490,7 @@ TEST_F(config, long_reads_agree_with_bytes)
 	uint8_t *const bytes = self->image[0], *const whole = self->image[1];
 	uint32_t at, len, round;
 
-	ASSERT_EQ(0, lock(self->vfio));
+	ASSERT_EQ(0, test_lock(&self->test));
 	for (at = 0; at < CONFIG_LEN; at++)
 		ASSERT_EQ(1, config_read(self->vfio, bytes + at, 1, at));
 	ASSERT_EQ(CONFIG_LEN, config_read(self->vfio, whole, CONFIG_LEN, 0));
@@ -620,7 +612,7 @@ TEST_F(config, memory_decode_off_takes_nothing_away)
 	uint8_t *map, byte = 0x42;
 	uint32_t cmd;
 
-	ASSERT_EQ(0, lock(self->vfio));
+	ASSERT_EQ(0, test_lock(&self->test));
 	map = guest_map(self->vfio, 0, SZ_2M, PROT_READ | PROT_WRITE, SZ_2M,
 			0);
 	ASSERT_NE(MAP_FAILED, map);
@@ -643,7 +635,8 @@ TEST_F(config, memory_decode_off_takes_nothing_away)
 	ASSERT_NE(MAP_FAILED, map);
 	EXPECT_EQ(0x17, map[0]);
 
-	EXPECT_EQ(GUEST_BASE, guest_read64(self->vfio, hdm + HDM_BASE_LOW));
+	EXPECT_EQ(test_base(&self->test),
+		  guest_read64(self->vfio, hdm + HDM_BASE_LOW));
 	ASSERT_EQ(0, vfio_hdm_get(self->vfio->device, &decoder));
 	EXPECT_TRUE(decoder.flags & VFIO_CXL_HDM_DECODER_USABLE);
 	EXPECT_EQ(0, host_config(self->host, PCI_COMMAND, 2) &
@@ -656,7 +649,8 @@ TEST_F(config, memory_decode_off_takes_nothing_away)
 	EXPECT_EQ(0, host_config(self->host, PCI_COMMAND, 2) &
 		  PCI_COMMAND_MEMORY);
 	EXPECT_EQ(0x17, map[0]);
-	EXPECT_EQ(GUEST_BASE, guest_read64(self->vfio, hdm + HDM_BASE_LOW));
+	EXPECT_EQ(test_base(&self->test),
+		  guest_read64(self->vfio, hdm + HDM_BASE_LOW));
 	munmap(map, SZ_4K);
 }
 

@@ -87,10 +87,7 @@ FIXTURE_SETUP(feature)
 
 FIXTURE_TEARDOWN(feature)
 {
-	const char *wrong = test_close(&self->test);
-
-	EXPECT_EQ(NULL, wrong)
-		TH_LOG("%s", wrong);
+	EXPECT_FINE(test_close(&self->test));
 }
 
 TEST_F(feature, probe_get_and_set)
@@ -228,7 +225,6 @@ static int set_row(int device, const struct row *row)
 
 TEST_F(feature, refused_set_changes_nothing)
 {
-	struct host_snapshot now;
 	struct view before, after;
 	unsigned int i;
 
@@ -240,9 +236,7 @@ TEST_F(feature, refused_set_changes_nothing)
 		EXPECT_EQ(0, memcmp(&before, &after, sizeof(before)))
 			TH_LOG("%s", refused[i].name);
 	}
-	host_snapshot(&self->test.host, &now);
-	EXPECT_EQ(NULL, host_snapshot_differs(&self->test.host,
-					      &self->test.before, &now));
+	EXPECT_FINE(test_differs(&self->test));
 	/* None of it is in the way of a good one */
 	EXPECT_EQ(0, vfio_hdm_set(self->device, GUEST_BASE, GUEST_WINDOW));
 }
@@ -283,8 +277,6 @@ TEST_F(feature, every_flag_bit_is_refused_on_set)
 
 TEST_F(feature, set_locks_at_base)
 {
-	struct host_snapshot now;
-
 	EXPECT_EQ(0, guest_decoder_base(&self->test));
 	EXPECT_EQ(0, guest_decoder_ctrl(&self->test) &
 		  (HDM_COMMITTED | HDM_LOCK));
@@ -293,9 +285,7 @@ TEST_F(feature, set_locks_at_base)
 	EXPECT_EQ(HDM_COMMIT | HDM_COMMITTED | HDM_LOCK,
 		  guest_decoder_ctrl(&self->test) &
 		  (HDM_COMMIT | HDM_COMMITTED | HDM_LOCK | HDM_ERROR));
-	host_snapshot(&self->test.host, &now);
-	EXPECT_EQ(NULL, host_snapshot_differs(&self->test.host,
-					      &self->test.before, &now));
+	EXPECT_FINE(test_differs(&self->test));
 }
 
 TEST_F(feature, same_base_again_changes_nothing)
@@ -490,8 +480,7 @@ TEST_F(feature, lock_ends_with_last_close)
 
 	ASSERT_EQ(0, vfio_hdm_set(self->device, GUEST_BASE, GUEST_WINDOW));
 	vfio_close(&self->test.vfio);
-	ASSERT_EQ(0, vfio_open(&self->test.vfio, &self->test.host,
-			       variant->interface));
+	ASSERT_EQ(0, test_vfio_open(&self->test, variant->interface));
 	self->device = self->test.vfio.device;
 
 	ASSERT_EQ(0, vfio_hdm_get(self->device, &decoder));
@@ -582,9 +571,8 @@ TEST_F(feature, one_of_concurrent_sets_wins)
 	for (round = 0; round < 4; round++) {
 		if (round) {
 			vfio_close(&self->test.vfio);
-			ASSERT_EQ(0, vfio_open(&self->test.vfio,
-					       &self->test.host,
-					       variant->interface));
+			ASSERT_EQ(0, test_vfio_open(&self->test,
+						    variant->interface));
 			self->device = self->test.vfio.device;
 		}
 		pthread_barrier_init(&barrier, NULL, THREADS);
@@ -617,7 +605,6 @@ TEST_F(feature, two_devices_are_independent)
 	struct test_device first;
 	struct view before, after;
 	struct vfio_device_feature_cxl_hdm_decoder decoder;
-	const char *wrong;
 
 	if (host_count() < 2)
 		SKIP(return, "needs two devices");
@@ -642,9 +629,7 @@ TEST_F(feature, two_devices_are_independent)
 	EXPECT_EQ(-EBUSY, vfio_hdm_set(first.vfio.device, GUEST_BASE,
 				       GUEST_WINDOW));
 
-	wrong = test_close(&first);
-	EXPECT_EQ(NULL, wrong)
-		TH_LOG("%s", wrong);
+	EXPECT_FINE(test_close(&first));
 	ASSERT_EQ(0, vfio_hdm_get(self->device, &decoder));
 	EXPECT_EQ(GUEST_BASE, decoder.base);
 	EXPECT_EQ(GUEST_BASE, guest_decoder_base(&self->test));

@@ -20,7 +20,14 @@
 #include <linux/pci_regs.h>
 
 #include "kselftest.h"
-#include "user.h"
+#include "apart.h"
+#include "lib/device.h"
+#include "lib/fault.h"
+#include "lib/host.h"
+#include "lib/page.h"
+#include "lib/qmp.h"
+#include "lib/sysfs.h"
+#include "lib/vfio.h"
 
 #define CASE_TIMEOUT_S	60
 #define THREADS		4
@@ -43,7 +50,7 @@ struct state;
  * @fd: a dma-buf, or -1
  */
 struct run {
-	struct user *user;
+	struct test_device *user;
 	enum vfio_interface interface;
 	const struct state *state;
 	char *map;
@@ -92,9 +99,9 @@ static bool work_set(struct run *run, unsigned int round)
 	struct vfio_device_feature_cxl_hdm_decoder decoder;
 
 	(void)round;
-	return !user_set(run->user) &&
+	return !test_lock(run->user) &&
 	       !vfio_hdm_get(run->user->vfio.device, &decoder) &&
-	       decoder.base == user_base(run->user);
+	       decoder.base == test_base(run->user);
 }
 
 struct thread {
@@ -143,13 +150,13 @@ static void enter_unlocked(struct run *run)
 
 static void enter_locked(struct run *run)
 {
-	need(!user_set(run->user), "SET");
+	need(!test_lock(run->user), "SET");
 }
 
 static void enter_mapped(struct run *run)
 {
 	enter_locked(run);
-	run->map = user_map(run->user, SZ_2M, 0);
+	run->map = test_map(run->user);
 	need(run->map != MAP_FAILED, "mmap()");
 	write_marks(run->user, run->map, SALT);
 }
@@ -257,22 +264,22 @@ static const struct state {
 
 static int reset_ioctl(struct run *run, const char *method)
 {
-	return paths[PATH_IOCTL].reset(run->user, method);
+	return reset_paths[PATH_IOCTL].reset(run->user, method);
 }
 
 static int reset_hot(struct run *run, const char *method)
 {
-	return paths[PATH_HOT].reset(run->user, method);
+	return reset_paths[PATH_HOT].reset(run->user, method);
 }
 
 static int reset_flr(struct run *run, const char *method)
 {
-	return paths[PATH_FLR].reset(run->user, method);
+	return reset_paths[PATH_FLR].reset(run->user, method);
 }
 
 static int reset_sysfs(struct run *run, const char *method)
 {
-	return paths[PATH_SYSFS].reset(run->user, method);
+	return reset_paths[PATH_SYSFS].reset(run->user, method);
 }
 
 /* The root port resets what is below it */
@@ -297,11 +304,11 @@ static int reset_aer(struct run *run, const char *method)
 	event.fd = vfio_irq_eventfd(run->user->vfio.device,
 				    VFIO_PCI_ERR_IRQ_INDEX);
 	need(event.fd >= 0, "no eventfd for errors");
-	ret = inject(run->user, "MALF_TLP");
+	ret = rig_inject(run->user->host.index, "MALF_TLP");
 	if (ret)
 		return ret;
 	need(poll(&event, 1, 10000) == 1, "no error event");
-	while ((ret = by_ioctl(run->user, NULL)) == -EAGAIN)
+	while ((ret = reset_by_ioctl(run->user, NULL)) == -EAGAIN)
 		usleep(1000);
 	close(event.fd);
 	/* Until then the memory was not there, and threads met that */
@@ -321,9 +328,9 @@ static int reset_open(struct run *run, const char *method)
 	run->map = NULL;
 	if (run->fd >= 0)
 		close(run->fd);
-	user_close(run->user);
+	vfio_close(&run->user->vfio);
 
-	return user_open(run->user, run->interface);
+	return test_vfio_open(run->user, run->interface);
 }
 
 static const struct reset {
@@ -347,11 +354,11 @@ static const struct reset {
 static void check_decoder(const struct run *run, bool locked)
 {
 	struct vfio_device_feature_cxl_hdm_decoder decoder;
-	const char *differs = host_differs(run->user);
+	const char *differs = test_differs(run->user);
 
 	need(!differs, differs);
 	need(!vfio_hdm_get(run->user->vfio.device, &decoder), "GET");
-	need(decoder.base == (locked ? user_base(run->user) : 0), "the base");
+	need(decoder.base == (locked ? test_base(run->user) : 0), "the base");
 	need(!(decoder.flags & VFIO_CXL_HDM_DECODER_LOCKED) == !locked,
 	     "the lock");
 	need(decoder.flags & VFIO_CXL_HDM_DECODER_USABLE,
@@ -359,7 +366,7 @@ static void check_decoder(const struct run *run, bool locked)
 }
 
 struct test_case {
-	struct user *user;
+	struct test_device *user;
 	const struct state *state;
 	const struct reset *reset;
 };
@@ -369,7 +376,7 @@ static void run_case(const void *arg)
 	const struct test_case *test = arg;
 	const struct state *state = test->state;
 	const struct reset *reset = test->reset;
-	struct user *user = test->user;
+	struct test_device *user = test->user;
 	struct run run = {
 		.user = user,
 		.interface = state->interface,
@@ -378,7 +385,7 @@ static void run_case(const void *arg)
 	};
 	long faults;
 
-	need(!user_open(user, run.interface), "open");
+	need(!test_vfio_open(user, run.interface), "open");
 	state->enter(&run);
 
 	need(!reset->reset(&run, reset->method), "the reset failed");
@@ -395,24 +402,26 @@ static void run_case(const void *arg)
 	}
 	need(!use_memory(user, SALT + 1), "the memory does not work");
 	if (!state->locked || reset->new_user)
-		need(!user_set(user), "SET");
-	user_close(user);
+		need(!test_lock(user), "SET");
+	vfio_close(&user->vfio);
 }
 
-static bool has(const struct user *user, const struct reset *reset)
+static bool has(const struct test_device *user, const struct reset *reset)
 {
 	return !reset->method ||
 	       sysfs_has_reset(user->host.bdf, reset->method);
 }
 
-static void run_row(struct user *user, const struct reset *reset, bool *passed)
+static void run_row(struct test_device *user, const struct reset *reset,
+		    bool *passed)
 {
 	struct test_case test = { .user = user, .reset = reset };
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(states); i++) {
 		test.state = &states[i];
-		passed[i] = run_apart(user, run_case, &test, CASE_TIMEOUT_S);
+		passed[i] = run_apart(user->kmsg, run_case, &test,
+				      CASE_TIMEOUT_S);
 		ksft_test_result(passed[i], "%s, %s\n", reset->name,
 				 states[i].name);
 	}
@@ -432,14 +441,12 @@ int main(void)
 {
 	bool passed[ARRAY_SIZE(resets)][ARRAY_SIZE(states)];
 	unsigned int i, rows = 0;
-	static struct user user;
+	static struct test_device user;
 
 	ksft_print_header();
-	user.kmsg = kmsg_open();
-	if (host_open_flr(&user.host) || sysfs_bind(user.host.bdf, DRIVER))
+	if (test_begin(&user, host_with_flr()))
 		ksft_exit_fail_msg("no device that can be bound to " DRIVER
 				   "\n");
-	host_snapshot(&user.host, &user.before);
 
 	for (i = 0; i < ARRAY_SIZE(resets); i++)
 		rows += has(&user, &resets[i]);

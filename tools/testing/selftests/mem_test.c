@@ -14,7 +14,13 @@
 #include <linux/pci_regs.h>
 
 #include "harness.h"
-#include "user.h"
+#include "lib/clock.h"
+#include "lib/device.h"
+#include "lib/fault.h"
+#include "lib/host.h"
+#include "lib/page.h"
+#include "lib/sysfs.h"
+#include "lib/vfio.h"
 
 #define REGION_STRIDE	0x10000000000ULL	/* of regions in the file */
 
@@ -42,12 +48,10 @@ static ssize_t mem_rw(const struct vfio_cxl_fd *vfio, void *buf, size_t len,
 }
 
 FIXTURE(mem) {
-	struct host_device host;
-	struct host_snapshot before;
-	struct vfio_cxl_fd vfio;
-	bool open;
+	struct test_device test;
+	const struct host_device *host;
+	struct vfio_cxl_fd *vfio;
 	uint64_t size;
-	int kmsg;
 };
 
 FIXTURE_VARIANT(mem) {
@@ -64,40 +68,21 @@ FIXTURE_VARIANT_ADD(mem, cdev) {
 
 FIXTURE_SETUP(mem)
 {
-	self->kmsg = kmsg_open();
-	ASSERT_LE(0, self->kmsg);
-	ASSERT_EQ(0, host_open(&self->host, 0));
-	ASSERT_EQ(0, sysfs_bind(self->host.bdf, "vfio-cxl-pci"));
-	host_snapshot(&self->host, &self->before);
-	ASSERT_EQ(0, vfio_open(&self->vfio, &self->host, variant->interface));
-	self->open = true;
-	self->size = self->vfio.mem.size;
-	ASSERT_EQ(self->host.size, self->size);
+	ASSERT_EQ(0, test_open(&self->test, 0, variant->interface));
+	self->host = &self->test.host;
+	self->vfio = &self->test.vfio;
+	self->size = self->vfio->mem.size;
+	ASSERT_EQ(self->host->size, self->size);
 }
 
 FIXTURE_TEARDOWN(mem)
 {
-	struct host_snapshot after;
-	const char *text;
-	char line[256];
-
-	if (self->open)
-		vfio_close(&self->vfio);
-	host_snapshot(&self->host, &after);
-	text = host_snapshot_differs(&self->host, &self->before, &after);
-	EXPECT_EQ(NULL, text)
-		TH_LOG("%s", text);
-	EXPECT_STREQ("vfio-cxl-pci", sysfs_driver(self->host.bdf, line,
-						  sizeof(line)));
-	EXPECT_EQ(0, kmsg_splat(self->kmsg, line, sizeof(line)))
-		TH_LOG("%s", line);
-	host_close(&self->host);
-	close(self->kmsg);
+	EXPECT_FINE(test_close(&self->test));
 }
 
 /* The first bytes of the region, at an address with the given skew */
 #define MAP(len, align, skew) ({					\
-	void *__map = guest_map(&self->vfio, 0, len, RW, align, skew);	\
+	void *__map = guest_map(self->vfio, 0, len, RW, align, skew);	\
 									\
 	ASSERT_NE(MAP_FAILED, __map);					\
 	__map;								\
@@ -109,14 +94,14 @@ TEST_F(mem, region_info)
 	const struct vfio_info_cap_header *cap;
 	struct vfio_region_info *info;
 
-	info = vfio_region(self->vfio.device, self->vfio.mem.index);
+	info = vfio_region(self->vfio->device, self->vfio->mem.index);
 	ASSERT_NE(NULL, info);
 	EXPECT_EQ(VFIO_REGION_INFO_FLAG_READ | VFIO_REGION_INFO_FLAG_WRITE |
 		  VFIO_REGION_INFO_FLAG_MMAP | VFIO_REGION_INFO_FLAG_CAPS,
 		  info->flags);
-	EXPECT_EQ(self->host.size, info->size);
+	EXPECT_EQ(self->host->size, info->size);
 	EXPECT_NE(0, info->offset);
-	EXPECT_NE(self->host.base, info->offset);
+	EXPECT_NE(self->host->base, info->offset);
 
 	cap = vfio_cap(info, VFIO_REGION_INFO_CAP_TYPE);
 	ASSERT_NE(NULL, cap);
@@ -147,19 +132,19 @@ TEST_F(mem, one_memory)
 			if (salt == 1)
 				put(map + offsets[i], val);
 			else
-				ASSERT_EQ(8, mem_write(&self->vfio, &val, 8,
+				ASSERT_EQ(8, mem_write(self->vfio, &val, 8,
 						       offsets[i]));
 		}
 		for (i = 0; i < ARRAY_SIZE(offsets); i++) {
 			val = 0;
-			EXPECT_EQ(8, mem_read(&self->vfio, &val, 8,
+			EXPECT_EQ(8, mem_read(self->vfio, &val, 8,
 					      offsets[i]));
 			EXPECT_EQ(word(offsets[i], salt), val);
 			EXPECT_EQ(word(offsets[i], salt),
 				  get(map + offsets[i]));
-			if (!self->host.file[0])
+			if (!self->host->file[0])
 				continue;
-			EXPECT_EQ(0, host_file_word(&self->host, offsets[i],
+			EXPECT_EQ(0, host_file_word(self->host, offsets[i],
 						    &val));
 			EXPECT_EQ(word(offsets[i], salt), val)
 				TH_LOG("file at %#lx", offsets[i]);
@@ -180,12 +165,12 @@ TEST_F(mem, whole)
 	for (offset = 0; offset < self->size; offset += SZ_4K)
 		put(map + offset, word(offset, 3));
 	for (offset = 0; offset < self->size; offset += chunk) {
-		ASSERT_EQ(chunk, mem_read(&self->vfio, buf, chunk, offset));
+		ASSERT_EQ(chunk, mem_read(self->vfio, buf, chunk, offset));
 		for (i = 0; i < chunk; i += SZ_4K) {
 			bad += get(buf + i) != word(offset + i, 3);
 			put(buf + i, word(offset + i, 4));
 		}
-		ASSERT_EQ(chunk, mem_write(&self->vfio, buf, chunk, offset));
+		ASSERT_EQ(chunk, mem_write(self->vfio, buf, chunk, offset));
 	}
 	for (offset = 0; offset < self->size; offset += SZ_4K)
 		bad += get(map + offset) != word(offset, 4);
@@ -222,7 +207,7 @@ TEST_F(mem, partial_mappings)
 		for (at = 0; at < parts[i].len; at += SZ_4K)
 			put(map + start + at, word(start + at, i));
 		for (j = 0; j < ARRAY_SIZE(skews); j++) {
-			part = guest_map(&self->vfio, start, parts[i].len, RW,
+			part = guest_map(self->vfio, start, parts[i].len, RW,
 					 SZ_2M, skews[j]);
 			ASSERT_NE(MAP_FAILED, part);
 			for (at = 0; at < parts[i].len; at += SZ_4K)
@@ -265,7 +250,7 @@ TEST_F(mem, mmap_bounds)
 		{ 1, SZ_4K, MAP_SHARED, EINVAL },
 		{ 0, 0, MAP_SHARED, EINVAL },
 		/* The end of the file's offsets */
-		{ -SZ_4K - self->vfio.mem.offset, 2 * SZ_4K, MAP_SHARED,
+		{ -SZ_4K - self->vfio->mem.offset, 2 * SZ_4K, MAP_SHARED,
 		  EOVERFLOW },
 		{ 0, SZ_4K, MAP_PRIVATE, EINVAL },
 		{ 0, size, MAP_PRIVATE, EINVAL },
@@ -277,8 +262,8 @@ TEST_F(mem, mmap_bounds)
 	for (i = 0; i < ARRAY_SIZE(cases); i++) {
 		errno = 0;
 		map = mmap(NULL, cases[i].len, RW, cases[i].flags,
-			   self->vfio.device,
-			   self->vfio.mem.offset + cases[i].offset);
+			   self->vfio->device,
+			   self->vfio->mem.offset + cases[i].offset);
 		error = map == MAP_FAILED ? errno : 0;
 		EXPECT_EQ(cases[i].error, error)
 			TH_LOG("%#lx, %#lx bytes, flags %#x", cases[i].offset,
@@ -295,7 +280,7 @@ TEST_F(mem, protection)
 	char *map = MAP(SZ_4K, SZ_4K, 0), *ro;
 
 	put(map, word(0, 5));
-	ro = guest_map(&self->vfio, 0, SZ_4K, PROT_READ, SZ_4K, 0);
+	ro = guest_map(self->vfio, 0, SZ_4K, PROT_READ, SZ_4K, 0);
 	ASSERT_NE(MAP_FAILED, ro);
 	EXPECT_EQ(word(0, 5), get(ro));
 	EXPECT_EQ(SIGSEGV, probe(ro, true));
@@ -400,15 +385,15 @@ TEST_F(mem, exit_with_mapping)
 	int status;
 	pid_t pid;
 
-	vfio_close(&self->vfio);
+	vfio_close(self->vfio);
 	pid = fork();
 	ASSERT_LE(0, pid);
 	if (!pid) {
 		char *map;
 
-		if (vfio_open(&self->vfio, &self->host, variant->interface))
+		if (test_vfio_open(&self->test, variant->interface))
 			_exit(1);
-		map = guest_map(&self->vfio, 0, self->size, RW, SZ_2M, 0);
+		map = guest_map(self->vfio, 0, self->size, RW, SZ_2M, 0);
 		if (map == MAP_FAILED)
 			_exit(2);
 		put(map + SZ_2M, word(SZ_2M, 11));
@@ -417,8 +402,8 @@ TEST_F(mem, exit_with_mapping)
 	ASSERT_EQ(pid, waitpid(pid, &status, 0));
 	EXPECT_EQ(0, status);
 
-	ASSERT_EQ(0, vfio_open(&self->vfio, &self->host, variant->interface));
-	EXPECT_EQ(8, mem_read(&self->vfio, &val, 8, SZ_2M));
+	ASSERT_EQ(0, test_vfio_open(&self->test, variant->interface));
+	EXPECT_EQ(8, mem_read(self->vfio, &val, 8, SZ_2M));
 }
 
 /* A mapping keeps the device open without any file descriptor */
@@ -426,12 +411,12 @@ TEST_F(mem, mapping_without_fd)
 {
 	char *map = MAP(2 * SZ_2M, SZ_2M, 0);
 	struct vfio_cxl_fd other;
-	struct vfio_cxl_fd last = self->vfio;
+	struct vfio_cxl_fd last = *self->vfio;
 	uint64_t val = 0;
 
 	put(map, word(0, 12));
-	last.device = dup(self->vfio.device);
-	vfio_close(&self->vfio);
+	last.device = dup(self->vfio->device);
+	vfio_close(self->vfio);
 	EXPECT_EQ(8, mem_read(&last, &val, 8, 0));
 	EXPECT_EQ(word(0, 12), val);
 	close(last.device);
@@ -439,10 +424,10 @@ TEST_F(mem, mapping_without_fd)
 	EXPECT_EQ(word(0, 12), get(map));
 	put(map + SZ_2M, word(SZ_2M, 12));
 	EXPECT_EQ(word(SZ_2M, 12), get(map + SZ_2M));
-	EXPECT_GT(0, vfio_open(&other, &self->host, variant->interface));
+	EXPECT_GT(0, vfio_open(&other, self->host, variant->interface));
 	munmap(map, 2 * SZ_2M);
 
-	ASSERT_EQ(0, vfio_open(&self->vfio, &self->host, variant->interface));
+	ASSERT_EQ(0, test_vfio_open(&self->test, variant->interface));
 }
 
 #define GUARD	16
@@ -480,9 +465,9 @@ TEST_F(mem, any_length)
 			area = map + offsets[i];
 			memset(area - GUARD, FILL, len + 2 * GUARD);
 			memset(buf, FILL, len + 2 * GUARD);
-			ASSERT_EQ(len, mem_write(&self->vfio, data + i + 1,
+			ASSERT_EQ(len, mem_write(self->vfio, data + i + 1,
 						 len, offsets[i]));
-			ASSERT_EQ(len, mem_read(&self->vfio, buf + GUARD, len,
+			ASSERT_EQ(len, mem_read(self->vfio, buf + GUARD, len,
 						offsets[i]));
 			if (!memcmp(area, data + i + 1, len) &&
 			    !memcmp(area - GUARD, fill, GUARD) &&
@@ -520,7 +505,7 @@ TEST_F(mem, end_of_region)
 		{ REGION_STRIDE - 4, 8, -EINVAL },
 		{ REGION_STRIDE, 8, -EINVAL },
 		{ 64 * REGION_STRIDE, 8, -EINVAL },
-		{ -8 - self->vfio.mem.offset, 8, -EINVAL },
+		{ -8 - self->vfio->mem.offset, 8, -EINVAL },
 	};
 	unsigned int i, writes;
 	char buf[65536];
@@ -529,7 +514,7 @@ TEST_F(mem, end_of_region)
 	for (writes = 0; writes < 2; writes++) {
 		for (i = 0; i < ARRAY_SIZE(cases); i++) {
 			memset(buf, writes ? i : FILL, sizeof(buf));
-			ret = mem_rw(&self->vfio, buf, cases[i].len,
+			ret = mem_rw(self->vfio, buf, cases[i].len,
 				     cases[i].offset, writes);
 			EXPECT_EQ(cases[i].result, ret)
 				TH_LOG("%zu bytes at %#lx, write %u",
@@ -559,25 +544,25 @@ TEST_F(mem, buffer_in_region)
 	ASSERT_NE(NULL, src);
 	for (i = 0; i < len; i++)
 		src[i] = i * 7 + (i >> 8);
-	ASSERT_EQ(len, mem_write(&self->vfio, src, len, 0));
+	ASSERT_EQ(len, mem_write(self->vfio, src, len, 0));
 
 	map = MAP(3 * SZ_2M, SZ_2M, 0);
-	EXPECT_EQ(len, mem_read(&self->vfio, map + SZ_2M, len, 0));
+	EXPECT_EQ(len, mem_read(self->vfio, map + SZ_2M, len, 0));
 	EXPECT_EQ(0, memcmp(map + SZ_2M, src, len));
 	munmap(map, 3 * SZ_2M);
 
 	map = MAP(3 * SZ_2M, SZ_2M, SZ_4K);
-	EXPECT_EQ(len, mem_write(&self->vfio, map, len, 2 * SZ_2M));
+	EXPECT_EQ(len, mem_write(self->vfio, map, len, 2 * SZ_2M));
 	EXPECT_EQ(0, memcmp(map + 2 * SZ_2M, src, len));
 	munmap(map, 3 * SZ_2M);
 
 	/* Onto itself, and so that source and target overlap */
 	map = MAP(3 * SZ_2M, SZ_2M, SZ_4K);
-	EXPECT_EQ(len, mem_read(&self->vfio, map, len, 0));
-	EXPECT_EQ(len, mem_write(&self->vfio, map, len, 0));
+	EXPECT_EQ(len, mem_read(self->vfio, map, len, 0));
+	EXPECT_EQ(len, mem_write(self->vfio, map, len, 0));
 	EXPECT_EQ(0, memcmp(map, src, len));
-	EXPECT_EQ(len, mem_read(&self->vfio, map + 777, len, 0));
-	EXPECT_EQ(len, mem_write(&self->vfio, map, len, 777));
+	EXPECT_EQ(len, mem_read(self->vfio, map + 777, len, 0));
+	EXPECT_EQ(len, mem_write(self->vfio, map, len, 777));
 	EXPECT_EQ(0, memcmp(map, src, 777));
 	munmap(map, 3 * SZ_2M);
 	free(src);
@@ -605,7 +590,7 @@ TEST_F(mem, buffer_fault)
 			map[j] = j * 11 + (j >> 8);
 		ASSERT_EQ(0, mprotect(buf + end, SZ_4K, PROT_NONE));
 
-		len = mem_rw(&self->vfio, buf + start, pages * SZ_4K - start, 0,
+		len = mem_rw(self->vfio, buf + start, pages * SZ_4K - start, 0,
 			     writes);
 		EXPECT_EQ(end - start, len)
 			TH_LOG("%zu to %zu, write %u", start, end, writes);
@@ -614,7 +599,7 @@ TEST_F(mem, buffer_fault)
 			/* and not a byte more of the memory */
 			EXPECT_EQ((char)(len * 11 + (len >> 8)), map[len]);
 		}
-		EXPECT_EQ(-EFAULT, mem_rw(&self->vfio, buf + end, SZ_4K, 0,
+		EXPECT_EQ(-EFAULT, mem_rw(self->vfio, buf + end, SZ_4K, 0,
 					  writes));
 		munmap(buf, pages * SZ_4K);
 	}
@@ -648,7 +633,7 @@ TEST_F(mem, signals)
 	for (writes = 0; writes < 2; writes++) {
 		ASSERT_EQ(0, setitimer(ITIMER_REAL, &timer, NULL));
 		for (done = 0; done < len; done += ret) {
-			ret = mem_rw(&self->vfio, buf + done, len - done, done,
+			ret = mem_rw(self->vfio, buf + done, len - done, done,
 				     writes);
 			if (ret <= 0)
 				break;
@@ -715,8 +700,8 @@ TEST_F(mem, cacheable)
 	double mem_speed, ram_speed;
 
 	if (!access("/sys/kernel/debug/x86/pat_memtype_list", R_OK))
-		EXPECT_LE(self->host.base + self->size,
-			  write_back_until(self->host.base));
+		EXPECT_LE(self->host->base + self->size,
+			  write_back_until(self->host->base));
 
 	/* Uncached memory is slower by far more than this */
 	ram = mmap(NULL, len, RW, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -757,7 +742,7 @@ static uint64_t giant_pages(uint64_t base, uint64_t size)
 TEST_F(mem, huge_faults)
 {
 	const size_t part = 16 * SZ_2M, slack = 16;
-	const uint64_t base = self->host.base;
+	const uint64_t base = self->host->base;
 	const uint64_t giants = giant_pages(base, self->size);
 	const struct {
 		uint64_t offset;
@@ -781,7 +766,7 @@ TEST_F(mem, huge_faults)
 	long faults;
 
 	for (i = 0; i < ARRAY_SIZE(cases); i++) {
-		map = guest_map(&self->vfio, cases[i].offset, cases[i].len, RW,
+		map = guest_map(self->vfio, cases[i].offset, cases[i].len, RW,
 				SZ_1G, cases[i].skew);
 		ASSERT_NE(MAP_FAILED, map);
 		faults = minor_faults();
@@ -804,19 +789,19 @@ TEST_F(mem, memory_decode_off)
 	uint32_t cmd;
 
 	put(map, val);
-	cmd = guest_config(&self->vfio, PCI_COMMAND, 2);
-	ASSERT_EQ(0, guest_config_write(&self->vfio, PCI_COMMAND, 2,
+	cmd = guest_config(self->vfio, PCI_COMMAND, 2);
+	ASSERT_EQ(0, guest_config_write(self->vfio, PCI_COMMAND, 2,
 					cmd & ~PCI_COMMAND_MEMORY));
-	EXPECT_EQ(0, host_config(&self->host, PCI_COMMAND, 2) &
+	EXPECT_EQ(0, host_config(self->host, PCI_COMMAND, 2) &
 		     PCI_COMMAND_MEMORY);
 	/* What was touched before and what was not */
 	EXPECT_EQ(word(0, 15), get(map));
 	EXPECT_EQ(0, probe(map + SZ_2M, true));
-	EXPECT_EQ(8, mem_write(&self->vfio, &val, 8, SZ_2M));
-	EXPECT_EQ(8, mem_read(&self->vfio, &val, 8, 0));
+	EXPECT_EQ(8, mem_write(self->vfio, &val, 8, SZ_2M));
+	EXPECT_EQ(8, mem_read(self->vfio, &val, 8, 0));
 	EXPECT_EQ(word(0, 15), val);
 	EXPECT_EQ(word(0, 15), get(map + SZ_2M));
-	EXPECT_EQ(0, guest_config_write(&self->vfio, PCI_COMMAND, 2,
+	EXPECT_EQ(0, guest_config_write(self->vfio, PCI_COMMAND, 2,
 					cmd | PCI_COMMAND_MEMORY));
 	munmap(map, 2 * SZ_2M);
 }
@@ -882,11 +867,11 @@ TEST_F(mem, dma_map)
 	int ret;
 
 	put(map, word(0, 16));
-	ret = dma_map(&self->vfio, map, self->size, iova);
+	ret = dma_map(self->vfio, map, self->size, iova);
 	/* iommufd takes no mapping of device memory, a BAR's as little */
 	EXPECT_EQ(variant->interface == VFIO_CDEV_INTERFACE ? -EFAULT : 0, ret);
 	if (!ret)
-		EXPECT_EQ(self->size, dma_unmap(&self->vfio, self->size, iova));
+		EXPECT_EQ(self->size, dma_unmap(self->vfio, self->size, iova));
 	EXPECT_EQ(word(0, 16), get(map));
 	munmap(map, self->size);
 }
@@ -902,9 +887,9 @@ TEST_F(mem, two_devices)
 	if (host_count() < 2)
 		SKIP(return, "needs two devices");
 	ASSERT_EQ(0, host_open(&host, 1));
-	ASSERT_EQ(0, sysfs_bind(host.bdf, "vfio-cxl-pci"));
+	ASSERT_EQ(0, sysfs_bind(host.bdf, DRIVER));
 	ASSERT_EQ(0, vfio_open(&other, &host, variant->interface));
-	EXPECT_NE(self->host.base, host.base);
+	EXPECT_NE(self->host->base, host.base);
 	EXPECT_EQ(host.size, other.mem.size);
 	end = host.size < self->size ? host.size : self->size;
 
@@ -922,7 +907,7 @@ TEST_F(mem, two_devices)
 		EXPECT_EQ(word(at, 18), val);
 		if (!host.file[0])
 			continue;
-		EXPECT_EQ(0, host_file_word(&self->host, at, &val));
+		EXPECT_EQ(0, host_file_word(self->host, at, &val));
 		EXPECT_EQ(word(at, 17), val);
 		EXPECT_EQ(0, host_file_word(&host, at, &val));
 		EXPECT_EQ(word(at, 18), val);

@@ -64,15 +64,7 @@ FIXTURE_SETUP(regs)
 
 FIXTURE_TEARDOWN(regs)
 {
-	const char *wrong = test_close(&self->test);
-
-	EXPECT_EQ(NULL, wrong)
-		TH_LOG("%s", wrong);
-}
-
-static int lock(const struct vfio_cxl_fd *vfio)
-{
-	return vfio_hdm_set(vfio->device, GUEST_BASE, GUEST_WINDOW);
+	EXPECT_FINE(test_close(&self->test));
 }
 
 static ssize_t regs_read(const struct vfio_cxl_fd *vfio, void *buf, size_t len,
@@ -85,14 +77,6 @@ static ssize_t regs_write(const struct vfio_cxl_fd *vfio, const void *buf,
 			  size_t len, uint64_t offset)
 {
 	return pwrite(vfio->device, buf, len, vfio->regs + offset);
-}
-
-static const char *hardware_differs(const struct test_device *test)
-{
-	struct host_snapshot now;
-
-	host_snapshot(&test->host, &now);
-	return host_snapshot_differs(&test->host, &test->before, &now);
 }
 
 static bool is_ones(const void *buf, size_t len)
@@ -156,7 +140,7 @@ TEST_F(regs, decoder_before_set)
 
 TEST_F(regs, decoder_after_set)
 {
-	ASSERT_EQ(0, lock(self->vfio));
+	ASSERT_EQ(0, test_lock(&self->test));
 	expect_hdm(_metadata, self->host, self->vfio, true);
 }
 
@@ -166,7 +150,7 @@ TEST_F(regs, one_and_two_byte_reads_are_all_ones)
 	unsigned int block, at, width;
 	uint32_t val;
 
-	ASSERT_EQ(0, lock(self->vfio));
+	ASSERT_EQ(0, test_lock(&self->test));
 	for (block = 0; block < ARRAY_SIZE(blocks); block++) {
 		for (at = 0; at < HDM_LEN; at++) {
 			for (width = 1; width <= 2; width++) {
@@ -190,7 +174,7 @@ TEST_F(regs, misaligned_reads_are_all_ones)
 	unsigned int at, i;
 	uint64_t val;
 
-	ASSERT_EQ(0, lock(self->vfio));
+	ASSERT_EQ(0, test_lock(&self->test));
 	for (at = 0; at < HDM_LEN; at++) {
 		for (i = 0; i < ARRAY_SIZE(widths) && at % 4; i++) {
 			val = 0;
@@ -229,7 +213,7 @@ TEST_F(regs, small_and_misaligned_writes_are_dropped)
 	}
 	EXPECT_EQ(neighbours[0], guest_read32(self->vfio, at - 4));
 	EXPECT_EQ(neighbours[1], guest_read32(self->vfio, at + 4));
-	EXPECT_EQ(NULL, hardware_differs(&self->test));
+	EXPECT_FINE(test_differs(&self->test));
 }
 
 /* What a read of @len bytes from @at must be, by dwords as they are */
@@ -255,7 +239,7 @@ TEST_F(regs, long_reads_agree_with_dwords)
 	unsigned int round;
 	uint32_t at, len;
 
-	ASSERT_EQ(0, lock(self->vfio));
+	ASSERT_EQ(0, test_lock(&self->test));
 	for (at = 0; at < COMPONENT_SIZE; at += 4)
 		ASSERT_EQ(4, regs_read(self->vfio, dwords + at, 4, at));
 	ASSERT_EQ(COMPONENT_SIZE, regs_read(self->vfio, bytes, COMPONENT_SIZE,
@@ -318,7 +302,7 @@ TEST_F(regs, the_rest_reads_zero)
 	const struct host_device *host = self->host;
 	uint32_t at;
 
-	ASSERT_EQ(0, lock(self->vfio));
+	ASSERT_EQ(0, test_lock(&self->test));
 	ASSERT_EQ(COMPONENT_SIZE, regs_read(self->vfio, self->image[0],
 					    COMPONENT_SIZE, 0));
 	for (at = 0; at < COMPONENT_SIZE; at++) {
@@ -352,7 +336,7 @@ TEST_F(regs, guest_commit_is_refused)
 	EXPECT_EQ(0, decoder.base);
 	EXPECT_EQ(0, decoder.flags & (VFIO_CXL_HDM_DECODER_COMMITTED |
 				      VFIO_CXL_HDM_DECODER_LOCKED));
-	EXPECT_EQ(NULL, hardware_differs(&self->test));
+	EXPECT_FINE(test_differs(&self->test));
 
 	/* Taken back, the error goes */
 	EXPECT_EQ(0, guest_write32(self->vfio, hdm + HDM_CTRL, 0));
@@ -360,7 +344,7 @@ TEST_F(regs, guest_commit_is_refused)
 	EXPECT_EQ(0, ctrl & (HDM_ERROR | HDM_COMMIT | HDM_COMMITTED));
 
 	/* and the VMM's word counts, whatever the guest left behind */
-	ASSERT_EQ(0, lock(self->vfio));
+	ASSERT_EQ(0, test_lock(&self->test));
 	expect_hdm(_metadata, self->host, self->vfio, true);
 }
 
@@ -389,11 +373,11 @@ TEST_F(regs, no_write_before_set_reaches_hardware)
 	for (i = 0; i < ARRAY_SIZE(patterns); i++) {
 		ASSERT_EQ(0, write_pattern(self->vfio, patterns[i],
 					   self->image[0]));
-		wrong = hardware_differs(&self->test);
+		wrong = test_differs(&self->test);
 		ASSERT_EQ(NULL, wrong)
 			TH_LOG("%#x: %s", patterns[i], wrong);
 	}
-	ASSERT_EQ(0, lock(self->vfio));
+	ASSERT_EQ(0, test_lock(&self->test));
 	expect_hdm(_metadata, self->host, self->vfio, true);
 }
 
@@ -406,13 +390,13 @@ TEST_F(regs, no_write_after_set_changes_anything)
 	unsigned int i, j;
 	uint32_t at;
 
-	ASSERT_EQ(0, lock(self->vfio));
+	ASSERT_EQ(0, test_lock(&self->test));
 	ASSERT_EQ(COMPONENT_SIZE, regs_read(self->vfio, self->image[0],
 					    COMPONENT_SIZE, 0));
 	for (i = 0; i < ARRAY_SIZE(patterns); i++) {
 		ASSERT_EQ(0, write_pattern(self->vfio, patterns[i],
 					   self->image[1]));
-		wrong = hardware_differs(&self->test);
+		wrong = test_differs(&self->test);
 		ASSERT_EQ(NULL, wrong)
 			TH_LOG("%#x: %s", patterns[i], wrong);
 
@@ -457,7 +441,7 @@ TEST_F(regs, ras_masks_are_the_guests)
 		EXPECT_EQ(0, guest_read32(self->vfio, ras + rows[i].reg))
 			TH_LOG("at %#x", rows[i].reg);
 	}
-	EXPECT_EQ(NULL, hardware_differs(&self->test));
+	EXPECT_FINE(test_differs(&self->test));
 }
 
 /*
@@ -543,7 +527,7 @@ TEST_F(regs, host_address_is_in_no_byte_before_set)
 
 TEST_F(regs, host_address_is_in_no_byte_after_set)
 {
-	ASSERT_EQ(0, lock(self->vfio));
+	ASSERT_EQ(0, test_lock(&self->test));
 	expect_no_hpa(_metadata, &self->test, self->image[0]);
 }
 
@@ -551,7 +535,7 @@ TEST_F(regs, host_address_is_in_no_byte_after_reset)
 {
 	ASSERT_EQ(0, ioctl(self->vfio->device, VFIO_DEVICE_RESET));
 	expect_no_hpa(_metadata, &self->test, self->image[0]);
-	ASSERT_EQ(0, lock(self->vfio));
+	ASSERT_EQ(0, test_lock(&self->test));
 	ASSERT_EQ(0, ioctl(self->vfio->device, VFIO_DEVICE_RESET));
 	expect_no_hpa(_metadata, &self->test, self->image[0]);
 	expect_hdm(_metadata, self->host, self->vfio, true);

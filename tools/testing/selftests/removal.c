@@ -23,7 +23,15 @@
 #include <linux/pci_regs.h>
 
 #include "kselftest.h"
-#include "user.h"
+#include "apart.h"
+#include "lib/clock.h"
+#include "lib/device.h"
+#include "lib/fault.h"
+#include "lib/host.h"
+#include "lib/page.h"
+#include "lib/qmp.h"
+#include "lib/sysfs.h"
+#include "lib/vfio.h"
 
 #define ROUNDS		10
 #define ROUND_TIMEOUT_S	60
@@ -153,13 +161,13 @@ static int plug_in(const struct host_device *host, unsigned int round)
 
 struct worker {
 	pthread_t thread;
-	const struct user *user;
-	void (*work)(const struct user *user);
+	const struct test_device *user;
+	void (*work)(const struct test_device *user);
 };
 
 /* Each until the memory is gone, which it must notice */
 
-static void work_fault(const struct user *user)
+static void work_fault(const struct test_device *user)
 {
 	uint64_t at, val;
 	char *map;
@@ -177,7 +185,7 @@ static void work_fault(const struct user *user)
 	}
 }
 
-static void work_mapped(const struct user *user)
+static void work_mapped(const struct test_device *user)
 {
 	char *map = guest_map(&user->vfio, 0, AREA, RW, SZ_2M, 0);
 	uint64_t val;
@@ -189,7 +197,7 @@ static void work_mapped(const struct user *user)
 	munmap(map, AREA);
 }
 
-static void work_read(const struct user *user)
+static void work_read(const struct test_device *user)
 {
 	char buf[3 * SZ_4K];
 
@@ -206,7 +214,7 @@ static void *worker_main(void *arg)
 	return NULL;
 }
 
-static void use_until_gone(struct user *user, int port)
+static void use_until_gone(struct test_device *user, int port)
 {
 	struct worker workers[] = {
 		{ .work = work_fault },
@@ -234,12 +242,12 @@ static void use_until_gone(struct user *user, int port)
 	/* Nothing hangs and nothing works until it is closed */
 	need(mem_read(&user->vfio, &val, 8, 0) == -EIO, "read() of nothing");
 	need(mem_write(&user->vfio, &val, 8, 0) == -EIO, "write() to nothing");
-	need(user_set(user) == -EIO || user_set(user) == 0, "SET of nothing");
+	need(test_lock(user) == -EIO || test_lock(user) == 0, "SET of nothing");
 	close(event.fd);
 }
 
 struct round {
-	struct user *user;
+	struct test_device *user;
 	unsigned int number;
 	int port;
 };
@@ -249,15 +257,15 @@ static void run_round(const void *arg)
 	const struct round *this = arg;
 	const unsigned int round = this->number;
 	const int port = this->port;
-	struct user *user = this->user;
+	struct test_device *user = this->user;
 	const enum vfio_interface interface =
 		round % 2 ? VFIO_CDEV_INTERFACE : VFIO_GROUP_INTERFACE;
 
-	need(!user_open(user, interface), "open");
+	need(!test_vfio_open(user, interface), "open");
 	/* Locked or not */
-	need(round % 4 < 2 || !user_set(user), "SET");
+	need(round % 4 < 2 || !test_lock(user), "SET");
 	use_until_gone(user, port);
-	user_close(user);
+	vfio_close(&user->vfio);
 	need(wait_gone(&user->host), "the device does not go");
 
 	need(wait_slot_off(port), "the slot keeps its power");
@@ -265,21 +273,20 @@ static void run_round(const void *arg)
 	need(!plug_in(&user->host, round), "device_add");
 	need(wait_replug(&user->host), "the device does not come");
 	need(!sysfs_bind(user->host.bdf, DRIVER), "bind");
-	need(!user_open(user, interface), "open of the new device");
-	need(!user_set(user), "SET of the new device");
+	need(!test_vfio_open(user, interface), "open of the new device");
+	need(!test_lock(user), "SET of the new device");
 	need(!use_memory(user, round), "the memory of the new device");
-	user_close(user);
+	vfio_close(&user->vfio);
 }
 
 int main(int argc, char **argv)
 {
 	const unsigned int rounds = argc > 1 ? atoi(argv[1]) : ROUNDS;
-	static struct user user;
+	static struct test_device user;
 	struct round round = { .user = &user };
 
 	ksft_print_header();
-	user.kmsg = kmsg_open();
-	if (host_open_flr(&user.host) || sysfs_bind(user.host.bdf, DRIVER))
+	if (test_begin(&user, host_with_flr()))
 		ksft_exit_fail_msg("no device that can be bound to " DRIVER
 				   "\n");
 	round.port = open_port(&user.host);
@@ -288,7 +295,7 @@ int main(int argc, char **argv)
 
 	ksft_set_plan(rounds);
 	for (; round.number < rounds; round.number++)
-		ksft_test_result(run_apart(&user, run_round, &round,
+		ksft_test_result(run_apart(user.kmsg, run_round, &round,
 					   ROUND_TIMEOUT_S),
 				 "round %u\n", round.number);
 	host_close(&user.host);

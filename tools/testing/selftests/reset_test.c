@@ -14,7 +14,15 @@
 #include <linux/pci_regs.h>
 
 #include "harness.h"
-#include "user.h"
+#include "lib/clock.h"
+#include "lib/device.h"
+#include "lib/fault.h"
+#include "lib/host.h"
+#include "lib/kmsg.h"
+#include "lib/page.h"
+#include "lib/qmp.h"
+#include "lib/sysfs.h"
+#include "lib/vfio.h"
 
 #define MAX_DEVICES	2
 
@@ -27,10 +35,42 @@
 #define RAS_COR_STATUS		0x0c
 #define RAS_COR_MASK		0x10
 
+/* All that the emulation serves, as a guest reads it */
+struct image {
+	uint8_t regs[COMPONENT_SIZE];
+	uint8_t dvsec[256];
+};
+
+static int get_image(const struct test_device *user, struct image *image)
+{
+	const struct vfio_cxl_fd *vfio = &user->vfio;
+
+	memset(image, 0, sizeof(*image));
+	if (pread(vfio->device, image->regs, COMPONENT_SIZE, vfio->regs) !=
+	    COMPONENT_SIZE)
+		return -EIO;
+	if (pread(vfio->device, image->dvsec, user->host.dvsec_len,
+		  vfio->config.offset + user->host.dvsec) !=
+	    user->host.dvsec_len)
+		return -EIO;
+
+	return 0;
+}
+
+/* The device behind a command register that has decode on and off */
+static void set_decode(const struct test_device *user, bool on)
+{
+	uint32_t cmd = guest_config(&user->vfio, PCI_COMMAND, 2);
+
+	guest_config_write(&user->vfio, PCI_COMMAND, 2,
+			   on ? cmd | PCI_COMMAND_MEMORY :
+				cmd & ~PCI_COMMAND_MEMORY);
+}
+
 FIXTURE(reset) {
 	unsigned int count;
-	struct user users[MAX_DEVICES];
-	struct user *user;	/* for what one device is enough for */
+	struct test_device users[MAX_DEVICES];
+	struct test_device *user;	/* for what one device is enough for */
 };
 
 FIXTURE_VARIANT(reset) {
@@ -56,16 +96,12 @@ FIXTURE_SETUP(reset)
 
 	self->user = &self->users[0];
 	for (i = 0; i < self->count; i++) {
-		struct user *user = &self->users[i];
+		struct test_device *user = &self->users[i];
 
 		/* A test that was killed may have left it so */
 		if (getenv("RIG_QOM"))
 			ASSERT_EQ(0, rig_commit_fails(i, false));
-		user->kmsg = kmsg_open();
-		ASSERT_LE(0, user->kmsg);
-		ASSERT_EQ(0, host_open(&user->host, i));
-		ASSERT_EQ(0, sysfs_bind(user->host.bdf, "vfio-cxl-pci"));
-		host_snapshot(&user->host, &user->before);
+		ASSERT_EQ(0, test_begin(user, i));
 		if (sysfs_has_reset(user->host.bdf, "flr"))
 			self->user = user;
 	}
@@ -76,46 +112,27 @@ FIXTURE_TEARDOWN(reset)
 	unsigned int i;
 
 	for (i = 0; i < self->count; i++) {
-		struct user *user = &self->users[i];
-		const char *text;
-		char line[256];
-
 		if (getenv("RIG_QOM"))
 			EXPECT_EQ(0, rig_commit_fails(i, false));
-		user_close(user);
-		text = host_differs(user);
-		EXPECT_EQ(NULL, text) {
-			TH_LOG("%s", text);
-			host_restore_decoder(&user->host);
-		}
-		EXPECT_STREQ("vfio-cxl-pci",
-			     sysfs_driver(user->host.bdf, line, sizeof(line)));
-		EXPECT_EQ(0, kmsg_splat(user->kmsg, line, sizeof(line)))
-			TH_LOG("%s", line);
-		host_close(&user->host);
-		close(user->kmsg);
+		EXPECT_FINE(test_close(&self->users[i]));
 	}
 }
 
-#define OPEN(user)	ASSERT_EQ(0, user_open(user, variant->interface))
+#define OPEN(user)	ASSERT_EQ(0, test_vfio_open(user, variant->interface))
 
-#define MAP(user, align, skew) ({					\
-	char *__map = user_map(user, align, skew);			\
+#define MAP(user) ({							\
+	char *__map = test_map(user);				\
 									\
 	ASSERT_NE(MAP_FAILED, (void *)__map);				\
 	__map;								\
 })
 
-#define EXPECT_HOST_INTACT(user) do {					\
-	const char *__text = host_differs(user);			\
-									\
-	EXPECT_EQ(NULL, __text)						\
-		TH_LOG("%s", __text);					\
-} while (0)
+#define EXPECT_HOST_INTACT(user)	EXPECT_FINE(test_differs(user))
 
 /* Where the decoder is locked and whether the memory can be used */
 static void expect_decoder(struct __test_metadata *_metadata,
-			   const struct user *user, uint64_t base, bool usable)
+			   const struct test_device *user, uint64_t base,
+			   bool usable)
 {
 	const uint32_t locked = VFIO_CXL_HDM_DECODER_COMMITTED |
 				VFIO_CXL_HDM_DECODER_LOCKED;
@@ -136,7 +153,7 @@ static void expect_decoder(struct __test_metadata *_metadata,
 }
 
 /* Change what a user can change of the virtual registers */
-static void scribble(const struct user *user)
+static void scribble(const struct test_device *user)
 {
 	const struct vfio_cxl_fd *vfio = &user->vfio;
 	const uint32_t hdm = user->host.hdm, ras = user->host.ras;
@@ -151,33 +168,30 @@ static void scribble(const struct user *user)
 }
 
 /* One reset by one path, of a device that is locked and mapped */
-static void check_reset(struct __test_metadata *_metadata, struct user *user,
-			enum vfio_interface interface, const struct path *path,
-			const char *method)
+static void check_reset(struct __test_metadata *_metadata,
+			struct test_device *user, enum vfio_interface interface,
+			const struct reset_path *path, const char *method)
 {
 	struct image *image = malloc(3 * sizeof(*image));
 	uint64_t salt = 1;
-	const char *text;
 	long faults;
 	char *map;
 
 	ASSERT_NE(NULL, image);
-	ASSERT_EQ(0, user_open(user, interface));
-	ASSERT_EQ(0, user_set(user));
-	map = MAP(user, SZ_2M, 0);
+	ASSERT_EQ(0, test_vfio_open(user, interface));
+	ASSERT_EQ(0, test_lock(user));
+	map = MAP(user);
 	write_marks(user, map, salt);
-	ASSERT_EQ(0, user_image(user, &image[0]));
+	ASSERT_EQ(0, get_image(user, &image[0]));
 	scribble(user);
-	ASSERT_EQ(0, user_image(user, &image[1]));
+	ASSERT_EQ(0, get_image(user, &image[1]));
 	EXPECT_NE(0, memcmp(&image[0], &image[1], sizeof(*image)));
 
 	EXPECT_EQ(0, path->reset(user, method));
 
-	text = host_differs(user);
-	EXPECT_EQ(NULL, text)
-		TH_LOG("%s", text);
-	expect_decoder(_metadata, user, user_base(user), true);
-	ASSERT_EQ(0, user_image(user, &image[2]));
+	EXPECT_HOST_INTACT(user);
+	expect_decoder(_metadata, user, test_base(user), true);
+	ASSERT_EQ(0, get_image(user, &image[2]));
 	EXPECT_EQ(0, memcmp(&image[0], &image[2], sizeof(*image)));
 
 	/* The mapping was taken away and faults in again */
@@ -189,24 +203,23 @@ static void check_reset(struct __test_metadata *_metadata, struct user *user,
 	EXPECT_EQ(0, wrong_marks(user, map, salt));
 	munmap(map, user->vfio.mem.size);
 
-	user_close(user);
-	text = host_differs(user);
-	EXPECT_EQ(NULL, text)
-		TH_LOG("after close: %s", text);
+	vfio_close(&user->vfio);
+	EXPECT_HOST_INTACT(user);
 	free(image);
 }
 
-static void check_path(struct __test_metadata *_metadata, struct user *users,
-		       unsigned int count, enum vfio_interface interface,
-		       const struct path *path)
+static void check_path(struct __test_metadata *_metadata,
+		       struct test_device *users, unsigned int count,
+		       enum vfio_interface interface,
+		       const struct reset_path *path)
 {
 	unsigned int i, n, done = 0;
 	const char *method;
 
 	for (i = 0; i < count; i++) {
-		struct user *user = &users[i];
+		struct test_device *user = &users[i];
 
-		for (n = 0; path_method(path, user, n, &method); n++, done++) {
+		for (n = 0; reset_method(path, user, n, &method); n++, done++) {
 			TH_LOG("%s: %s %s", user->host.bdf, path->name,
 			       method ?: "");
 			check_reset(_metadata, user, interface, path, method);
@@ -217,7 +230,7 @@ static void check_path(struct __test_metadata *_metadata, struct user *users,
 }
 
 #define CHECK_PATH(n)	check_path(_metadata, self->users, self->count,	\
-				   variant->interface, &paths[n])
+				   variant->interface, &reset_paths[n])
 
 TEST_F(reset, ioctl)
 {
@@ -242,11 +255,11 @@ TEST_F(reset, sysfs)
 /* Not a user's reset */
 TEST_F(reset, sysfs_while_closed)
 {
-	struct user *user = self->user;
+	struct test_device *user = self->user;
 
 	OPEN(user);
 	EXPECT_EQ(0, use_memory(user, 3));
-	user_close(user);
+	vfio_close(&user->vfio);
 
 	EXPECT_EQ(0, sysfs_reset(user->host.bdf, NULL));
 	EXPECT_HOST_INTACT(user);
@@ -260,16 +273,16 @@ TEST_F(reset, sysfs_while_closed)
 TEST_F(reset, lock_ends_with_last_close)
 {
 	struct image *image = malloc(2 * sizeof(*image));
-	struct user *user = self->user;
+	struct test_device *user = self->user;
 	int fd;
 
 	ASSERT_NE(NULL, image);
 	OPEN(user);
 	EXPECT_HOST_INTACT(user);
 	expect_decoder(_metadata, user, 0, true);
-	ASSERT_EQ(0, user_image(user, &image[0]));
+	ASSERT_EQ(0, get_image(user, &image[0]));
 	scribble(user);
-	ASSERT_EQ(0, user_set(user));
+	ASSERT_EQ(0, test_lock(user));
 	scribble(user);
 
 	/* Not the last one */
@@ -277,19 +290,19 @@ TEST_F(reset, lock_ends_with_last_close)
 	ASSERT_LE(0, fd);
 	close(user->vfio.device);
 	user->vfio.device = fd;
-	expect_decoder(_metadata, user, user_base(user), true);
+	expect_decoder(_metadata, user, test_base(user), true);
 
-	user_close(user);
+	vfio_close(&user->vfio);
 	EXPECT_HOST_INTACT(user);
 
 	OPEN(user);
 	EXPECT_HOST_INTACT(user);
 	expect_decoder(_metadata, user, 0, true);
-	ASSERT_EQ(0, user_image(user, &image[1]));
+	ASSERT_EQ(0, get_image(user, &image[1]));
 	EXPECT_EQ(0, memcmp(&image[0], &image[1], sizeof(*image)));
 	/* Another base than the last user's */
 	EXPECT_EQ(0, vfio_hdm_set(user->vfio.device,
-				  user_base(user) + SZ_256M, GUEST_WINDOW));
+				  test_base(user) + SZ_256M, GUEST_WINDOW));
 	free(image);
 }
 
@@ -297,7 +310,7 @@ TEST_F(reset, lock_ends_with_last_close)
 TEST_F(reset, killed)
 {
 	const unsigned int delays_ms[] = { 0, 40, 130 };
-	struct user *user = self->user;
+	struct test_device *user = self->user;
 	unsigned int i;
 	int ready[2];
 	char *map, c;
@@ -308,15 +321,15 @@ TEST_F(reset, killed)
 		pid = fork();
 		ASSERT_LE(0, pid);
 		if (!pid) {
-			if (user_open(user, variant->interface) ||
-			    user_set(user))
+			if (test_vfio_open(user, variant->interface) ||
+			    test_lock(user))
 				_exit(1);
-			map = user_map(user, SZ_2M, 0);
+			map = test_map(user);
 			if (map == MAP_FAILED || write(ready[1], "", 1) != 1)
 				_exit(2);
 			for (;;) {
 				write_marks(user, map, 4);
-				by_ioctl(user, NULL);
+				reset_by_ioctl(user, NULL);
 			}
 		}
 		close(ready[1]);
@@ -336,12 +349,12 @@ TEST_F(reset, killed)
 /* The host's decoder lost while nobody used it: open puts it back */
 TEST_F(reset, lost_while_closed)
 {
-	struct user *user = self->user;
+	struct test_device *user = self->user;
 	const uint32_t ctrl = user->host.dvsec + 0x0c;
 
 	OPEN(user);
 	EXPECT_EQ(0, use_memory(user, 5));
-	user_close(user);
+	vfio_close(&user->vfio);
 
 	host_hdm_write(&user->host, HDM_CTRL, 0);
 	host_hdm_write(&user->host, HDM_BASE_LOW, 0);
@@ -349,7 +362,7 @@ TEST_F(reset, lost_while_closed)
 	host_hdm_write(&user->host, HDM_GLOBAL, 0);
 	host_config_write(&user->host, ctrl, 2,
 			  host_config(&user->host, ctrl, 2) & ~4);
-	EXPECT_NE(NULL, host_differs(user));
+	EXPECT_NE(NULL, test_differs(user));
 
 	OPEN(user);
 	EXPECT_HOST_INTACT(user);
@@ -360,30 +373,30 @@ TEST_F(reset, lost_while_closed)
 /* Memory decode off when the reset comes: as the user left it afterwards */
 TEST_F(reset, memory_decode_off)
 {
-	struct user *user = self->user;
+	struct test_device *user = self->user;
 	const char *method;
 	unsigned int i;
 	char *map;
 
 	OPEN(user);
-	ASSERT_EQ(0, user_set(user));
-	map = MAP(user, SZ_2M, 0);
-	for (i = 0; i < ARRAY_SIZE(paths); i++) {
-		if (!path_method(&paths[i], user, 0, &method))
+	ASSERT_EQ(0, test_lock(user));
+	map = MAP(user);
+	for (i = 0; i < ARRAY_SIZE(reset_paths); i++) {
+		if (!reset_method(&reset_paths[i], user, 0, &method))
 			continue;
 		write_marks(user, map, i);
-		user_decode(user, false);
-		EXPECT_EQ(0, paths[i].reset(user, method))
-			TH_LOG("%s", paths[i].name);
+		set_decode(user, false);
+		EXPECT_EQ(0, reset_paths[i].reset(user, method))
+			TH_LOG("%s", reset_paths[i].name);
 		EXPECT_EQ(0, guest_config(&user->vfio, PCI_COMMAND, 2) &
 			     PCI_COMMAND_MEMORY);
 		EXPECT_EQ(0, host_config(&user->host, PCI_COMMAND, 2) &
 			     PCI_COMMAND_MEMORY);
 		EXPECT_EQ(0, wrong_marks(user, map, i))
-			TH_LOG("%s", paths[i].name);
-		user_decode(user, true);
+			TH_LOG("%s", reset_paths[i].name);
+		set_decode(user, true);
 		EXPECT_HOST_INTACT(user);
-		expect_decoder(_metadata, user, user_base(user), true);
+		expect_decoder(_metadata, user, test_base(user), true);
 	}
 	munmap(map, user->vfio.mem.size);
 }
@@ -391,15 +404,15 @@ TEST_F(reset, memory_decode_off)
 TEST_F(reset, open_close)
 {
 	const unsigned int count = 25;
-	struct user *user = self->user;
+	struct test_device *user = self->user;
 	const double start = seconds();
 	unsigned int i;
 
 	for (i = 0; i < count; i++) {
 		OPEN(user);
 		if (i % 2)
-			ASSERT_EQ(0, user_set(user));
-		user_close(user);
+			ASSERT_EQ(0, test_lock(user));
+		vfio_close(&user->vfio);
 	}
 	TH_LOG("%u times in %.1f s", count, seconds() - start);
 	EXPECT_HOST_INTACT(user);
@@ -411,7 +424,7 @@ TEST_F(reset, open_close)
 
 struct worker {
 	pthread_t thread;
-	const struct user *user;
+	const struct test_device *user;
 	uint64_t (*work)(struct worker *worker);	/* what went wrong */
 	uint64_t start;		/* of its area */
 	size_t skew;		/* of its mapping */
@@ -526,7 +539,7 @@ static uint64_t work_self(struct worker *worker)
 static uint64_t work_feature(struct worker *worker)
 {
 	struct vfio_device_feature_cxl_hdm_decoder decoder;
-	const uint64_t base = user_base(worker->user);
+	const uint64_t base = test_base(worker->user);
 	const int fd = worker->user->vfio.device;
 	const uint32_t hdm = worker->user->host.hdm;
 
@@ -553,7 +566,7 @@ static void *worker_run(void *arg)
 
 /* With all of @workers at work, reset by each of the first paths in turn */
 static void run_workers(struct __test_metadata *_metadata,
-			const struct user *user, struct worker *workers,
+			const struct test_device *user, struct worker *workers,
 			unsigned int count, unsigned int path_count,
 			unsigned int resets)
 {
@@ -570,9 +583,9 @@ static void run_workers(struct __test_metadata *_metadata,
 	}
 	start = seconds();
 	for (i = 0; i < resets; i++) {
-		const struct path *path = &paths[i % path_count];
+		const struct reset_path *path = &reset_paths[i % path_count];
 
-		if (!path_method(path, user, 0, &method))
+		if (!reset_method(path, user, 0, &method))
 			continue;
 		ret = path->reset(user, method);
 		if (ret && !failed++)
@@ -627,18 +640,18 @@ TEST_F(reset, access_during_resets)
 		{ .work = work_self, .start = 2 * AREA },
 		{ .work = work_feature },
 	};
-	struct user *user = self->user;
+	struct test_device *user = self->user;
 	char *map;
 
 	OPEN(user);
-	ASSERT_EQ(0, user_set(user));
-	map = MAP(user, SZ_2M, 0);
+	ASSERT_EQ(0, test_lock(user));
+	map = MAP(user);
 	fill_area(map, 0);
 	run_workers(_metadata, user, workers, ARRAY_SIZE(workers),
-		    ARRAY_SIZE(paths), 12);
+		    ARRAY_SIZE(reset_paths), 12);
 	munmap(map, user->vfio.mem.size);
 	EXPECT_HOST_INTACT(user);
-	expect_decoder(_metadata, user, user_base(user), true);
+	expect_decoder(_metadata, user, test_base(user), true);
 }
 
 /* Four threads that fault all the time, and 200 resets */
@@ -652,12 +665,12 @@ TEST_F_TIMEOUT(reset, faults_during_200_resets, 300)
 		{ .work = work_pread },
 		{ .work = work_pwrite, .start = 2 * AREA },
 	};
-	struct user *user = self->user;
+	struct test_device *user = self->user;
 	unsigned int i;
 	char *map;
 
 	OPEN(user);
-	map = MAP(user, SZ_2M, 0);
+	map = MAP(user);
 	for (i = 0; i < 2; i++)
 		fill_area(map, i * AREA);
 	run_workers(_metadata, user, workers, ARRAY_SIZE(workers), 1,
@@ -687,7 +700,8 @@ static unsigned int count_lines(int kmsg, const char *text, const char *never,
 }
 
 static void expect_dead(struct __test_metadata *_metadata,
-			const struct user *user, char *map, uint64_t base)
+			const struct test_device *user, char *map,
+			uint64_t base)
 {
 	uint64_t val = 0;
 
@@ -696,17 +710,17 @@ static void expect_dead(struct __test_metadata *_metadata,
 	EXPECT_FALSE(try_put(map + SZ_2M, 0));
 	EXPECT_EQ(-EIO, mem_read(&user->vfio, &val, 8, 0));
 	EXPECT_EQ(-EIO, mem_write(&user->vfio, &val, 8, 0));
-	EXPECT_EQ(-EIO, user_set(user));
+	EXPECT_EQ(-EIO, test_lock(user));
 	EXPECT_EQ(-EIO, vfio_hdm_set(user->vfio.device,
-				     user_base(user) + SZ_256M, GUEST_WINDOW));
+				     test_base(user) + SZ_256M, GUEST_WINDOW));
 }
 
 /* The decoder does not come back: the memory is dead, all else is alive */
 TEST_F(reset, failed_restore)
 {
 	const char *const lost = "did not come back";
-	struct user *user = self->user;
-	const uint64_t base = user_base(user);
+	struct test_device *user = self->user;
+	const uint64_t base = test_base(user);
 	const uint32_t dvsec = user->host.dvsec;
 	struct vfio_region_info *info;
 	struct image *image;
@@ -723,18 +737,18 @@ TEST_F(reset, failed_restore)
 	ASSERT_LE(0, kmsg);
 
 	OPEN(user);
-	ASSERT_EQ(0, user_set(user));
-	map = MAP(user, SZ_2M, 0);
+	ASSERT_EQ(0, test_lock(user));
+	map = MAP(user);
 	write_marks(user, map, 8);
-	ASSERT_EQ(0, user_image(user, &image[0]));
+	ASSERT_EQ(0, get_image(user, &image[0]));
 	count_lines(kmsg, lost, hpa, &leaked);
 
 	ASSERT_EQ(0, rig_commit_fails(user->host.index, true));
-	EXPECT_EQ(0, by_ioctl(user, NULL));
+	EXPECT_EQ(0, reset_by_ioctl(user, NULL));
 	EXPECT_EQ(1, count_lines(kmsg, lost, hpa, &leaked));
 	expect_dead(_metadata, user, map, base);
 	/* The rest of the device */
-	ASSERT_EQ(0, user_image(user, &image[1]));
+	ASSERT_EQ(0, get_image(user, &image[1]));
 	EXPECT_EQ(0, memcmp(image[0].regs, image[1].regs, COMPONENT_SIZE));
 	EXPECT_EQ(VFIO_CXL_VENDOR_ID, guest_config(&user->vfio, dvsec + 4, 2));
 	EXPECT_EQ(0, vfio_feature(user->vfio.device,
@@ -749,7 +763,7 @@ TEST_F(reset, failed_restore)
 	ASSERT_EQ(0, rig_commit_fails(user->host.index, false));
 	/* Not by itself: a reset is what makes it good */
 	expect_dead(_metadata, user, map, base);
-	EXPECT_EQ(0, by_ioctl(user, NULL));
+	EXPECT_EQ(0, reset_by_ioctl(user, NULL));
 	EXPECT_HOST_INTACT(user);
 	EXPECT_EQ(0, count_lines(kmsg, lost, hpa, &leaked));
 	expect_decoder(_metadata, user, base, true);
@@ -758,9 +772,9 @@ TEST_F(reset, failed_restore)
 
 	/* The close resets, too; what this user left cannot be cleared then */
 	ASSERT_EQ(0, rig_commit_fails(user->host.index, true));
-	user_close(user);
+	vfio_close(&user->vfio);
 	EXPECT_EQ(1, count_lines(kmsg, lost, hpa, &leaked));
-	EXPECT_EQ(-EIO, user_open(user, variant->interface));
+	EXPECT_EQ(-EIO, test_vfio_open(user, variant->interface));
 	EXPECT_LE(1, count_lines(kmsg, lost, hpa, &leaked));
 
 	ASSERT_EQ(0, rig_commit_fails(user->host.index, false));
@@ -768,8 +782,8 @@ TEST_F(reset, failed_restore)
 	EXPECT_HOST_INTACT(user);
 	EXPECT_EQ(0, count_lines(kmsg, lost, hpa, &leaked));
 	expect_decoder(_metadata, user, 0, true);
-	map = MAP(user, SZ_2M, 0);
-	EXPECT_EQ(0, user_set(user));
+	map = MAP(user);
+	EXPECT_EQ(0, test_lock(user));
 	expect_decoder(_metadata, user, base, true);
 	EXPECT_FALSE(leaked);
 	munmap(map, user->vfio.mem.size);
@@ -786,7 +800,7 @@ TEST_F(reset, aer)
 	static const char *const errors[] = {
 		"COMP_ABORT", "POISON_TLP", "MALF_TLP",
 	};
-	struct user *user = self->user;
+	struct test_device *user = self->user;
 	struct pollfd event = { .events = POLLIN };
 	unsigned int i;
 	uint64_t val;
@@ -796,26 +810,26 @@ TEST_F(reset, aer)
 	if (!getenv("RIG_QOM"))
 		SKIP(return, "needs the rig's device");
 	OPEN(user);
-	ASSERT_EQ(0, user_set(user));
+	ASSERT_EQ(0, test_lock(user));
 	event.fd = vfio_irq_eventfd(user->vfio.device, VFIO_PCI_ERR_IRQ_INDEX);
 	ASSERT_LE(0, event.fd);
-	map = MAP(user, SZ_2M, 0);
+	map = MAP(user);
 	for (i = 0; i < ARRAY_SIZE(errors); i++) {
 		TH_LOG("%s", errors[i]);
 		write_marks(user, map, 9 + i);
-		ASSERT_EQ(0, inject(user, errors[i]));
+		ASSERT_EQ(0, rig_inject(user->host.index, errors[i]));
 		EXPECT_EQ(1, poll(&event, 1, 10000));
 		EXPECT_EQ(8, read(event.fd, &val, 8));
-		expect_decoder(_metadata, user, user_base(user), false);
+		expect_decoder(_metadata, user, test_base(user), false);
 		EXPECT_FALSE(try_get(map, &val));
 		EXPECT_EQ(-EIO, mem_read(&user->vfio, &val, 8, 0));
 		EXPECT_EQ(-EIO, mem_write(&user->vfio, &val, 8, 0));
 
 		/* Not while the host is still at it */
-		while ((ret = by_ioctl(user, NULL)) == -EAGAIN)
+		while ((ret = reset_by_ioctl(user, NULL)) == -EAGAIN)
 			usleep(1000);
 		EXPECT_EQ(0, ret);
-		expect_decoder(_metadata, user, user_base(user), true);
+		expect_decoder(_metadata, user, test_base(user), true);
 		ASSERT_EQ(0, wrong_marks(user, map, 9 + i));
 		EXPECT_HOST_INTACT(user);
 	}
@@ -829,7 +843,7 @@ TEST_F(reset, aer)
  */
 TEST_F(reset, cxl_errors)
 {
-	struct user *user = self->user;
+	struct test_device *user = self->user;
 	const struct host_device *host = &user->host;
 	struct pollfd event = { .events = POLLIN };
 	uint32_t aer = 0, header, uncor, severity, cor, ras_cor;
@@ -849,10 +863,10 @@ TEST_F(reset, cxl_errors)
 	ras_cor = host_read32(host, host->ras + RAS_COR_MASK);
 
 	OPEN(user);
-	ASSERT_EQ(0, user_set(user));
+	ASSERT_EQ(0, test_lock(user));
 	event.fd = vfio_irq_eventfd(user->vfio.device, VFIO_PCI_ERR_IRQ_INDEX);
 	ASSERT_LE(0, event.fd);
-	map = MAP(user, SZ_2M, 0);
+	map = MAP(user);
 	write_marks(user, map, 31);
 
 	/* Corrected: in the host's log, and nothing else */
@@ -863,7 +877,7 @@ TEST_F(reset, cxl_errors)
 				 "\"type\":\"physical\""));
 	EXPECT_EQ(0, poll(&event, 1, 500));
 	EXPECT_NE(0, host_read32(host, host->ras + RAS_COR_STATUS));
-	expect_decoder(_metadata, user, user_base(user), true);
+	expect_decoder(_metadata, user, test_base(user), true);
 	EXPECT_EQ(0, wrong_marks(user, map, 31));
 	host_write32(host, host->ras + RAS_COR_STATUS, ~0U);
 	host_write32(host, host->ras + RAS_COR_MASK, ras_cor);
@@ -880,16 +894,16 @@ TEST_F(reset, cxl_errors)
 				 "\"header\":[1]}]"));
 	EXPECT_EQ(1, poll(&event, 1, 10000));
 	EXPECT_EQ(8, read(event.fd, &val, 8));
-	expect_decoder(_metadata, user, user_base(user), false);
+	expect_decoder(_metadata, user, test_base(user), false);
 	EXPECT_FALSE(try_get(map, &val));
 	EXPECT_EQ(-EIO, mem_read(&user->vfio, &val, 8, 0));
 	host_write32(host, host->ras + RAS_UNCOR_STATUS, ~0U);
-	while ((ret = by_ioctl(user, NULL)) == -EAGAIN)
+	while ((ret = reset_by_ioctl(user, NULL)) == -EAGAIN)
 		usleep(1000);
 	EXPECT_EQ(0, ret);
 	host_config_write(host, aer + PCI_ERR_UNCOR_MASK, 4, uncor);
 	host_config_write(host, aer + PCI_ERR_UNCOR_SEVER, 4, severity);
-	expect_decoder(_metadata, user, user_base(user), true);
+	expect_decoder(_metadata, user, test_base(user), true);
 	EXPECT_EQ(0, wrong_marks(user, map, 31));
 	munmap(map, user->vfio.mem.size);
 	close(event.fd);
@@ -898,16 +912,16 @@ TEST_F(reset, cxl_errors)
 /* A fatal error, hence a reset, that no user hears of */
 TEST_F(reset, aer_while_closed)
 {
-	struct user *user = self->user;
+	struct test_device *user = self->user;
 	unsigned int i;
 
 	if (!getenv("RIG_QOM"))
 		SKIP(return, "needs the rig's device");
 	OPEN(user);
 	EXPECT_EQ(0, use_memory(user, 12));
-	user_close(user);
+	vfio_close(&user->vfio);
 
-	ASSERT_EQ(0, inject(user, "MALF_TLP"));
+	ASSERT_EQ(0, rig_inject(user->host.index, "MALF_TLP"));
 	for (i = 0; i < 100 &&
 	     !kmsg_contains(user->kmsg, "device recovery"); i++)
 		usleep(100000);

@@ -22,7 +22,6 @@
 #include "lib/sysfs.h"
 #include "lib/vfio.h"
 
-#define RW		(PROT_READ | PROT_WRITE)
 #define PATTERN		0x5ec2e75ec2e75ec2ULL
 #define PARAMETER	"/sys/module/vfio_cxl_pci/parameters/scrub"
 #define READ_SIZE	SZ_2M
@@ -33,9 +32,9 @@ FIXTURE(scrub) {
 	struct vfio_cxl_fd *vfio;
 };
 
-static int vfio_open_test(struct test_device *test)
+static int open_scrubbed(struct test_device *test)
 {
-	return vfio_open(&test->vfio, &test->host, VFIO_CDEV_INTERFACE);
+	return test_vfio_open(test, VFIO_CDEV_INTERFACE);
 }
 
 FIXTURE_SETUP(scrub)
@@ -46,19 +45,15 @@ FIXTURE_SETUP(scrub)
 	self->host = &self->test.host;
 	self->vfio = &self->test.vfio;
 	/* Whatever a test before left: nothing is to be cleared from here on */
-	ASSERT_EQ(0, vfio_open_test(&self->test));
+	ASSERT_EQ(0, open_scrubbed(&self->test));
 	vfio_close(self->vfio);
 }
 
 FIXTURE_TEARDOWN(scrub)
 {
-	const char *wrong;
-
 	if (getenv("RIG_QOM"))
 		EXPECT_EQ(0, rig_commit_fails(0, false));
-	wrong = test_close(&self->test);
-	EXPECT_EQ(NULL, wrong)
-		TH_LOG("%s", wrong);
+	EXPECT_FINE(test_close(&self->test));
 }
 
 /* The memory as the host's kernel could reach it before the driver was bound */
@@ -108,7 +103,7 @@ static int64_t find(struct test_device *test)
 	void *map, *buf;
 	int64_t ret;
 
-	ret = vfio_open_test(test);
+	ret = open_scrubbed(test);
 	if (ret)
 		return ret;
 	buf = malloc(READ_SIZE);
@@ -202,7 +197,7 @@ static int by_virtual_registers(struct test_device *test)
 /* A user comes, leaves something behind, and goes: clearing has begun */
 static int leave(struct test_device *test)
 {
-	int ret = plant(&test->host) ?: vfio_open_test(test);
+	int ret = plant(&test->host) ?: open_scrubbed(test);
 
 	if (!ret)
 		ret = by_write(test);
@@ -232,7 +227,7 @@ TEST_F(scrub, after_who_could_write)
 
 	for (i = 0; i < ARRAY_SIZE(uses); i++) {
 		ASSERT_EQ(0, plant(self->host));
-		ASSERT_EQ(0, vfio_open_test(&self->test));
+		ASSERT_EQ(0, open_scrubbed(&self->test));
 		EXPECT_EQ(0, uses[i].use(&self->test)) {
 			TH_LOG("%s", uses[i].name);
 		}
@@ -251,7 +246,7 @@ static void tenant(struct test_device *test)
 {
 	uint64_t i, *map;
 
-	if (vfio_open_test(test) ||
+	if (open_scrubbed(test) ||
 	    vfio_hdm_set(test->vfio.device, GUEST_BASE, GUEST_WINDOW))
 		_exit(1);
 	map = guest_map(&test->vfio, 0, test->host.size, RW, SZ_2M, 0);
@@ -284,7 +279,7 @@ TEST_F_TIMEOUT(scrub, killed_tenant, 300)
 		EXPECT_EQ(0, val);
 	}
 
-	ASSERT_EQ(0, vfio_open_test(&self->test));
+	ASSERT_EQ(0, open_scrubbed(&self->test));
 	ASSERT_EQ(0, vfio_hdm_get(self->vfio->device, &decoder));
 	EXPECT_EQ(0, decoder.base);
 	EXPECT_FALSE(decoder.flags & VFIO_CXL_HDM_DECODER_LOCKED);
@@ -307,12 +302,12 @@ TEST_F(scrub, dead_memory)
 		SKIP(return, "needs a device of the rig");
 
 	ASSERT_EQ(0, plant(self->host));
-	ASSERT_EQ(0, vfio_open_test(&self->test));
+	ASSERT_EQ(0, open_scrubbed(&self->test));
 	ASSERT_EQ(0, by_write(&self->test));
 	ASSERT_EQ(0, rig_commit_fails(0, true));
 	vfio_close(self->vfio);
-	EXPECT_EQ(-EIO, vfio_open_test(&self->test));
-	EXPECT_EQ(-EIO, vfio_open_test(&self->test));
+	EXPECT_EQ(-EIO, open_scrubbed(&self->test));
+	EXPECT_EQ(-EIO, open_scrubbed(&self->test));
 
 	ASSERT_EQ(0, rig_commit_fails(0, false));
 	EXPECT_EQ(0, find(&self->test));
@@ -347,7 +342,7 @@ static pid_t open_elsewhere(struct test_device *test)
 	pid_t pid = fork();
 
 	if (!pid)
-		_exit(-vfio_open_test(test));
+		_exit(-open_scrubbed(test));
 	return pid;
 }
 

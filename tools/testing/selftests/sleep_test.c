@@ -50,10 +50,7 @@ FIXTURE_SETUP(sleep)
 
 FIXTURE_TEARDOWN(sleep)
 {
-	const char *wrong = test_close(&self->test);
-
-	EXPECT_EQ(NULL, wrong)
-		TH_LOG("%s", wrong);
+	EXPECT_FINE(test_close(&self->test));
 	EXPECT_EQ(0, sysfs_write(PM_TEST, "none"));
 }
 
@@ -81,8 +78,7 @@ TEST_F(sleep, while_nobody_uses_it)
 	vfio_close(self->vfio);
 	/* The memory is being cleared */
 	EXPECT_EQ(0, sysfs_write(STATE, "freeze"));
-	ASSERT_EQ(0, vfio_open(self->vfio, &self->test.host,
-			       variant->interface));
+	ASSERT_EQ(0, test_vfio_open(&self->test, variant->interface));
 	EXPECT_TRUE(memory_works(self->vfio, 2));
 }
 

@@ -21,6 +21,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "lib/array.h"
 #include "lib/clock.h"
 #include "lib/device.h"
 #include "lib/fault.h"
@@ -29,9 +30,6 @@
 #include "lib/qmp.h"
 #include "lib/sysfs.h"
 #include "lib/vfio.h"
-
-#define ARRAY_SIZE(array)	(sizeof(array) / sizeof((array)[0]))
-#define RW			(PROT_READ | PROT_WRITE)
 
 #define MAX_DEVICES		4
 #define MAX_THREADS		64
