@@ -557,17 +557,7 @@ FIXTURE(unbind) {
 	const struct host_device *host;
 };
 
-FIXTURE_VARIANT(unbind) {
-	enum vfio_interface interface;
-};
-
-FIXTURE_VARIANT_ADD(unbind, group) {
-	.interface = VFIO_GROUP_INTERFACE,
-};
-
-FIXTURE_VARIANT_ADD(unbind, cdev) {
-	.interface = VFIO_CDEV_INTERFACE,
-};
+INTERFACE_VARIANTS(unbind);
 
 FIXTURE_SETUP(unbind)
 {

@@ -39,17 +39,7 @@ FIXTURE(config) {
 	uint8_t image[2][CONFIG_LEN];
 };
 
-FIXTURE_VARIANT(config) {
-	enum vfio_interface interface;
-};
-
-FIXTURE_VARIANT_ADD(config, group) {
-	.interface = VFIO_GROUP_INTERFACE,
-};
-
-FIXTURE_VARIANT_ADD(config, cdev) {
-	.interface = VFIO_CDEV_INTERFACE,
-};
+INTERFACE_VARIANTS(config);
 
 /* The last device: the rig can give it power management */
 FIXTURE_SETUP(config)

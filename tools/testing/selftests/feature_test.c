@@ -65,17 +65,7 @@ FIXTURE(feature) {
 	int device;
 };
 
-FIXTURE_VARIANT(feature) {
-	enum vfio_interface interface;
-};
-
-FIXTURE_VARIANT_ADD(feature, group) {
-	.interface = VFIO_GROUP_INTERFACE,
-};
-
-FIXTURE_VARIANT_ADD(feature, cdev) {
-	.interface = VFIO_CDEV_INTERFACE,
-};
+INTERFACE_VARIANTS(feature);
 
 FIXTURE_SETUP(feature)
 {

@@ -7,9 +7,27 @@
 
 #include "kselftest_harness.h"
 
+#include "lib/vfio.h"
+
 /* The rig's machine is emulated, and others may use the same processors */
 #undef TEST_TIMEOUT_DEFAULT
 #define TEST_TIMEOUT_DEFAULT	120
+
+/*
+ * The variants of a fixture whose device is opened by either interface; the
+ * last line is for the semicolon to end
+ */
+#define INTERFACE_VARIANTS(fixture...)					\
+	FIXTURE_VARIANT(fixture) {					\
+		enum vfio_interface interface;				\
+	};								\
+	FIXTURE_VARIANT_ADD(fixture, group) {				\
+		.interface = VFIO_GROUP_INTERFACE,			\
+	};								\
+	FIXTURE_VARIANT_ADD(fixture, cdev) {				\
+		.interface = VFIO_CDEV_INTERFACE,			\
+	};								\
+	struct vfio_cxl_fd
 
 /* NULL is expected, or else a text that says what is wrong */
 #define EXPECT_FINE(result) do {					\

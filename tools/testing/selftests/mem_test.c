@@ -54,17 +54,7 @@ FIXTURE(mem) {
 	uint64_t size;
 };
 
-FIXTURE_VARIANT(mem) {
-	enum vfio_interface interface;
-};
-
-FIXTURE_VARIANT_ADD(mem, group) {
-	.interface = VFIO_GROUP_INTERFACE,
-};
-
-FIXTURE_VARIANT_ADD(mem, cdev) {
-	.interface = VFIO_CDEV_INTERFACE,
-};
+INTERFACE_VARIANTS(mem);
 
 FIXTURE_SETUP(mem)
 {

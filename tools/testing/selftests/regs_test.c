@@ -43,17 +43,7 @@ FIXTURE(regs) {
 	uint8_t image[2][COMPONENT_SIZE];
 };
 
-FIXTURE_VARIANT(regs) {
-	enum vfio_interface interface;
-};
-
-FIXTURE_VARIANT_ADD(regs, group) {
-	.interface = VFIO_GROUP_INTERFACE,
-};
-
-FIXTURE_VARIANT_ADD(regs, cdev) {
-	.interface = VFIO_CDEV_INTERFACE,
-};
+INTERFACE_VARIANTS(regs);
 
 FIXTURE_SETUP(regs)
 {

@@ -73,17 +73,7 @@ FIXTURE(reset) {
 	struct test_device *user;	/* for what one device is enough for */
 };
 
-FIXTURE_VARIANT(reset) {
-	enum vfio_interface interface;
-};
-
-FIXTURE_VARIANT_ADD(reset, group) {
-	.interface = VFIO_GROUP_INTERFACE,
-};
-
-FIXTURE_VARIANT_ADD(reset, cdev) {
-	.interface = VFIO_CDEV_INTERFACE,
-};
+INTERFACE_VARIANTS(reset);
 
 FIXTURE_SETUP(reset)
 {

@@ -25,17 +25,7 @@ FIXTURE(sleep) {
 	struct vfio_cxl_fd *vfio;
 };
 
-FIXTURE_VARIANT(sleep) {
-	enum vfio_interface interface;
-};
-
-FIXTURE_VARIANT_ADD(sleep, group) {
-	.interface = VFIO_GROUP_INTERFACE,
-};
-
-FIXTURE_VARIANT_ADD(sleep, cdev) {
-	.interface = VFIO_CDEV_INTERFACE,
-};
+INTERFACE_VARIANTS(sleep);
 
 FIXTURE_SETUP(sleep)
 {
