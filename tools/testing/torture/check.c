@@ -8,7 +8,11 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "torture.h"
+#include "lib/page.h"
+#include "lib/sysfs.h"
+
+#include "check.h"
+#include "shared.h"
 
 struct devices devices;
 

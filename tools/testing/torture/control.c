@@ -10,7 +10,10 @@
 
 #include <linux/pci_regs.h>
 
-#include "torture.h"
+#include "lib/array.h"
+
+#include "control.h"
+#include "memory.h"
 
 static int device_info(struct thread *t, struct session *s)
 {

@@ -11,7 +11,10 @@
 
 #include <linux/iommufd.h>
 
-#include "torture.h"
+#include "lib/array.h"
+
+#include "dma.h"
+#include "memory.h"
 
 /* A few addresses, so that they are met again, below the MSI range */
 static uint64_t any_iova(struct random *r)

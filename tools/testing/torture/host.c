@@ -9,7 +9,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "torture.h"
+#include "lib/array.h"
+#include "lib/clock.h"
+#include "lib/qmp.h"
+#include "lib/sysfs.h"
+
+#include "check.h"
+#include "host.h"
 
 static const struct host_device *any_host(struct random *r)
 {

@@ -17,7 +17,16 @@
 #include <linux/iommufd.h>
 #include <linux/pci_regs.h>
 
-#include "torture.h"
+#include "lib/clock.h"
+#include "lib/page.h"
+
+#include "check.h"
+#include "child.h"
+#include "kill.h"
+#include "memory.h"
+#include "random.h"
+#include "report.h"
+#include "user.h"
 
 /* A process that does not get there in so many seconds hangs */
 #define LIMIT	60

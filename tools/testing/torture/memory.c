@@ -17,7 +17,10 @@
 
 #include <linux/pci_regs.h>
 
-#include "torture.h"
+#include "lib/array.h"
+#include "lib/fault.h"
+
+#include "memory.h"
 
 /* Of one kind with another for the same thread, not to overflow it */
 #define GUARD_SIZE	0x100000UL

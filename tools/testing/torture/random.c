@@ -2,7 +2,7 @@
 /*
  * Random numbers, by the splitmix64 generator
  */
-#include "torture.h"
+#include "random.h"
 
 #define GAMMA	0x9e3779b97f4a7c15ULL
 

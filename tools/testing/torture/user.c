@@ -12,7 +12,14 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "torture.h"
+#include "lib/array.h"
+#include "lib/clock.h"
+
+#include "check.h"
+#include "control.h"
+#include "dma.h"
+#include "memory.h"
+#include "user.h"
 
 static struct {
 	uint64_t seed;
@@ -70,107 +77,7 @@ static unsigned int any_operation(struct random *r)
 	return n;
 }
 
-/* Sessions */
-
-static void session_free(struct session *s)
-{
-	vfio_close(&s->vfio);
-	if (s->request >= 0)
-		close(s->request);
-	free(s);
-}
-
-static void session_put(struct target *target, struct session *s)
-{
-	bool last;
-
-	pthread_mutex_lock(&target->lock);
-	last = !--s->users;
-	pthread_mutex_unlock(&target->lock);
-	if (last)
-		session_free(s);
-}
-
-void session_retire(struct target *target, struct session *s)
-{
-	bool current;
-
-	pthread_mutex_lock(&target->lock);
-	current = target->session == s;
-	if (current)
-		target->session = NULL;
-	pthread_mutex_unlock(&target->lock);
-	if (current)
-		session_put(target, s);
-}
-
-static struct session *session_get(struct target *target)
-{
-	struct session *s;
-
-	pthread_mutex_lock(&target->lock);
-	s = target->session;
-	if (s)
-		s->users++;
-	pthread_mutex_unlock(&target->lock);
-
-	return s;
-}
-
-static bool requested(const struct session *s)
-{
-	struct pollfd fd = { .fd = s->request, .events = POLLIN };
-
-	return poll(&fd, 1, 0) > 0;
-}
-
-static void session_look(struct session *s)
-{
-	struct vfio_irq_info irq = { .argsz = sizeof(irq) };
-	struct vfio_region_info *info;
-	unsigned int i;
-
-	for (i = 0; i < NR_REGIONS; i++) {
-		info = vfio_region(s->vfio.device, i);
-		if (info)
-			s->regions[i] = *info;
-		free(info);
-	}
-	for (i = 0; i < VFIO_PCI_NUM_IRQS; i++) {
-		irq.index = i;
-		if (!ioctl(s->vfio.device, VFIO_DEVICE_GET_IRQ_INFO, &irq))
-			s->irqs[i] = irq.count;
-	}
-}
-
-static int session_open(struct target *target, struct random *r)
-{
-	struct session *s;
-	int ret;
-
-	s = calloc(1, sizeof(*s));
-	if (!s)
-		return -ENOMEM;
-	s->request = -1;
-	ret = vfio_open(&s->vfio, &target->host, target->interface);
-	if (ret) {
-		free(s);
-		return ret;
-	}
-	/* Most VMMs have the host say when it wants the device */
-	if (!one_in(r, 4))
-		s->request = vfio_irq_eventfd(s->vfio.device,
-					      VFIO_PCI_REQ_IRQ_INDEX);
-	session_look(s);
-
-	pthread_mutex_lock(&target->lock);
-	s->serial = ++target->serials;
-	s->users = 1;
-	target->session = s;
-	pthread_mutex_unlock(&target->lock);
-
-	return 0;
-}
+/* Threads */
 
 /* Open the device, where nobody else is about to */
 static void reopen(struct thread *t)
@@ -193,8 +100,6 @@ static void reopen(struct thread *t)
 	}
 	pthread_mutex_unlock(&target->opening);
 }
-
-/* Threads */
 
 static bool suits(const struct operation *op, const struct target *target)
 {
@@ -220,7 +125,7 @@ static void operate(struct thread *t, uint64_t number)
 		reopen(t);
 		return;
 	}
-	if (requested(s))
+	if (session_requested(s))
 		session_retire(t->target, s);
 	drop_old_maps(t, t->target, s->serial);
 	count(&shared->user[n], op->run(t, s));
@@ -257,16 +162,6 @@ static int thread_start(struct thread *t, unsigned int number)
 	return ret;
 }
 
-static void target_init(struct target *target, unsigned int index)
-{
-	target->host = devices.tests[index].host;
-	/* One interface each, the other way round with another seed */
-	target->interface = (user.seed + index) % 2 ? VFIO_CDEV_INTERFACE :
-						      VFIO_GROUP_INTERFACE;
-	pthread_mutex_init(&target->opening, NULL);
-	pthread_mutex_init(&target->lock, NULL);
-}
-
 void user_process(const struct options *options, uint64_t seed)
 {
 	unsigned int threads, i;
@@ -282,8 +177,11 @@ void user_process(const struct options *options, uint64_t seed)
 	user.seed = seed;
 	user.count = devices.count;
 	choose_operations(options);
+	/* One interface each, the other way round with another seed */
 	for (i = 0; i < user.count; i++)
-		target_init(&user.targets[i], i);
+		target_init(&user.targets[i], &devices.tests[i].host,
+			    (seed + i) % 2 ? VFIO_CDEV_INTERFACE :
+					     VFIO_GROUP_INTERFACE);
 	threads = user.weights ? options->threads : 0;
 	ret = -pthread_barrier_init(&user.start, NULL, threads + 1);
 	for (i = 0; !ret && i < threads; i++)
@@ -298,6 +196,6 @@ void user_process(const struct options *options, uint64_t seed)
 		pthread_join(user.threads[i].id, NULL);
 	for (i = 0; i < user.count; i++)
 		if (user.targets[i].session)
-			session_free(user.targets[i].session);
+			session_put(&user.targets[i], user.targets[i].session);
 	_exit(0);
 }

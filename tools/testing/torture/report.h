@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Results, as TAP has them
+ */
+#ifndef VFIO_CXL_TORTURE_REPORT_H
+#define VFIO_CXL_TORTURE_REPORT_H
+
+/* A line of TAP */
+void report(int ret, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+/* and the last, which says how many there were */
+void report_plan(void);
+
+#endif /* VFIO_CXL_TORTURE_REPORT_H */
