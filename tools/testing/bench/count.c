@@ -29,6 +29,23 @@ static uint64_t syscall_pc;
 __attribute__((noipa))
 long count_enter(long nr, long a, const void *b, long c, long d)
 {
+#ifdef __aarch64__
+	register long x8 __asm__("x8") = nr;
+	register long x0 __asm__("x0") = a;
+	register const void *x1 __asm__("x1") = b;
+	register long x2 __asm__("x2") = c;
+	register long x3 __asm__("x3") = d;
+	uint64_t pc;
+
+	__asm__ volatile("adr %1, 1f\n"
+			 "1:\tsvc #0"
+			 : "+r"(x0), "=&r"(pc)
+			 : "r"(x8), "r"(x1), "r"(x2), "r"(x3)
+			 : "memory");
+	syscall_pc = pc;
+
+	return x0;
+#else
 	register long r10 __asm__("r10") = d;
 	long ret;
 
@@ -40,6 +57,7 @@ long count_enter(long nr, long a, const void *b, long c, long d)
 			 : "rcx", "r11", "memory");
 
 	return ret;
+#endif
 }
 
 /* A command for the machine's monitor, as QMP has it */
