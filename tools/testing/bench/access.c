@@ -30,7 +30,7 @@
 static void *map_device(unsigned int index)
 {
 	struct test_device test;
-	int ret = test_open(&test, index, VFIO_CDEV_INTERFACE);
+	int ret = test_open(&test, index, vfio_usable(VFIO_CDEV_INTERFACE));
 
 	if (ret)
 		errx(1, "device %u: %s", index, strerror(-ret));

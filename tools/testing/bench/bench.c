@@ -191,7 +191,7 @@ static void time_open(struct test_device *test, const char *driver,
 	vfio_close(&test->vfio);
 	report("close", side, seconds() - start);
 	start = seconds();
-	check(vfio_open(&test->vfio, &test->host, VFIO_CDEV_INTERFACE), "open");
+	check(test_vfio_open(test, vfio_usable(VFIO_CDEV_INTERFACE)), "open");
 	report("open", side, seconds() - start);
 }
 
@@ -436,8 +436,8 @@ static void all_devices(struct test_device *tests, unsigned int nr,
 
 	start = seconds();
 	for (i = 0; i < nr; i++)
-		check(vfio_open(&tests[i].vfio, &tests[i].host,
-				VFIO_CDEV_INTERFACE), "open");
+		check(test_vfio_open(&tests[i],
+				     vfio_usable(VFIO_CDEV_INTERFACE)), "open");
 	report_each("open", side, nr, seconds() - start);
 
 	if (!strcmp(driver, DRIVER)) {
@@ -495,7 +495,8 @@ int main(int argc, char **argv)
 	for (i = 0; i < sizeof(topics) / sizeof(*topics); i++) {
 		if (!rounds || strcmp(argv[1], topics[i].name))
 			continue;
-		check(test_open(&tests[0], 0, VFIO_CDEV_INTERFACE), "device");
+		check(test_open(&tests[0], 0, vfio_usable(VFIO_CDEV_INTERFACE)),
+		      "device");
 		topics[i].run(tests, rounds);
 		vfio_close(&tests[0].vfio);
 		return 0;

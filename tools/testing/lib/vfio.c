@@ -20,6 +20,17 @@
 #include "sysfs.h"
 #include "vfio.h"
 
+bool vfio_has(enum vfio_interface interface)
+{
+	return interface == VFIO_GROUP_INTERFACE ||
+	       !access("/dev/iommu", F_OK);
+}
+
+enum vfio_interface vfio_usable(enum vfio_interface wanted)
+{
+	return vfio_has(wanted) ? wanted : VFIO_GROUP_INTERFACE;
+}
+
 static int open_group(struct vfio_cxl_fd *vfio, const struct host_device *host)
 {
 	struct vfio_group_status status = { .argsz = sizeof(status) };

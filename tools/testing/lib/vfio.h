@@ -8,6 +8,7 @@
 #ifndef VFIO_CXL_TEST_VFIO_H
 #define VFIO_CXL_TEST_VFIO_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -25,6 +26,13 @@
 			 VFIO_CXL_VENDOR_ID)
 
 enum vfio_interface { VFIO_GROUP_INTERFACE, VFIO_CDEV_INTERFACE };
+
+/* Why what needs the cdev is skipped where it is not there */
+#define NO_IOMMUFD	"the kernel has no iommufd"
+
+bool vfio_has(enum vfio_interface interface);
+/* @wanted, or the other one where the kernel does not have it */
+enum vfio_interface vfio_usable(enum vfio_interface wanted);
 
 struct vfio_cxl_fd {
 	enum vfio_interface interface;

@@ -76,6 +76,10 @@ FIXTURE_SETUP(fault)
 	struct ctx *ctx = &self->ctx;
 	unsigned int i;
 
+	if (access(DEBUGFS "failslab", F_OK))
+		SKIP(return, "the kernel has no fault injection");
+	if (!vfio_has(VFIO_CDEV_INTERFACE))
+		SKIP(return, NO_IOMMUFD);
 	for (i = 0; i < ARRAY_SIZE(settings); i++)
 		ASSERT_EQ(0, sysfs_write(settings[i].file, settings[i].text)) {
 			TH_LOG("%s: a kernel with fault injection is needed",

@@ -69,6 +69,8 @@ INTERFACE_VARIANTS(feature);
 
 FIXTURE_SETUP(feature)
 {
+	if (!vfio_has(variant->interface))
+		SKIP(return, NO_IOMMUFD);
 	ASSERT_EQ(0, test_open(&self->test, host_count() - 1,
 			       variant->interface));
 	self->device = self->test.vfio.device;

@@ -58,6 +58,8 @@ INTERFACE_VARIANTS(mem);
 
 FIXTURE_SETUP(mem)
 {
+	if (!vfio_has(variant->interface))
+		SKIP(return, NO_IOMMUFD);
 	ASSERT_EQ(0, test_open(&self->test, 0, variant->interface));
 	self->host = &self->test.host;
 	self->vfio = &self->test.vfio;

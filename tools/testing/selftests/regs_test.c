@@ -47,6 +47,8 @@ INTERFACE_VARIANTS(regs);
 
 FIXTURE_SETUP(regs)
 {
+	if (!vfio_has(variant->interface))
+		SKIP(return, NO_IOMMUFD);
 	ASSERT_EQ(0, test_open(&self->test, 0, variant->interface));
 	self->host = &self->test.host;
 	self->vfio = &self->test.vfio;

@@ -258,8 +258,7 @@ static void run_round(const void *arg)
 	const unsigned int round = this->number;
 	const int port = this->port;
 	struct test_device *user = this->user;
-	const enum vfio_interface interface =
-		round % 2 ? VFIO_CDEV_INTERFACE : VFIO_GROUP_INTERFACE;
+	const enum vfio_interface interface = vfio_usable(round % 2);
 
 	need(!test_vfio_open(user, interface), "open");
 	/* Locked or not */

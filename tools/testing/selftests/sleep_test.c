@@ -29,6 +29,10 @@ INTERFACE_VARIANTS(sleep);
 
 FIXTURE_SETUP(sleep)
 {
+	if (!vfio_has(variant->interface))
+		SKIP(return, NO_IOMMUFD);
+	if (access(PM_TEST, F_OK))
+		SKIP(return, "needs CONFIG_PM_DEBUG");
 	/* As far as freezing all processes, and back */
 	ASSERT_EQ(0, sysfs_write(PM_TEST, "freezer"));
 	ASSERT_EQ(0, sysfs_write(PM_TEST_DELAY, "1"));

@@ -134,9 +134,8 @@ int devices_end(uint64_t seed)
 					sizeof(driver)), DRIVER))
 			wrong = "not bound to " DRIVER;
 		else
-			wrong = device_works(&test->host, (seed + i) % 2 ?
-					     VFIO_GROUP_INTERFACE :
-					     VFIO_CDEV_INTERFACE);
+			wrong = device_works(&test->host,
+					     vfio_usable((seed + i + 1) % 2));
 		if (wrong)
 			printf("# %s: %s\n", test->host.bdf, wrong);
 		after = test_end(test);

@@ -192,6 +192,10 @@ static int kill_starts(const struct options *options, unsigned int rounds,
 	unsigned int i;
 	int calls, ret;
 
+	if (!vfio_has(interface)) {
+		report(0, "VMM killed in its start, cdev # SKIP " NO_IOMMUFD);
+		return 0;
+	}
 	/* Once without, to know how many there are */
 	moment = (struct moment) { .interface = interface };
 	calls = kill_round(options);

@@ -180,8 +180,7 @@ void user_process(const struct options *options, uint64_t seed)
 	/* One interface each, the other way round with another seed */
 	for (i = 0; i < user.count; i++)
 		target_init(&user.targets[i], &devices.tests[i].host,
-			    (seed + i) % 2 ? VFIO_CDEV_INTERFACE :
-					     VFIO_GROUP_INTERFACE);
+			    vfio_usable((seed + i) % 2));
 	threads = user.weights ? options->threads : 0;
 	ret = -pthread_barrier_init(&user.start, NULL, threads + 1);
 	for (i = 0; !ret && i < threads; i++)
