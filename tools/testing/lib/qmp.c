@@ -57,10 +57,10 @@ static int qmp_execute(int fd, const char *command, char *line, size_t size)
 	return ret;
 }
 
-int qmp(const char *command)
+/* The answer is in @line */
+static int ask(const char *command, char *line, size_t size)
 {
 	const char *path = getenv("RIG_QMP");
-	char line[8192];
 	int fd, ret;
 
 	if (!path)
@@ -69,15 +69,23 @@ int qmp(const char *command)
 	if (fd < 0)
 		return -errno;
 	/* An error to a monitor that somebody has negotiated with already */
-	ret = qmp_execute(fd, "{\"execute\":\"qmp_capabilities\"}", line,
-			  sizeof(line));
+	ret = qmp_execute(fd, "{\"execute\":\"qmp_capabilities\"}", line, size);
 	if (!ret)
-		ret = qmp_execute(fd, command, line, sizeof(line));
+		ret = qmp_execute(fd, command, line, size);
 	close(fd);
-	if (!ret && strstr(line, "\"error\"")) {
-		fprintf(stderr, "# %s: %s\n", command, line);
+	if (!ret && strstr(line, "\"error\""))
 		ret = -EREMOTEIO;
-	}
+
+	return ret;
+}
+
+int qmp(const char *command)
+{
+	char line[8192];
+	int ret = ask(command, line, sizeof(line));
+
+	if (ret == -EREMOTEIO)
+		fprintf(stderr, "# %s: %s\n", command, line);
 
 	return ret;
 }
@@ -95,31 +103,46 @@ static int device_id(unsigned int index, char *id, size_t size)
 	return ret;
 }
 
-int rig_command(unsigned int index, const char *command,
-		const char *arguments)
+static int device_command(unsigned int index, const char *command,
+			  const char *arguments, char *text, size_t size)
 {
-	char text[512], id[128];
+	char id[128];
 	int ret;
 
 	ret = device_id(index, id, sizeof(id));
-	if (ret)
-		return ret;
-	snprintf(text, sizeof(text),
-		 "{\"execute\":\"%s\",\"arguments\":{\"path\":\"%s%s\",%s}}",
-		 command, PERIPHERAL, id, arguments);
+	if (!ret)
+		snprintf(text, size,
+			 "{\"execute\":\"%s\",\"arguments\":{%s%s\",%s}}",
+			 command, "\"path\":\"" PERIPHERAL, id, arguments);
 
-	return qmp(text);
+	return ret;
+}
+
+int rig_command(unsigned int index, const char *command,
+		const char *arguments)
+{
+	char text[512];
+
+	return device_command(index, command, arguments, text, sizeof(text)) ?:
+	       qmp(text);
+}
+
+#define COMMIT_FAILS	"\"property\":\"x-hdm-commit-fails\""
+
+bool rig_can_fail(unsigned int index)
+{
+	char text[512], line[8192];
+
+	return !device_command(index, "qom-get", COMMIT_FAILS, text,
+			       sizeof(text)) &&
+	       !ask(text, line, sizeof(line));
 }
 
 int rig_commit_fails(unsigned int index, bool fails)
 {
-	char text[64];
-
-	snprintf(text, sizeof(text),
-		 "\"property\":\"x-hdm-commit-fails\",\"value\":%s",
-		 fails ? "true" : "false");
-
-	return rig_command(index, "qom-set", text);
+	return rig_command(index, "qom-set", fails ?
+			   COMMIT_FAILS ",\"value\":true" :
+			   COMMIT_FAILS ",\"value\":false");
 }
 
 int rig_inject(unsigned int index, const char *error)

@@ -14,7 +14,11 @@ int qmp(const char *command);
 /* A command about the rig's device: its QOM path comes before @arguments */
 int rig_command(unsigned int index, const char *command,
 		const char *arguments);
-/* Have decoder commits of the rig's device fail, or succeed again */
+/*
+ * Have decoder commits of the device fail, or succeed again: only the rig's own
+ * QEMU can
+ */
+bool rig_can_fail(unsigned int index);
 int rig_commit_fails(unsigned int index, bool fails);
 
 /* An error of the PCI device's, by its name in QEMU */

@@ -91,7 +91,7 @@ FIXTURE_SETUP(reset)
 		struct test_device *user = &self->users[i];
 
 		/* A test that was killed may have left it so */
-		if (getenv("RIG_QOM"))
+		if (rig_can_fail(i))
 			ASSERT_EQ(0, rig_commit_fails(i, false));
 		ASSERT_EQ(0, test_begin(user, i));
 		if (sysfs_has_reset(user->host.bdf, "flr"))
@@ -104,7 +104,7 @@ FIXTURE_TEARDOWN(reset)
 	unsigned int i;
 
 	for (i = 0; i < self->count; i++) {
-		if (getenv("RIG_QOM"))
+		if (rig_can_fail(i))
 			EXPECT_EQ(0, rig_commit_fails(i, false));
 		EXPECT_FINE(test_close(&self->users[i]));
 	}
@@ -720,7 +720,7 @@ TEST_F(reset, failed_restore)
 	char hpa[32], *map;
 	int kmsg;
 
-	if (!getenv("RIG_QOM"))
+	if (!rig_can_fail(user->host.index))
 		SKIP(return, "needs the rig's device");
 	snprintf(hpa, sizeof(hpa), "%lx", user->host.base);
 	image = malloc(2 * sizeof(*image));

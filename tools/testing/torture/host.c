@@ -113,31 +113,33 @@ const struct host_operation host_operations[] = {
 };
 
 static unsigned int operation_weight(const struct options *options,
-				     const struct host_operation *op)
+				     const struct host_operation *op,
+				     bool can_fail)
 {
-	/* Devices of flesh and blood have no monitor */
-	if (op->run == lose_memory && !getenv("RIG_QOM"))
+	if (op->run == lose_memory && !can_fail)
 		return 0;
 	return chosen(options->only, op->name) ? op->weight : 0;
 }
 
 void host_process(const struct options *options, uint64_t seed)
 {
+	/* Devices of flesh and blood cannot */
+	const bool can_fail = rig_can_fail(0);
 	const struct host_operation *op;
 	unsigned int weights = 0;
 	uint64_t number, at;
 	struct random r;
 
 	for (op = host_operations; op->name; op++)
-		weights += operation_weight(options, op);
+		weights += operation_weight(options, op, can_fail);
 
 	for (number = 1; weights && !atomic_load(&shared->stop); number++) {
 		random_init(&r, seed, MAX_THREADS, number);
 		sleep_ms(below(&r, 300));
 		at = below(&r, weights);
-		for (op = host_operations; at >= operation_weight(options, op);
-		     op++)
-			at -= operation_weight(options, op);
+		for (op = host_operations;
+		     at >= operation_weight(options, op, can_fail); op++)
+			at -= operation_weight(options, op, can_fail);
 		count(&shared->host[op - host_operations], op->run(&r));
 	}
 	_exit(0);
