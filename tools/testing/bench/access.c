@@ -41,16 +41,17 @@ static void *map_device(unsigned int index)
 static void *map_node(unsigned int node)
 {
 	unsigned long mask = 1UL << node;
-	char *map = mmap(NULL, AREA + SZ_2M, RW, MAP_PRIVATE | MAP_ANONYMOUS,
+	const size_t huge = pmd_size();
+	char *map = mmap(NULL, AREA + huge, RW, MAP_PRIVATE | MAP_ANONYMOUS,
 			 -1, 0);
 
 	if (map == MAP_FAILED)
 		return map;
-	if (syscall(SYS_mbind, map, AREA + SZ_2M, MPOL_BIND, &mask,
+	if (syscall(SYS_mbind, map, AREA + huge, MPOL_BIND, &mask,
 		    8 * sizeof(mask), 0))
 		err(1, "node %u", node);
 	/* Huge pages, as a device's memory has them */
-	return (void *)(((uintptr_t)map + SZ_2M - 1) & ~(SZ_2M - 1));
+	return (void *)(((uintptr_t)map + huge - 1) & ~(huge - 1));
 }
 
 /* Of integers: emulators are slow with anything else */

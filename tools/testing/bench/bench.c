@@ -60,7 +60,7 @@ static void touch(char *map, size_t len)
 {
 	size_t at;
 
-	for (at = 0; at < len; at += SZ_4K)
+	for (at = 0; at < len; at += page_size())
 		*(volatile uint64_t *)(map + at) = at;
 }
 
@@ -99,11 +99,11 @@ static void topic_touch(struct test_device *test, unsigned int rounds)
 
 	while (rounds--) {
 		touch_once(test, "touch", "ours", 0, size, SZ_2M);
-		touch_once(test, "touch", "4k", 0, size, SZ_4K);
+		touch_once(test, "touch", "4k", 0, size, page_size());
 		if (giant + SZ_1G > size)
 			continue;
 		touch_once(test, "giant", "ours", giant, SZ_1G, 0);
-		touch_once(test, "giant", "4k", giant, SZ_1G, SZ_4K);
+		touch_once(test, "giant", "4k", giant, SZ_1G, page_size());
 	}
 }
 
@@ -365,8 +365,8 @@ static double time_tenants(struct test_device *test, bool dirty)
 	char *map;
 
 	if (dirty) {
-		map = map_memory(&test->vfio, 0, SZ_4K, 0);
-		munmap(map, SZ_4K);
+		map = map_memory(&test->vfio, 0, page_size(), 0);
+		munmap(map, page_size());
 	}
 	start = seconds();
 	check(test_reopen(test, DRIVER), "open");
@@ -404,7 +404,7 @@ static double free_memory(void)
 			pages += some;
 	fclose(file);
 
-	return pages * (double)SZ_4K;
+	return pages * (double)page_size();
 }
 
 static void report_each(const char *name, const char *driver, unsigned int nr,

@@ -153,7 +153,8 @@ int test_lock(const struct test_device *test)
 
 char *test_map(const struct test_device *test)
 {
-	return guest_map(&test->vfio, 0, test->vfio.mem.size, RW, SZ_2M, 0);
+	return guest_map(&test->vfio, 0, test->vfio.mem.size, RW, pmd_size(),
+			 0);
 }
 
 /* Reset paths */

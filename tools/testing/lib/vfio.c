@@ -365,6 +365,7 @@ int guest_config_write(const struct vfio_cxl_fd *vfio, uint32_t offset,
 void *guest_map(const struct vfio_cxl_fd *vfio, uint64_t offset, size_t len,
 		int prot, size_t align, size_t skew)
 {
+	const size_t page = page_size();
 	size_t room = len + 2 * align + skew, head;
 	char *area, *at, *end;
 	void *map;
@@ -383,7 +384,7 @@ void *guest_map(const struct vfio_cxl_fd *vfio, uint64_t offset, size_t len,
 		errno = err;
 		return map;
 	}
-	end = at + ((len + SZ_4K - 1) & ~(SZ_4K - 1));
+	end = at + (len + page - 1) / page * page;
 	if (at > area)
 		munmap(area, at - area);
 	if (end < area + room)

@@ -283,7 +283,8 @@ FIXTURE_VARIANT_ADD(bind_failure, in_use_by_another_device) {
 
 FIXTURE_SETUP(bind_failure)
 {
-	ASSERT_LE(2, host_count());
+	if (host_count() < 2)
+		SKIP(return, "needs two devices");
 	ASSERT_EQ(0, test_begin(&self->test, 0));
 }
 
@@ -392,7 +393,8 @@ TEST_F(bind, not_a_cxl_device)
 	char bdf[64];
 	int kmsg;
 
-	ASSERT_EQ(0, find_other_device(bdf, sizeof(bdf)));
+	if (find_other_device(bdf, sizeof(bdf)))
+		SKIP(return, "no other device is without a driver");
 	kmsg = kmsg_open();
 	ASSERT_EQ(0, set_override(bdf, DRIVER));
 	EXPECT_EQ(-ENODEV, driver_write("bind", bdf));
@@ -583,7 +585,7 @@ static pid_t unbind_in_child(const struct test_device *test, void *map)
 	if (pid)
 		return pid;
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	munmap(map, SZ_4K);
+	munmap(map, page_size());
 	vfio_close(&copies);
 	_exit(driver_write("unbind", test->host.bdf) ? 1 : 0);
 }
@@ -613,7 +615,7 @@ TEST_F(unbind, waits_for_the_close)
 	request.fd = vfio_irq_eventfd(vfio->device, VFIO_PCI_REQ_IRQ_INDEX);
 	ASSERT_LE(0, request.fd);
 	ASSERT_EQ(0, vfio_hdm_set(vfio->device, GUEST_BASE, GUEST_WINDOW));
-	map = guest_map(vfio, 0, SZ_4K, PROT_READ | PROT_WRITE, SZ_4K, 0);
+	map = guest_map(vfio, 0, page_size(), RW, page_size(), 0);
 	ASSERT_NE(MAP_FAILED, map);
 	*map = 0x42;
 
@@ -627,7 +629,7 @@ TEST_F(unbind, waits_for_the_close)
 	EXPECT_EQ(0x42, *map);
 	EXPECT_EQ(GUEST_BASE, guest_read64(vfio, host->hdm + HDM_BASE_LOW));
 
-	munmap((void *)map, SZ_4K);
+	munmap((void *)map, page_size());
 	vfio_close(vfio);
 	EXPECT_TRUE(has_ended(pid, &status, 20000));
 	EXPECT_EQ(0, status);

@@ -560,6 +560,7 @@ TEST_F(config, power_state_is_not_the_guests)
 {
 	const uint32_t pm = find_cap(self->vfio, PCI_CAP_ID_PM);
 	const uint32_t pmcsr = pm + PCI_PM_CTRL;
+	const size_t page = page_size();
 	uint8_t d3[16];
 	unsigned int width;
 	uint32_t line;
@@ -567,7 +568,7 @@ TEST_F(config, power_state_is_not_the_guests)
 
 	if (!pm)
 		SKIP(return, "the device has no power management (x-pm=on)");
-	map = guest_map(self->vfio, 0, SZ_4K, PROT_READ | PROT_WRITE, SZ_4K, 0);
+	map = guest_map(self->vfio, 0, page, RW, page, 0);
 	ASSERT_NE(MAP_FAILED, map);
 
 	for (width = 1; width <= 4; width *= 2) {
@@ -594,19 +595,19 @@ TEST_F(config, power_state_is_not_the_guests)
 		guest_config_write(self->vfio, PCI_INTERRUPT_LINE, 1, line);
 	}
 	EXPECT_EQ(4, map[0]);
-	munmap(map, SZ_4K);
+	munmap(map, page);
 }
 
 TEST_F(config, memory_decode_off_takes_nothing_away)
 {
 	const uint32_t hdm = self->host->hdm;
 	struct vfio_device_feature_cxl_hdm_decoder decoder;
+	const size_t page = page_size();
 	uint8_t *map, byte = 0x42;
 	uint32_t cmd;
 
 	ASSERT_EQ(0, test_lock(&self->test));
-	map = guest_map(self->vfio, 0, SZ_2M, PROT_READ | PROT_WRITE, SZ_2M,
-			0);
+	map = guest_map(self->vfio, 0, SZ_2M, RW, SZ_2M, 0);
 	ASSERT_NE(MAP_FAILED, map);
 	map[0] = 0x17;
 
@@ -617,13 +618,13 @@ TEST_F(config, memory_decode_off_takes_nothing_away)
 		  PCI_COMMAND_MEMORY);
 
 	EXPECT_EQ(0x17, map[0]);
-	map[SZ_4K] = 0x18;
-	EXPECT_EQ(0x18, map[SZ_4K]);
+	map[page] = 0x18;
+	EXPECT_EQ(0x18, map[page]);
 	ASSERT_EQ(1, pwrite(self->vfio->device, &byte, 1,
 			    self->vfio->mem.offset + 1));
 	EXPECT_EQ(0x42, map[1]);
 	ASSERT_EQ(0, munmap(map, SZ_2M));
-	map = guest_map(self->vfio, 0, SZ_4K, PROT_READ, SZ_4K, 0);
+	map = guest_map(self->vfio, 0, page, PROT_READ, page, 0);
 	ASSERT_NE(MAP_FAILED, map);
 	EXPECT_EQ(0x17, map[0]);
 
@@ -643,7 +644,7 @@ TEST_F(config, memory_decode_off_takes_nothing_away)
 	EXPECT_EQ(0x17, map[0]);
 	EXPECT_EQ(test_base(&self->test),
 		  guest_read64(self->vfio, hdm + HDM_BASE_LOW));
-	munmap(map, SZ_4K);
+	munmap(map, page);
 }
 
 TEST_HARNESS_MAIN

@@ -82,8 +82,7 @@ FIXTURE_SETUP(fault)
 		SKIP(return, NO_IOMMUFD);
 	for (i = 0; i < ARRAY_SIZE(settings); i++)
 		ASSERT_EQ(0, sysfs_write(settings[i].file, settings[i].text)) {
-			TH_LOG("%s: a kernel with fault injection is needed",
-			       settings[i].file);
+			TH_LOG("%s", settings[i].file);
 		}
 	ctx->nth = open("/proc/thread-self/fail-nth", O_RDWR | O_CLOEXEC);
 	ASSERT_LE(0, ctx->nth);
@@ -236,7 +235,7 @@ static int transfer(struct ctx *ctx, bool write)
 	void *buf;
 	int ret;
 
-	buf = mmap(NULL, TRANSFER, PROT_READ | PROT_WRITE,
+	buf = mmap(NULL, TRANSFER, RW,
 		   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (buf == MAP_FAILED)
 		return -errno;
@@ -284,18 +283,19 @@ static int run_config(struct ctx *ctx)
 	       0 : -EIO;
 }
 
-/* First touches, of a 4 KiB page and of one of 2 MiB */
+/* First touches, of a small page and of a huge one */
 static int run_fault(struct ctx *ctx)
 {
+	const size_t page = page_size(), huge = pmd_size();
 	char *map;
 	int ret;
 
-	map = guest_map(&ctx->test.vfio, SZ_2M - SZ_4K, 2 * SZ_2M,
-			PROT_READ | PROT_WRITE, SZ_2M, SZ_2M - SZ_4K);
+	map = guest_map(&ctx->test.vfio, huge - page, huge + page, RW, huge,
+			huge - page);
 	if (map == MAP_FAILED)
 		return -errno;
-	ret = try_put(map, 0) && try_put(map + SZ_4K, 0) ? 0 : -EIO;
-	munmap(map, 2 * SZ_2M);
+	ret = try_put(map, 0) && try_put(map + page, 0) ? 0 : -EIO;
+	munmap(map, huge + page);
 
 	return ret;
 }

@@ -72,9 +72,9 @@ static bool work_fault(struct run *run, unsigned int round)
 	bool done = true;
 	char *map;
 
-	/* Of 4 KiB pages and of 2 MiB pages */
-	map = guest_map(&run->user->vfio, at, WORK_SIZE, RW, SZ_2M,
-			round % 2 * SZ_4K);
+	/* Of small pages and of huge ones */
+	map = guest_map(&run->user->vfio, at, WORK_SIZE, RW, pmd_size(),
+			round % 2 * page_size());
 	if (map == MAP_FAILED)
 		return false;
 	for (at = 0; at < WORK_SIZE; at += 61 * SZ_4K)
@@ -208,7 +208,7 @@ static int export(struct run *run, uint32_t region)
 		},
 	};
 
-	arg.buf.dma_ranges[0].length = SZ_4K;
+	arg.buf.dma_ranges[0].length = page_size();
 	return vfio_feature(run->user->vfio.device,
 			    VFIO_DEVICE_FEATURE_GET |
 			    VFIO_DEVICE_FEATURE_DMA_BUF, &arg, sizeof(arg));

@@ -52,6 +52,8 @@ FIXTURE(mem) {
 	const struct host_device *host;
 	struct vfio_cxl_fd *vfio;
 	uint64_t size;
+	size_t page;
+	size_t huge;	/* page, or many where the memory has too few of them */
 };
 
 INTERFACE_VARIANTS(mem);
@@ -65,6 +67,10 @@ FIXTURE_SETUP(mem)
 	self->vfio = &self->test.vfio;
 	self->size = self->vfio->mem.size;
 	ASSERT_EQ(self->host->size, self->size);
+	self->page = page_size();
+	self->huge = pmd_size();
+	if (4 * self->huge > self->size)
+		self->huge = 32 * self->page;
 }
 
 FIXTURE_TEARDOWN(mem)
@@ -73,8 +79,9 @@ FIXTURE_TEARDOWN(mem)
 }
 
 /* The first bytes of the region, at an address with the given skew */
-#define MAP(len, align, skew) ({					\
-	void *__map = guest_map(self->vfio, 0, len, RW, align, skew);	\
+#define MAP(len, skew) ({						\
+	void *__map = guest_map(self->vfio, 0, len, RW, self->huge,	\
+				skew);					\
 									\
 	ASSERT_NE(MAP_FAILED, __map);					\
 	__map;								\
@@ -114,7 +121,7 @@ TEST_F(mem, one_memory)
 		self->size / 2 - 8, self->size / 2, self->size - SZ_4K,
 		self->size - 8,
 	};
-	char *map = MAP(self->size, SZ_2M, 0);
+	char *map = MAP(self->size, 0);
 	unsigned int i, salt;
 	uint64_t val;
 
@@ -148,23 +155,24 @@ TEST_F(mem, one_memory)
 /* Every page is a page of its own: its first word says which */
 TEST_F(mem, whole)
 {
+	const size_t page = self->page;
 	const size_t chunk = SZ_2M / 2;
-	char *map = MAP(self->size, SZ_2M, 0), *buf = malloc(chunk);
+	char *map = MAP(self->size, 0), *buf = malloc(chunk);
 	uint64_t offset, bad = 0;
 	size_t i;
 
 	ASSERT_NE(NULL, buf);
-	for (offset = 0; offset < self->size; offset += SZ_4K)
+	for (offset = 0; offset < self->size; offset += page)
 		put(map + offset, word(offset, 3));
 	for (offset = 0; offset < self->size; offset += chunk) {
 		ASSERT_EQ(chunk, mem_read(self->vfio, buf, chunk, offset));
-		for (i = 0; i < chunk; i += SZ_4K) {
+		for (i = 0; i < chunk; i += page) {
 			bad += get(buf + i) != word(offset + i, 3);
 			put(buf + i, word(offset + i, 4));
 		}
 		ASSERT_EQ(chunk, mem_write(self->vfio, buf, chunk, offset));
 	}
-	for (offset = 0; offset < self->size; offset += SZ_4K)
+	for (offset = 0; offset < self->size; offset += page)
 		bad += get(map + offset) != word(offset, 4);
 	EXPECT_EQ(0, bad);
 	free(buf);
@@ -174,35 +182,36 @@ TEST_F(mem, whole)
 /* Two mappings of different alignment, and parts at odd page offsets */
 TEST_F(mem, partial_mappings)
 {
+	const size_t page = self->page, huge = self->huge;
 	const struct {
 		uint64_t offset;
 		size_t len;
 	} parts[] = {
-		{ 0, SZ_4K },
-		{ SZ_4K, SZ_4K },
-		{ 3 * SZ_4K, 7 * SZ_4K },
-		{ SZ_2M - SZ_4K, 2 * SZ_4K },
-		{ SZ_2M + SZ_4K, 2 * SZ_2M },
-		{ 5 * SZ_4K, 3 * SZ_2M + 11 * SZ_4K },
-		{ self->size / 2 - SZ_4K, SZ_2M },
-		{ self->size - SZ_4K, SZ_4K },
-		{ self->size - SZ_2M - SZ_4K, SZ_2M + SZ_4K },
+		{ 0, page },
+		{ page, page },
+		{ 3 * page, 7 * page },
+		{ huge - page, 2 * page },
+		{ huge + page, 2 * huge },
+		{ 5 * page, 3 * huge + 11 * page },
+		{ self->size / 2 - page, huge },
+		{ self->size - page, page },
+		{ self->size - huge - page, huge + page },
 	};
-	const size_t skews[] = { 0, SZ_4K, 3 * SZ_4K, SZ_2M - SZ_4K };
-	char *map = MAP(self->size, SZ_2M, 0), *part;
+	const size_t skews[] = { 0, page, 3 * page, huge - page };
+	char *map = MAP(self->size, 0), *part;
 	size_t i, j, at;
 
 	for (i = 0; i < ARRAY_SIZE(parts); i++) {
 		const uint64_t start = parts[i].offset;
 		uint64_t bad = 0;
 
-		for (at = 0; at < parts[i].len; at += SZ_4K)
+		for (at = 0; at < parts[i].len; at += page)
 			put(map + start + at, word(start + at, i));
 		for (j = 0; j < ARRAY_SIZE(skews); j++) {
 			part = guest_map(self->vfio, start, parts[i].len, RW,
-					 SZ_2M, skews[j]);
+					 huge, skews[j]);
 			ASSERT_NE(MAP_FAILED, part);
-			for (at = 0; at < parts[i].len; at += SZ_4K)
+			for (at = 0; at < parts[i].len; at += page)
 				bad += get(part + at) != word(start + at, i);
 			/* and the other way */
 			at = parts[i].len - 8;
@@ -219,32 +228,33 @@ TEST_F(mem, partial_mappings)
 /* mmap() within the region, to its very end, and beyond */
 TEST_F(mem, mmap_bounds)
 {
+	const size_t page = self->page;
 	const uint64_t size = self->size;
 	const struct {
 		uint64_t offset, len;
 		int flags, error;
 	} cases[] = {
 		{ 0, size, MAP_SHARED, 0 },
-		{ size - SZ_4K, SZ_4K, MAP_SHARED, 0 },
-		{ size - SZ_4K, 1, MAP_SHARED, 0 },
-		{ 0, size + SZ_4K, MAP_SHARED, EINVAL },
+		{ size - page, page, MAP_SHARED, 0 },
+		{ size - page, 1, MAP_SHARED, 0 },
+		{ 0, size + page, MAP_SHARED, EINVAL },
 		{ 0, size + 1, MAP_SHARED, EINVAL },
-		{ SZ_4K, size, MAP_SHARED, EINVAL },
-		{ size - SZ_4K, 2 * SZ_4K, MAP_SHARED, EINVAL },
-		{ size, SZ_4K, MAP_SHARED, EINVAL },
-		{ size + SZ_4K, SZ_4K, MAP_SHARED, EINVAL },
+		{ page, size, MAP_SHARED, EINVAL },
+		{ size - page, 2 * page, MAP_SHARED, EINVAL },
+		{ size, page, MAP_SHARED, EINVAL },
+		{ size + page, page, MAP_SHARED, EINVAL },
 		{ size, SZ_2M, MAP_SHARED, EINVAL },
-		{ REGION_STRIDE - SZ_4K, SZ_4K, MAP_SHARED, EINVAL },
-		{ REGION_STRIDE - SZ_4K, 2 * SZ_4K, MAP_SHARED, EINVAL },
+		{ REGION_STRIDE - page, page, MAP_SHARED, EINVAL },
+		{ REGION_STRIDE - page, 2 * page, MAP_SHARED, EINVAL },
 		/* The next region's, which there is none of */
-		{ REGION_STRIDE, SZ_4K, MAP_SHARED, EINVAL },
-		{ 64 * REGION_STRIDE, SZ_4K, MAP_SHARED, EINVAL },
-		{ 1, SZ_4K, MAP_SHARED, EINVAL },
+		{ REGION_STRIDE, page, MAP_SHARED, EINVAL },
+		{ 64 * REGION_STRIDE, page, MAP_SHARED, EINVAL },
+		{ 1, page, MAP_SHARED, EINVAL },
 		{ 0, 0, MAP_SHARED, EINVAL },
 		/* The end of the file's offsets */
-		{ -SZ_4K - self->vfio->mem.offset, 2 * SZ_4K, MAP_SHARED,
+		{ -page - self->vfio->mem.offset, 2 * page, MAP_SHARED,
 		  EOVERFLOW },
-		{ 0, SZ_4K, MAP_PRIVATE, EINVAL },
+		{ 0, page, MAP_PRIVATE, EINVAL },
 		{ 0, size, MAP_PRIVATE, EINVAL },
 	};
 	unsigned int i;
@@ -269,86 +279,91 @@ TEST_F(mem, mmap_bounds)
 
 TEST_F(mem, protection)
 {
-	char *map = MAP(SZ_4K, SZ_4K, 0), *ro;
+	const size_t page = self->page;
+	char *map = MAP(page, 0), *ro;
 
 	put(map, word(0, 5));
-	ro = guest_map(self->vfio, 0, SZ_4K, PROT_READ, SZ_4K, 0);
+	ro = guest_map(self->vfio, 0, page, PROT_READ, page, 0);
 	ASSERT_NE(MAP_FAILED, ro);
 	EXPECT_EQ(word(0, 5), get(ro));
 	EXPECT_EQ(SIGSEGV, probe(ro, true));
 	EXPECT_EQ(word(0, 5), get(map));
-	munmap(ro, SZ_4K);
-	munmap(map, SZ_4K);
+	munmap(ro, page);
+	munmap(map, page);
 }
 
 /* Of whole huge pages and of a part of one */
 TEST_F(mem, mprotect)
 {
-	const size_t len = 2 * SZ_2M, page = SZ_2M + 3 * SZ_4K;
-	char *map = MAP(len, SZ_2M, 0);
+	const size_t page = self->page, huge = self->huge;
+	const size_t len = 2 * huge, part = huge + 3 * page;
+	char *map = MAP(len, 0);
 
 	put(map, word(0, 6));
-	put(map + page, word(page, 6));
+	put(map + part, word(part, 6));
 
 	ASSERT_EQ(0, mprotect(map, len, PROT_READ));
 	EXPECT_EQ(word(0, 6), get(map));
 	EXPECT_EQ(SIGSEGV, probe(map, true));
-	ASSERT_EQ(0, mprotect(map + page, SZ_4K, PROT_NONE));
-	EXPECT_EQ(SIGSEGV, probe(map + page, false));
-	EXPECT_EQ(0, probe(map + page - SZ_4K, false));
-	EXPECT_EQ(0, probe(map + page + SZ_4K, false));
+	ASSERT_EQ(0, mprotect(map + part, page, PROT_NONE));
+	EXPECT_EQ(SIGSEGV, probe(map + part, false));
+	EXPECT_EQ(0, probe(map + part - page, false));
+	EXPECT_EQ(0, probe(map + part + page, false));
 	ASSERT_EQ(0, mprotect(map, len, RW));
-	EXPECT_EQ(word(page, 6), get(map + page));
-	EXPECT_EQ(0, probe(map + page, true));
+	EXPECT_EQ(word(part, 6), get(map + part));
+	EXPECT_EQ(0, probe(map + part, true));
 	munmap(map, len);
 }
 
 TEST_F(mem, munmap)
 {
-	const size_t len = 2 * SZ_2M, hole = SZ_2M + 5 * SZ_4K;
-	char *map = MAP(len, SZ_2M, 0);
+	const size_t page = self->page, huge = self->huge;
+	const size_t len = 2 * huge, hole = huge + 5 * page;
+	char *map = MAP(len, 0);
 	size_t at;
 
-	for (at = 0; at < len; at += SZ_4K)
+	for (at = 0; at < len; at += page)
 		put(map + at, word(at, 7));
-	ASSERT_EQ(0, munmap(map + hole, SZ_4K));
+	ASSERT_EQ(0, munmap(map + hole, page));
 	EXPECT_EQ(SIGSEGV, probe(map + hole, false));
-	for (at = 0; at < len; at += SZ_4K)
+	for (at = 0; at < len; at += page)
 		if (at != hole)
 			ASSERT_EQ(word(at, 7), get(map + at));
 	munmap(map, hole);
-	munmap(map + hole + SZ_4K, len - hole - SZ_4K);
+	munmap(map + hole + page, len - hole - page);
 }
 
 /* A mapping can move and shrink, but not grow */
 TEST_F(mem, mremap)
 {
-	const size_t len = 2 * SZ_2M;
-	char *map = MAP(len, SZ_2M, 0), *room, *moved;
+	const size_t page = self->page, huge = self->huge;
+	const size_t len = 2 * huge;
+	char *map = MAP(len, 0), *room, *moved;
 	size_t at;
 
-	for (at = 0; at < len; at += SZ_4K)
+	for (at = 0; at < len; at += page)
 		put(map + at, word(at, 8));
-	EXPECT_EQ(MAP_FAILED, mremap(map, len, len + SZ_4K, MREMAP_MAYMOVE));
+	EXPECT_EQ(MAP_FAILED, mremap(map, len, len + page, MREMAP_MAYMOVE));
 	EXPECT_EQ(EFAULT, errno);
 
-	room = mmap(NULL, len + SZ_2M, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS,
+	room = mmap(NULL, len + huge, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS,
 		    -1, 0);
 	ASSERT_NE(MAP_FAILED, room);
 	moved = mremap(map, len, len, MREMAP_MAYMOVE | MREMAP_FIXED,
-		       room + SZ_4K);
-	ASSERT_EQ(room + SZ_4K, moved);
+		       room + page);
+	ASSERT_EQ(room + page, moved);
 	EXPECT_EQ(SIGSEGV, probe(map, false));
-	moved = mremap(moved, len, SZ_2M, 0);
-	ASSERT_EQ(room + SZ_4K, moved);
-	for (at = 0; at < SZ_2M; at += SZ_4K)
+	moved = mremap(moved, len, huge, 0);
+	ASSERT_EQ(room + page, moved);
+	for (at = 0; at < huge; at += page)
 		ASSERT_EQ(word(at, 8), get(moved + at));
-	munmap(room, len + SZ_2M);
+	munmap(room, len + huge);
 }
 
 TEST_F(mem, fork)
 {
-	char *map = MAP(2 * SZ_2M, SZ_2M, 0);
+	const size_t huge = self->huge;
+	char *map = MAP(2 * huge, 0);
 	int status;
 	pid_t pid;
 
@@ -360,14 +375,14 @@ TEST_F(mem, fork)
 		if (get(map) != word(0, 9))
 			_exit(1);
 		put(map, word(0, 10));
-		put(map + SZ_2M, word(SZ_2M, 10));
-		_exit(munmap(map, 2 * SZ_2M) ? 2 : 0);
+		put(map + huge, word(huge, 10));
+		_exit(munmap(map, 2 * huge) ? 2 : 0);
 	}
 	ASSERT_EQ(pid, waitpid(pid, &status, 0));
 	EXPECT_EQ(0, status);
 	EXPECT_EQ(word(0, 10), get(map));
-	EXPECT_EQ(word(SZ_2M, 10), get(map + SZ_2M));
-	munmap(map, 2 * SZ_2M);
+	EXPECT_EQ(word(huge, 10), get(map + huge));
+	munmap(map, 2 * huge);
 }
 
 /* A process that ends with a mapping and the device open */
@@ -401,7 +416,7 @@ TEST_F(mem, exit_with_mapping)
 /* A mapping keeps the device open without any file descriptor */
 TEST_F(mem, mapping_without_fd)
 {
-	char *map = MAP(2 * SZ_2M, SZ_2M, 0);
+	char *map = MAP(2 * SZ_2M, 0);
 	struct vfio_cxl_fd other;
 	struct vfio_cxl_fd last = *self->vfio;
 	uint64_t val = 0;
@@ -428,15 +443,16 @@ TEST_F(mem, mapping_without_fd)
 /* Any length at any offset, nothing before or after it touched */
 TEST_F(mem, any_length)
 {
+	const size_t page = self->page;
 	const size_t lengths[] = {
 		1, 2, 3, 4, 7, 8, 9, 4095, 4096, 4097, 16383, 16384, 16385,
 		65537,
 	};
 	const uint64_t offsets[] = {
-		GUARD, GUARD + 1, SZ_4K - 1, SZ_4K + 7, SZ_2M - 3,
+		GUARD, GUARD + 1, page - 1, page + 7, SZ_2M - 3,
 		self->size / 2 + 5, self->size - 65537 - GUARD,
 	};
-	char *map = MAP(self->size, SZ_2M, 0), *area, *buf;
+	char *map = MAP(self->size, 0), *area, *buf;
 	const size_t room = 65537 + 2 * GUARD;
 	char fill[GUARD], *data;
 	unsigned int i, j;
@@ -529,6 +545,7 @@ TEST_F(mem, end_of_region)
  */
 TEST_F(mem, buffer_in_region)
 {
+	const size_t page = self->page;
 	const size_t len = SZ_2M / 2 + 3;
 	char *src = malloc(len), *map;
 	size_t i;
@@ -538,18 +555,18 @@ TEST_F(mem, buffer_in_region)
 		src[i] = i * 7 + (i >> 8);
 	ASSERT_EQ(len, mem_write(self->vfio, src, len, 0));
 
-	map = MAP(3 * SZ_2M, SZ_2M, 0);
+	map = MAP(3 * SZ_2M, 0);
 	EXPECT_EQ(len, mem_read(self->vfio, map + SZ_2M, len, 0));
 	EXPECT_EQ(0, memcmp(map + SZ_2M, src, len));
 	munmap(map, 3 * SZ_2M);
 
-	map = MAP(3 * SZ_2M, SZ_2M, SZ_4K);
+	map = MAP(3 * SZ_2M, page);
 	EXPECT_EQ(len, mem_write(self->vfio, map, len, 2 * SZ_2M));
 	EXPECT_EQ(0, memcmp(map + 2 * SZ_2M, src, len));
 	munmap(map, 3 * SZ_2M);
 
 	/* Onto itself, and so that source and target overlap */
-	map = MAP(3 * SZ_2M, SZ_2M, SZ_4K);
+	map = MAP(3 * SZ_2M, page);
 	EXPECT_EQ(len, mem_read(self->vfio, map, len, 0));
 	EXPECT_EQ(len, mem_write(self->vfio, map, len, 0));
 	EXPECT_EQ(0, memcmp(map, src, len));
@@ -563,26 +580,27 @@ TEST_F(mem, buffer_in_region)
 /* A buffer that ends in a hole: what fits, then EFAULT */
 TEST_F(mem, buffer_fault)
 {
-	const size_t pages = 12, starts[] = { 0, 1, 100, SZ_4K - 1 };
+	const size_t page = self->page;
+	const size_t pages = 12, starts[] = { 0, 1, 100, page - 1 };
 	const size_t holes[] = { 1, 2, 4, 5, 8, 11 };
-	char *map = MAP(SZ_2M, SZ_2M, 0), *buf;
+	char *map = MAP(SZ_2M, 0), *buf;
 	unsigned int i, j, writes;
 	ssize_t len;
 
 	for (i = 0; i < ARRAY_SIZE(holes) * ARRAY_SIZE(starts) * 2; i++) {
 		const size_t start = starts[i / 2 % ARRAY_SIZE(starts)];
-		const size_t end = holes[i / 2 / ARRAY_SIZE(starts)] * SZ_4K;
+		const size_t end = holes[i / 2 / ARRAY_SIZE(starts)] * page;
 
 		writes = i % 2;
-		buf = mmap(NULL, pages * SZ_4K, RW,
+		buf = mmap(NULL, pages * page, RW,
 			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 		ASSERT_NE(MAP_FAILED, buf);
-		memset(buf, FILL, pages * SZ_4K);
-		for (j = 0; j < pages * SZ_4K; j++)
+		memset(buf, FILL, pages * page);
+		for (j = 0; j < pages * page; j++)
 			map[j] = j * 11 + (j >> 8);
-		ASSERT_EQ(0, mprotect(buf + end, SZ_4K, PROT_NONE));
+		ASSERT_EQ(0, mprotect(buf + end, page, PROT_NONE));
 
-		len = mem_rw(self->vfio, buf + start, pages * SZ_4K - start, 0,
+		len = mem_rw(self->vfio, buf + start, pages * page - start, 0,
 			     writes);
 		EXPECT_EQ(end - start, len)
 			TH_LOG("%zu to %zu, write %u", start, end, writes);
@@ -591,9 +609,9 @@ TEST_F(mem, buffer_fault)
 			/* and not a byte more of the memory */
 			EXPECT_EQ((char)(len * 11 + (len >> 8)), map[len]);
 		}
-		EXPECT_EQ(-EFAULT, mem_rw(self->vfio, buf + end, SZ_4K, 0,
+		EXPECT_EQ(-EFAULT, mem_rw(self->vfio, buf + end, page, 0,
 					  writes));
-		munmap(buf, pages * SZ_4K);
+		munmap(buf, pages * page);
 	}
 	munmap(map, SZ_2M);
 }
@@ -610,7 +628,7 @@ TEST_F(mem, signals)
 {
 	struct itimerval timer = { { 0, 3000 }, { 0, 3000 } }, off = { };
 	struct sigaction act = { .sa_handler = tick };
-	char *map = MAP(self->size, SZ_2M, 0), *buf;
+	char *map = MAP(self->size, 0), *buf;
 	unsigned int writes, shorts[2] = { };
 	const size_t len = self->size / 4;
 	size_t done, at;
@@ -688,7 +706,7 @@ static double fill_speed(char *map, size_t len)
 TEST_F(mem, cacheable)
 {
 	const size_t len = 16 * SZ_2M;
-	char *map = MAP(len, SZ_2M, 0), *ram;
+	char *map = MAP(len, 0), *ram;
 	double mem_speed, ram_speed;
 
 	if (!access("/sys/kernel/debug/x86/pat_memtype_list", R_OK))
@@ -707,65 +725,65 @@ TEST_F(mem, cacheable)
 	munmap(map, len);
 }
 
-static bool cpu_has(const char *flag)
+/* Whole pages of @unit that lie in the memory */
+static uint64_t whole_pages(uint64_t base, uint64_t size, uint64_t unit)
 {
-	FILE *file = fopen("/proc/cpuinfo", "r");
-	char line[4096];
-	bool found = false;
+	const uint64_t first = unit ? (base + unit - 1) / unit : 0;
+	const uint64_t end = unit ? (base + size) / unit : 0;
 
-	while (file && !found && fgets(line, sizeof(line), file))
-		found = !strncmp(line, "flags", 5) && strstr(line, flag);
-	if (file)
-		fclose(file);
-
-	return found;
-}
-
-/* Whole pages of 1 GiB, where the processor has such */
-static uint64_t giant_pages(uint64_t base, uint64_t size)
-{
-	const uint64_t first = (base + SZ_1G - 1) / SZ_1G;
-	const uint64_t end = (base + size) / SZ_1G;
-
-	return end > first && cpu_has("pdpe1gb") ? end - first : 0;
+	return end > first ? end - first : 0;
 }
 
 /* Pages as large as address, offset and length allow */
 TEST_F(mem, huge_faults)
 {
-	const size_t part = 16 * SZ_2M, slack = 16;
-	const uint64_t base = self->host->base;
-	const uint64_t giants = giant_pages(base, self->size);
+	const uint64_t page = page_size(), huge = pmd_size();
+	const uint64_t base = self->host->base, giant = pud_size();
+	const uint64_t start = -base % huge, tail = start + 3 * page;
+	const uint64_t room = self->size > tail ? self->size - tail : 0;
+	const uint64_t count = room / huge < 16 ? room / huge : 16;
+	const uint64_t part = count * huge, slack = 16;
+	const uint64_t giants = whole_pages(base, self->size, giant);
+	const uint64_t huges = whole_pages(base, self->size, huge) -
+			       giants * (giant / huge);
 	const struct {
 		uint64_t offset;
 		size_t len, skew;
 		long faults;
 	} cases[] = {
 		/* Aligned as the memory itself is */
-		{ 0, self->size, base % SZ_1G,
-		  giants + (self->size - giants * SZ_1G) / SZ_2M },
-		/* 4 KiB pages up to the first aligned one */
-		{ SZ_4K, part - SZ_4K, SZ_4K, 511 + 15 },
+		{ 0, self->size, base % SZ_1G, giants + huges +
+		  (self->size - giants * giant - huges * huge) / page },
+		/* Small pages up to the first aligned one */
+		{ start + page, part - page, page,
+		  huge / page - 1 + count - 1 },
 		/* and after the last */
-		{ 0, part + 3 * SZ_4K, 0, 16 + 3 },
+		{ start, part + 3 * page, 0, count + 3 },
 		/* Nowhere are address and offset aligned alike */
-		{ 0, part, SZ_4K, part / SZ_4K },
-		{ SZ_4K, part, 0, part / SZ_4K },
+		{ start, part, page, part / page },
+		{ start + page, part, 0, part / page },
 	};
 	unsigned int i;
 	size_t at;
 	char *map;
 	long faults;
 
+	if (access("/sys/kernel/mm/transparent_hugepage", F_OK))
+		SKIP(return, "the kernel has no huge pages");
+	if (count < 2)
+		SKIP(return, "no two pages of %#lx bytes are in the memory",
+		     huge);
 	for (i = 0; i < ARRAY_SIZE(cases); i++) {
 		map = guest_map(self->vfio, cases[i].offset, cases[i].len, RW,
 				SZ_1G, cases[i].skew);
 		ASSERT_NE(MAP_FAILED, map);
 		faults = minor_faults();
-		for (at = 0; at < cases[i].len; at += SZ_4K)
+		for (at = 0; at < cases[i].len; at += page)
 			get(map + at);
 		faults = minor_faults() - faults;
 		munmap(map, cases[i].len);
+		TH_LOG("%#zx bytes, pages of %#lx and %#lx: %ld faults",
+		       cases[i].len, page, huge, faults);
 		EXPECT_LE(cases[i].faults, faults)
 			TH_LOG("case %u", i);
 		EXPECT_GE(cases[i].faults + slack, faults)
@@ -776,7 +794,7 @@ TEST_F(mem, huge_faults)
 /* CXL.mem does not depend on Memory Space Enable: a guest that sizes BARs */
 TEST_F(mem, memory_decode_off)
 {
-	char *map = MAP(2 * SZ_2M, SZ_2M, 0);
+	char *map = MAP(2 * SZ_2M, 0);
 	uint64_t val = word(0, 15);
 	uint32_t cmd;
 
@@ -855,7 +873,7 @@ static int64_t dma_unmap(const struct vfio_cxl_fd *vfio, uint64_t len,
 TEST_F(mem, dma_map)
 {
 	const uint64_t iova = 4 * SZ_1G;
-	char *map = MAP(self->size, SZ_2M, 0);
+	char *map = MAP(self->size, 0);
 	int ret;
 
 	put(map, word(0, 16));
@@ -885,7 +903,7 @@ TEST_F(mem, two_devices)
 	EXPECT_EQ(host.size, other.mem.size);
 	end = host.size < self->size ? host.size : self->size;
 
-	map[0] = MAP(self->size, SZ_2M, 0);
+	map[0] = MAP(self->size, 0);
 	map[1] = guest_map(&other, 0, host.size, RW, SZ_2M, 0);
 	ASSERT_NE(MAP_FAILED, map[1]);
 	for (at = 0; at < end; at += 16 * SZ_2M) {

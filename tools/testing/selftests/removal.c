@@ -173,7 +173,8 @@ static void work_fault(const struct test_device *user)
 	char *map;
 
 	for (;;) {
-		map = guest_map(&user->vfio, 0, AREA, RW, SZ_2M, SZ_4K);
+		map = guest_map(&user->vfio, 0, AREA, RW, pmd_size(),
+				page_size());
 		if (map == MAP_FAILED)
 			return;
 		for (at = 0; at < AREA; at += 61 * SZ_4K)
@@ -187,7 +188,8 @@ static void work_fault(const struct test_device *user)
 
 static void work_mapped(const struct test_device *user)
 {
-	char *map = guest_map(&user->vfio, 0, AREA, RW, SZ_2M, 0);
+	char *map = guest_map(&user->vfio, 0, AREA, RW, pmd_size(),
+			      0);
 	uint64_t val;
 
 	if (map == MAP_FAILED)

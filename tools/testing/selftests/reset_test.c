@@ -419,20 +419,25 @@ struct worker {
 	const struct test_device *user;
 	uint64_t (*work)(struct worker *worker);	/* what went wrong */
 	uint64_t start;		/* of its area */
-	size_t skew;		/* of its mapping */
+	unsigned int skew;	/* of its mapping, in pages */
 	uint64_t rounds, wrong, buses, last;
 	int *stop;
 };
 
-/* Words of the area, 61 pages apart; a mapping that is kept */
+static char *map_area(const struct worker *worker, size_t len)
+{
+	return guest_map(&worker->user->vfio, worker->start, len, RW,
+			 pmd_size(), worker->skew * page_size());
+}
+
+/* Words of the area, 61 pages of 4 KiB apart; a mapping that is kept */
 static uint64_t work_read(struct worker *worker)
 {
 	static __thread char *map;
 	uint64_t at, val, wrong = 0;
 
 	if (!map)
-		map = guest_map(&worker->user->vfio, worker->start, AREA, RW,
-				SZ_2M, worker->skew);
+		map = map_area(worker, AREA);
 	if (map == MAP_FAILED)
 		return 1;
 	for (at = 0; at < AREA; at += 61 * SZ_4K) {
@@ -451,8 +456,7 @@ static uint64_t work_remap(struct worker *worker)
 	uint64_t at, val, wrong = 0;
 	char *map, *own;
 
-	map = guest_map(&worker->user->vfio, worker->start, AREA, RW, SZ_2M,
-			worker->skew);
+	map = map_area(worker, AREA);
 	if (map == MAP_FAILED)
 		return 1;
 	for (at = 0; at < AREA; at += 509 * SZ_4K) {
@@ -462,7 +466,7 @@ static uint64_t work_remap(struct worker *worker)
 			wrong++;
 	}
 	/* What is written stays, in a word that no other thread writes */
-	own = map + worker->skew + 8;
+	own = map + worker->skew * SZ_4K + 8;
 	val = word(worker->rounds, 7);
 	if (!try_put(own, val) || !try_get(own, &at))
 		worker->buses++;
@@ -511,9 +515,8 @@ static uint64_t work_pwrite(struct worker *worker)
 static uint64_t work_self(struct worker *worker)
 {
 	const struct vfio_cxl_fd *vfio = &worker->user->vfio;
-	const size_t len = 16 * SZ_4K;
-	char *map = guest_map(vfio, worker->start, 2 * len, RW, SZ_2M,
-			      worker->skew);
+	const size_t len = 16 * page_size();
+	char *map = map_area(worker, 2 * len);
 	uint64_t wrong;
 
 	if (map == MAP_FAILED)
@@ -626,7 +629,7 @@ TEST_F(reset, access_during_resets)
 {
 	struct worker workers[] = {
 		{ .work = work_read },
-		{ .work = work_read, .skew = SZ_4K },
+		{ .work = work_read, .skew = 1 },
 		{ .work = work_pread },
 		{ .work = work_pwrite, .start = AREA },
 		{ .work = work_self, .start = 2 * AREA },
@@ -651,9 +654,9 @@ TEST_F_TIMEOUT(reset, faults_during_200_resets, 300)
 {
 	struct worker workers[] = {
 		{ .work = work_remap, .start = 0 },
-		{ .work = work_remap, .start = 0, .skew = SZ_4K },
+		{ .work = work_remap, .start = 0, .skew = 1 },
 		{ .work = work_remap, .start = AREA },
-		{ .work = work_remap, .start = AREA, .skew = 3 * SZ_4K },
+		{ .work = work_remap, .start = AREA, .skew = 3 },
 		{ .work = work_pread },
 		{ .work = work_pwrite, .start = 2 * AREA },
 	};

@@ -89,7 +89,7 @@ static const char *device_works(const struct host_device *host,
 		return text;
 	}
 	wrong = check_decoder(&vfio);
-	map = guest_map(&vfio, 0, host->size, RW, SZ_2M, 0);
+	map = guest_map(&vfio, 0, host->size, RW, pmd_size(), 0);
 	if (map == MAP_FAILED) {
 		wrong = "the memory cannot be mapped";
 	} else {

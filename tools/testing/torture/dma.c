@@ -27,6 +27,7 @@ static uint64_t any_iova(struct random *r)
 /* Memory of the program's or of a device; whole pages mostly */
 static void *any_memory(struct thread *t, uint64_t *len)
 {
+	const size_t page = page_size();
 	size_t left = BUF_SIZE;
 	char *at = NULL;
 
@@ -43,8 +44,8 @@ static void *any_memory(struct thread *t, uint64_t *len)
 		*len = any_number(&t->random) % SZ_1G;
 		return at;
 	}
-	at -= (uintptr_t)at % SZ_4K;
-	*len = (1 + below(&t->random, left / SZ_4K + 1)) * SZ_4K;
+	at -= (uintptr_t)at % page;
+	*len = (1 + below(&t->random, left / page + 1)) * page;
 
 	return at;
 }
@@ -71,7 +72,7 @@ static int unmap_dma(struct thread *t, struct session *s)
 		.argsz = sizeof(unmap),
 		.iova = any_iova(&t->random),
 		.size = one_in(&t->random, 2) ? SZ_2M :
-			(1 + below(&t->random, 512)) * SZ_4K,
+			(1 + below(&t->random, 512)) * page_size(),
 	};
 
 	if (one_in(&t->random, 8)) {
@@ -109,7 +110,7 @@ static int dirty_pages(struct thread *t, struct session *s)
 			.iova = any_iova(&t->random),
 			.size = SZ_2M,
 			.bitmap = {
-				.pgsize = SZ_4K,
+				.pgsize = page_size(),
 				.size = 64,
 				.data = (void *)t->buf,
 			},
@@ -209,7 +210,7 @@ static int ioas_map_file(struct thread *t, struct session *s)
 		.flags = IOMMU_IOAS_MAP_READABLE | IOMMU_IOAS_MAP_WRITEABLE,
 		.ioas_id = any_ioas(t, s),
 		.fd = t->dmabufs[below(&t->random, NR_DMABUFS)],
-		.length = SZ_4K,
+		.length = page_size(),
 	};
 
 	return any_ioctl(t, s->vfio.container, IOMMU_IOAS_MAP_FILE, &map,
@@ -261,8 +262,9 @@ static int export(struct thread *t, struct session *s)
 		arg.ranges[i].offset = one_in(r, 8) ? any_number(r) :
 				       one_in(r, 2) ? 0 :
 				       below(r, s->regions[bar].size + 1) &
-				       ~(SZ_4K - 1);
-		arg.ranges[i].length = one_in(r, 8) ? any_number(r) : SZ_4K;
+				       ~(page_size() - 1);
+		arg.ranges[i].length = one_in(r, 8) ? any_number(r) :
+						      page_size();
 	}
 	ret = any_ioctl(t, s->vfio.device, VFIO_DEVICE_FEATURE, &arg,
 			sizeof(arg));

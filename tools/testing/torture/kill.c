@@ -83,7 +83,7 @@ static int start_vmm(const struct host_device *host,
 	      vfio_hdm_set(vfio.device, GUEST_BASE, GUEST_WINDOW);
 	if (ret)
 		return ret;
-	map = guest_map(&vfio, 0, host->size, RW, SZ_2M, 0);
+	map = guest_map(&vfio, 0, host->size, RW, pmd_size(), 0);
 	ram = mmap(NULL, SZ_2M, RW, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (map == MAP_FAILED || ram == MAP_FAILED)
 		return -errno;

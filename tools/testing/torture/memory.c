@@ -58,7 +58,7 @@ int thread_init(struct thread *t)
 			return -ENOMEM;
 	}
 	for (i = 0; i < MAX_DEVICES; i++) {
-		t->kept[i].at = reserve(SZ_4K);
+		t->kept[i].at = reserve(page_size());
 		if (!t->kept[i].at)
 			return -ENOMEM;
 	}
@@ -97,7 +97,7 @@ void drop_old_maps(struct thread *t, const struct target *target,
 	unsigned int i;
 
 	if (kept->serial && kept->serial != serial) {
-		clear(kept->at, SZ_4K);
+		clear(kept->at, page_size());
 		kept->serial = 0;
 	}
 	for (i = 0; i < NR_SLOTS; i++)
@@ -122,7 +122,7 @@ char *any_mapped(struct thread *t, size_t *left)
 		return NULL;
 	at = below(&t->random, slot->len);
 	if (one_in(&t->random, 2))
-		at &= ~(SZ_4K - 1);
+		at &= ~(page_size() - 1);
 	*left = slot->len - at;
 	if (slot->memory && slot->offset + at < KEPT_END) {
 		if (slot->offset + at >= KEPT_START)
@@ -166,7 +166,7 @@ static uint64_t any_length(struct random *r)
 	case 2:
 		return any_number(r);
 	case 3:
-		return below(r, 4) * SZ_4K;
+		return below(r, 4) * page_size();
 	default:
 		return 1ULL << below(r, 4);
 	}
@@ -181,6 +181,7 @@ static int map_region(struct thread *t, struct session *s)
 	const struct vfio_region_info *region = &s->vfio.mem;
 	const int prot = prots[below(r, ARRAY_SIZE(prots))];
 	const int flags = one_in(r, 16) ? MAP_PRIVATE : MAP_SHARED;
+	const size_t page = page_size(), huge = pmd_size();
 	uint64_t offset = 0, len;
 	char *at;
 
@@ -188,17 +189,17 @@ static int map_region(struct thread *t, struct session *s)
 		region = &s->regions[below(r, NR_REGIONS)];
 	len = region->size;
 	if (one_in(r, 2)) {
-		offset = any_offset(r, region->size) & ~(SZ_4K - 1);
+		offset = any_offset(r, region->size) & ~(page - 1);
 		len = below(r, 2) ? below(r, SZ_2M * 2) : region->size - offset;
 	}
 	if (!len || len > SLOT_SIZE / 2)
-		len = SZ_4K;
-	len = (len + SZ_4K - 1) & ~(SZ_4K - 1);
+		len = page;
+	len = (len + page - 1) & ~(page - 1);
 
 	/* Huge pages, or the same with an offset that rules them out */
 	drop(slot);
 	at = (char *)(((uintptr_t)slot->space + SZ_1G) & ~(SZ_1G - 1));
-	at += one_in(r, 2) ? offset % SZ_2M : below(r, 512) * SZ_4K;
+	at += one_in(r, 2) ? offset % huge : below(r, huge / page) * page;
 	if (mmap(at, len, prot, flags | MAP_FIXED, s->vfio.device,
 		 region->offset + offset) == MAP_FAILED) {
 		const int err = errno;
@@ -220,6 +221,7 @@ static int map_region(struct thread *t, struct session *s)
 static int unmap(struct thread *t, struct session *s)
 {
 	struct slot *slot = any_slot(t);
+	const size_t page = page_size();
 	size_t left, len;
 	char *at;
 
@@ -233,11 +235,11 @@ static int unmap(struct thread *t, struct session *s)
 	at = any_mapped(t, &left);
 	if (!at)
 		return -ENOENT;
-	at -= (uintptr_t)at % SZ_4K;
-	len = (left + below(&t->random, SZ_2M)) & ~(SZ_4K - 1);
+	at -= (uintptr_t)at % page;
+	len = (left + below(&t->random, SZ_2M)) & ~(page - 1);
 
 	if (!len || len > left)
-		len = SZ_4K;
+		len = page;
 
 	return munmap(at, len) ? -errno : clear(at, len);
 }
@@ -251,7 +253,7 @@ static int protect(struct thread *t, struct session *s)
 	(void)s;
 	if (!at)
 		return -ENOENT;
-	at -= (uintptr_t)at % SZ_4K;
+	at -= (uintptr_t)at % page_size();
 
 	return result(mprotect(at, 1 + below(&t->random, left),
 			       prots[below(&t->random, ARRAY_SIZE(prots))]));
@@ -271,7 +273,7 @@ static int advise(struct thread *t, struct session *s)
 	(void)s;
 	if (!at)
 		return -ENOENT;
-	at -= (uintptr_t)at % SZ_4K;
+	at -= (uintptr_t)at % page_size();
 
 	return result(madvise(at, 1 + below(&t->random, left),
 			      advice[below(&t->random, ARRAY_SIZE(advice))]));
@@ -281,13 +283,14 @@ static int advise(struct thread *t, struct session *s)
 static int remap(struct thread *t, struct session *s)
 {
 	struct slot *slot = any_slot(t);
+	const size_t page = page_size();
 	size_t len;
 	int ret;
 
 	(void)s;
 	if (!slot)
 		return -ENOENT;
-	len = (1 + below(&t->random, 2 * slot->len / SZ_4K)) * SZ_4K;
+	len = (1 + below(&t->random, 2 * slot->len / page)) * page;
 	ret = result((long)mremap(slot->at, slot->len, len, 0));
 	if (!ret && len < slot->len) {
 		clear(slot->at + len, slot->len - len);
@@ -376,12 +379,14 @@ static int try_word(uint64_t *at, uint64_t *val, bool write)
 
 static int map_kept(struct thread *t, struct session *s, struct kept *kept)
 {
-	if (mmap(kept->at, SZ_4K, RW, MAP_SHARED | MAP_FIXED, s->vfio.device,
-		 s->vfio.mem.offset + KEPT_START + t->number * SZ_4K) ==
+	const size_t page = page_size();
+
+	if (mmap(kept->at, page, RW, MAP_SHARED | MAP_FIXED, s->vfio.device,
+		 s->vfio.mem.offset + KEPT_START + t->number * page) ==
 	    MAP_FAILED) {
 		const int err = errno;
 
-		clear(kept->at, SZ_4K);
+		clear(kept->at, page);
 		return -err;
 	}
 	/* The memory is clean at each open */
@@ -395,7 +400,7 @@ static int map_kept(struct thread *t, struct session *s, struct kept *kept)
 static void report_wrong(struct thread *t, struct session *s,
 			 const struct kept *kept, uint64_t val)
 {
-	const uint64_t at = KEPT_START + t->number * SZ_4K;
+	const uint64_t at = KEPT_START + t->number * page_size();
 	uint64_t map = ~0ULL, region = ~0ULL, file = ~0ULL;
 
 	pread(s->vfio.device, &region, 8, s->vfio.mem.offset + at);
@@ -412,7 +417,7 @@ static int keep_once(struct thread *t, struct session *s, struct kept *kept,
 		     bool mapped)
 {
 	const uint64_t at = s->vfio.mem.offset + KEPT_START +
-			    t->number * SZ_4K;
+			    t->number * page_size();
 	uint64_t val;
 	int ret;
 
@@ -482,8 +487,7 @@ void *bad_pointer(struct thread *t)
 	case 1:
 		return t->buf + BUF_SIZE;
 	case 2:
-		return (void *)(0xffff888000000000ULL +
-				below(&t->random, SZ_1G));
+		return (void *)(KERNEL_MEMORY + below(&t->random, SZ_1G));
 	case 3:
 		return (void *)(~0ULL - below(&t->random, SZ_4K));
 	default:

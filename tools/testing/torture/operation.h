@@ -37,7 +37,7 @@ struct slot {
  * in it a thread knows whether the memory was lost, or not cleared.
  */
 #define KEPT_START	0x8000000ULL
-#define KEPT_END	(KEPT_START + MAX_THREADS * SZ_4K)
+#define KEPT_END	(KEPT_START + MAX_THREADS * page_size())
 
 struct kept {
 	uint64_t *at;
@@ -60,8 +60,9 @@ struct thread {
 	int dmabufs[NR_DMABUFS];
 };
 
+/* Pages of any size */
 #define BUF_SIZE	0x20000U
-#define ARG_SIZE	0x1000U
+#define ARG_SIZE	page_size()
 #define SLOT_SIZE	0x100000000ULL
 
 enum { ANY_INTERFACE, GROUP_ONLY, CDEV_ONLY };
