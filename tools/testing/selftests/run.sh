@@ -76,7 +76,8 @@ bdf=${RIG_DEVICES%% *}
 output=$(mktemp) || exit 1
 trap 'rm -f "$output" "$output".*' EXIT
 
-modprobe "$driver" || fail "cannot load $driver"
+# Some tests compare the two
+modprobe -a "$driver" vfio-pci || fail "cannot load $driver"
 
 if [ $# -gt 0 ]; then
 	for name; do
