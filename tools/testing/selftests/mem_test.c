@@ -632,7 +632,7 @@ TEST_F(mem, signals)
 	unsigned int writes, shorts[2] = { };
 	const size_t len = self->size / 4;
 	size_t done, at;
-	ssize_t ret;
+	ssize_t ret = 0;
 
 	buf = mmap(NULL, len, RW, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	ASSERT_NE(MAP_FAILED, buf);
