@@ -18,8 +18,11 @@
 
 #include "host.h"
 
-/* A window for the guest that the tests use: 256 GiB at 8 TiB */
-#define GUEST_BASE	0x80000000000ULL
+/*
+ * A window for the guest that the tests use: 256 GiB at 16 TiB, where no host
+ * has its own
+ */
+#define GUEST_BASE	0x100000000000ULL
 #define GUEST_WINDOW	0x4000000000ULL
 
 #define HDM_REGION_TYPE	((uint32_t)VFIO_REGION_TYPE_PCI_VENDOR_TYPE | \

@@ -45,11 +45,37 @@ FIXTURE(regs) {
 
 INTERFACE_VARIANTS(regs);
 
+/* An address that is mostly zeroes is not told from other numbers */
+static bool is_telling(const struct host_device *host)
+{
+	return (uint32_t)host->base && (uint32_t)(host->base + host->size);
+}
+
+/* The first device whose address is telling, or else the first */
+static unsigned int telling_device(void)
+{
+	struct host_device host;
+	unsigned int i;
+	bool telling;
+
+	for (i = 0; i < host_count(); i++) {
+		if (host_open(&host, i))
+			continue;
+		telling = is_telling(&host);
+		host_close(&host);
+		if (telling)
+			return i;
+	}
+
+	return 0;
+}
+
 FIXTURE_SETUP(regs)
 {
 	if (!vfio_has(variant->interface))
 		SKIP(return, NO_IOMMUFD);
-	ASSERT_EQ(0, test_open(&self->test, 0, variant->interface));
+	ASSERT_EQ(0, test_open(&self->test, telling_device(),
+			       variant->interface));
 	self->host = &self->test.host;
 	self->vfio = &self->test.vfio;
 }
@@ -82,11 +108,12 @@ static bool is_ones(const void *buf, size_t len)
 }
 
 /* The HDM structure that a guest must see, dword by dword */
-static void expected_hdm(const struct host_device *host, bool locked,
+static void expected_hdm(const struct test_device *test, bool locked,
 			 uint32_t *hdm)
 {
+	const struct host_device *host = &test->host;
 	const uint32_t ctrl = host_hdm(host, HDM_CTRL);
-	const uint64_t base = locked ? GUEST_BASE : 0;
+	const uint64_t base = locked ? test_base(test) : 0;
 
 	memset(hdm, 0, HDM_LEN);
 	/* Interleave granularities and poison on decode error: the host's */
@@ -102,14 +129,15 @@ static void expected_hdm(const struct host_device *host, bool locked,
 }
 
 static void expect_hdm(struct __test_metadata *_metadata,
-		       const struct host_device *host,
-		       const struct vfio_cxl_fd *vfio, bool locked)
+		       const struct test_device *test, bool locked)
 {
+	const struct host_device *host = &test->host;
+	const struct vfio_cxl_fd *vfio = &test->vfio;
 	uint32_t want[HDM_LEN / 4], dword, twice[2];
 	uint64_t qword;
 	unsigned int i;
 
-	expected_hdm(host, locked, want);
+	expected_hdm(test, locked, want);
 	for (i = 0; i < HDM_LEN / 4; i++) {
 		dword = guest_read32(vfio, host->hdm + 4 * i);
 		EXPECT_EQ(want[i], dword)
@@ -127,13 +155,13 @@ static void expect_hdm(struct __test_metadata *_metadata,
 
 TEST_F(regs, decoder_before_set)
 {
-	expect_hdm(_metadata, self->host, self->vfio, false);
+	expect_hdm(_metadata, &self->test, false);
 }
 
 TEST_F(regs, decoder_after_set)
 {
 	ASSERT_EQ(0, test_lock(&self->test));
-	expect_hdm(_metadata, self->host, self->vfio, true);
+	expect_hdm(_metadata, &self->test, true);
 }
 
 TEST_F(regs, one_and_two_byte_reads_are_all_ones)
@@ -337,7 +365,7 @@ TEST_F(regs, guest_commit_is_refused)
 
 	/* and the VMM's word counts, whatever the guest left behind */
 	ASSERT_EQ(0, test_lock(&self->test));
-	expect_hdm(_metadata, self->host, self->vfio, true);
+	expect_hdm(_metadata, &self->test, true);
 }
 
 /* Every dword of the block, the interesting ones with 4 bytes at a time */
@@ -370,7 +398,7 @@ TEST_F(regs, no_write_before_set_reaches_hardware)
 			TH_LOG("%#x: %s", patterns[i], wrong);
 	}
 	ASSERT_EQ(0, test_lock(&self->test));
-	expect_hdm(_metadata, self->host, self->vfio, true);
+	expect_hdm(_metadata, &self->test, true);
 }
 
 TEST_F(regs, no_write_after_set_changes_anything)
@@ -485,6 +513,8 @@ static void expect_no_hpa(struct __test_metadata *_metadata,
 	struct vfio_region_info *region;
 	uint32_t i;
 
+	if (!is_telling(host))
+		SKIP(return, "the address of no device is telling");
 	ASSERT_EQ(COMPONENT_SIZE, regs_read(vfio, image, COMPONENT_SIZE, 0));
 	EXPECT_EQ(-1, find_hpa(host, image, COMPONENT_SIZE));
 
@@ -531,7 +561,7 @@ TEST_F(regs, host_address_is_in_no_byte_after_reset)
 	ASSERT_EQ(0, test_lock(&self->test));
 	ASSERT_EQ(0, ioctl(self->vfio->device, VFIO_DEVICE_RESET));
 	expect_no_hpa(_metadata, &self->test, self->image[0]);
-	expect_hdm(_metadata, self->host, self->vfio, true);
+	expect_hdm(_metadata, &self->test, true);
 }
 
 /*
