@@ -202,7 +202,7 @@ def delete_regions():
 
 def qmp(command, **arguments):
     """Run a command of the machine's own monitor."""
-    tool = Path(__file__).resolve().parents[1] / "rig/qmp.py"
+    tool = Path(__file__).resolve().parents[1] / "rig/inside/qmp.py"
     words = [f"{name}={value if isinstance(value, str) else json.dumps(value)}"
              for name, value in arguments.items()]
     subprocess.run([tool, command, *words], check=True,

@@ -19,8 +19,8 @@ class Initramfs(Item):
     """The part of the initramfs that is the same in every run."""
 
     name = "initramfs"
-    init = RIG / "init"
-    firmware = RIG / "firmware.c"
+    init = RIG / "inside/init"
+    firmware = RIG / "inside/firmware.c"
 
     @staticmethod
     def busybox():
