@@ -25,10 +25,10 @@ BUILD = TOP / "build"
 HERE = "tools/testing/bench"
 ROUNDS = 7
 sys.dont_write_bytecode = True
-sys.path.insert(0, str(TOP / "tools/testing/rig"))
+sys.path.insert(0, str(TOP / "tools/testing"))
 
 # pylint: disable=wrong-import-position,import-error
-import rig  # noqa: E402
+from rig.cli import Parts  # noqa: E402
 
 # How many of a unit make one of what is measured
 UNITS = {"ms": 1e3, "us": 1e6, "s": 1, "MB/s": 1e-6, "M/s": 1e-6,
@@ -328,7 +328,7 @@ def main():
         if name not in PARTS:
             parser.error(f"no such part: {name}")
 
-    parts = rig.Parts()
+    parts = Parts()
     samples = defaultdict(list)
     try:
         for name in wanted:

@@ -9,9 +9,8 @@ no privilege is needed.
 import re
 import shutil
 
-import cache
-import process
-from errors import RigError
+from rig import cache, process
+from rig.errors import RigError
 
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 MIB = 1 << 20

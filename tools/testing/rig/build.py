@@ -6,11 +6,10 @@ import re
 import shutil
 import subprocess
 
-import cache
-import process
-from archive import Archive
-from cache import CHECKOUT, RIG, Fetched, Item
-from errors import RigError
+from rig import cache, process
+from rig.archive import Archive
+from rig.cache import CHECKOUT, RIG, Fetched, Item
+from rig.errors import RigError
 
 # The Debian suite for all but the kernel, and where the kernel is looked
 # for, in this order.

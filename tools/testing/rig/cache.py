@@ -10,8 +10,8 @@ import shutil
 import sys
 from pathlib import Path
 
-from errors import RigError
-from progress import Progress
+from rig.errors import RigError
+from rig.progress import Progress
 
 GIB = 1 << 30
 RIG = Path(__file__).resolve().parent

@@ -4,10 +4,9 @@
 import shutil
 from pathlib import Path
 
-import cache
-import process
-from cache import RIG, Item
-from cpio import Cpio
+from rig import cache, process
+from rig.cache import RIG, Item
+from rig.cpio import Cpio
 
 # The kernel asks for modules from outside of the command's root.
 MODPROBE = b"""#!/bin/busybox sh

@@ -4,7 +4,7 @@
 import re
 from dataclasses import dataclass, field
 
-from errors import RigError
+from rig.errors import RigError
 
 MIB = 1 << 20
 GIB = 1 << 30

@@ -5,10 +5,9 @@ import os
 import shlex
 import shutil
 
-import cache
-import process
-from errors import RigError
-from progress import Progress
+from rig import cache, process
+from rig.errors import RigError
+from rig.progress import Progress
 
 # What the rig builds and runs with.
 RIG = """

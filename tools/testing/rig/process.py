@@ -10,7 +10,7 @@ import shutil
 import signal
 import subprocess
 
-from errors import RigError
+from rig.errors import RigError
 
 PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None, use_errno=True)

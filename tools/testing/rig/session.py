@@ -15,13 +15,10 @@ import time
 import tty
 from pathlib import Path
 
-import cache
-import machine
-import process
-import splats
-from cache import CHECKOUT
-from cpio import Cpio
-from errors import RigError
+from rig import cache, machine, process, splats
+from rig.cache import CHECKOUT
+from rig.cpio import Cpio
+from rig.errors import RigError
 
 # Exit statuses of the rig itself; everything else is the command's.
 MACHINE_DIED = 98

@@ -3,7 +3,7 @@
 
 import re
 
-from cache import RIG
+from rig.cache import RIG
 
 PATTERNS = RIG / "splats.txt"
 # A report is shown to its end, at most so many lines of it.
