@@ -126,6 +126,15 @@ class Suite:
                 return version
         return None
 
+    def require(self, package, kind="Packages"):
+        """Return the newest version of a package that has to be there."""
+        version = self.version(package, kind)
+        if not version:
+            what = "source package" if kind == "Sources" else "package"
+            raise RigError(f"suite {self.name} has no {what} {package}; check "
+                           "that the machine's archive is a complete mirror")
+        return version
+
     def _fetch(self, argv, target, size):
         """Run an apt-get that downloads into a folder, with progress."""
         target.mkdir(parents=True, exist_ok=True)

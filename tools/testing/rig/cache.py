@@ -43,6 +43,12 @@ def file_name(version):
     return re.sub(r"[^A-Za-z0-9.-]", "_", version)
 
 
+def empty(folder):
+    """Empty a folder."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+
+
 class Item:
     """A folder of the cache, made in one step.
 

@@ -13,10 +13,12 @@ import sys
 from pathlib import Path
 
 from rig import cache, machine, packages, process, session
-from rig.build import (Kernel, LinuxSource, Meson, Qemu, QemuSource,
-                       Sparse)
+from rig.emulator import Meson, Qemu, QemuSource
 from rig.errors import RigError
 from rig.initramfs import Initramfs
+from rig.kernel import Kernel
+from rig.linux import LinuxSource
+from rig.sparse import Sparse
 
 EPILOG = """
 environment of a command in the machine:

@@ -74,6 +74,11 @@ def output(argv, **kwargs):
     return result.stdout if result.returncode == 0 else None
 
 
+def jobs():
+    """Return make's option for as many jobs as there are processors."""
+    return f"-j{len(os.sched_getaffinity(0))}"
+
+
 def stop(child):
     """End a child and all of its process group."""
     for sig in (signal.SIGTERM, signal.SIGKILL):
@@ -117,6 +122,20 @@ def logged(argv, log, step, on_line=None, poll=None, **kwargs):
                 stop(child)
     if status:
         raise RigError(explain(log, shutil.disk_usage(log.parent).free))
+
+
+def pipeline(first, second, log):
+    """Run two commands, the output of one being the input of the other."""
+    with open(log, "ab") as errors:
+        with subprocess.Popen(first, stdout=subprocess.PIPE, stderr=errors,
+                              preexec_fn=ended_with_parent) as source:
+            status = subprocess.run(
+                second, stdin=source.stdout, stdout=errors, stderr=errors,
+                preexec_fn=ended_with_parent, check=False).returncode
+            source.stdout.close()
+    if status or source.returncode:
+        raise RigError(explain(
+            log, shutil.disk_usage(log.parent).free))
 
 
 def _copy_lines(pipe, file, step, on_line, poll):

@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The checker of the kernel's C."""
+
+import shutil
+
+from rig import process
+from rig.archive import Archive
+from rig.cache import Fetched, empty
+
+# Older ones do not know __typeof_unqual__, which Linux 7.3 uses.
+SUITE = "forky"
+
+
+class Sparse(Fetched):
+    """The sparse that Linux wants: newer than the machine's."""
+
+    name = "sparse"
+
+    def make(self, work, step, log):
+        """Fetch the source and build the checker alone."""
+        empty(work)
+        suite = Archive(step, log).suite(SUITE)
+        version = suite.require("sparse", "Sources")
+        if self.choose(version):
+            return
+        download = work.with_name("sparse.download")
+        dsc = suite.download_source("sparse", version, download)
+        source = download / "source"
+        process.logged(["dpkg-source", "--no-check", "--no-copy", "-x", dsc,
+                        source], log, step)
+        step.phase(f"building sparse {version}")
+        process.logged(["make", "-C", source, process.jobs(), "CC=gcc",
+                        "sparse"], log, step)
+        shutil.copy2(source / "sparse", work)
+        shutil.rmtree(download)
+
+    def binary(self):
+        """Return the checker."""
+        return self.path() / "sparse"
