@@ -28,7 +28,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, str(TOP / "tools/testing"))
 
 # pylint: disable=wrong-import-position,import-error
-from rig.cli import Parts  # noqa: E402
+from rig.parts import Parts  # noqa: E402
 
 # How many of a unit make one of what is measured
 UNITS = {"ms": 1e3, "us": 1e6, "s": 1, "MB/s": 1e-6, "M/s": 1e-6,
@@ -357,7 +357,7 @@ def write(parts, rows):
     qemu = subprocess.run([parts.path("qemu"), "--version"], check=True,
                           stdout=subprocess.PIPE, text=True).stdout
     result = {
-        "kernel": parts.production.release(),
+        "kernel": parts.kernels["production"].release(),
         "qemu": re.search(r"version (\S+)", qemu)[1],
         "date": datetime.datetime.now(datetime.timezone.utc).isoformat(
             timespec="seconds"),

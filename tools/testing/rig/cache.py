@@ -59,6 +59,7 @@ class Item:
     name = ""
     # Space to ask for before it is made.
     gib = 0.1
+    # Items that it takes to make it, and nothing else.
     needs = ()
 
     def key(self):
@@ -73,6 +74,10 @@ class Item:
         """Return the folder it is in, or will be; None: not known yet."""
         key = self.key()
         return root() / f"{self.name}-{key}" if key else None
+
+    def paths(self):
+        """Return what rig.py path prints: names, and what returns each."""
+        return {self.name: self.path}
 
     def ready(self):
         """Tell whether it is there."""
@@ -164,12 +169,24 @@ def check_space(items):
             "free some or set XDG_CACHE_HOME to a folder with more")
 
 
+def needed(items):
+    """Return items with those they need, each after what it needs.
+
+    What is ready needs nothing: the finished emulator no source.
+    """
+    order = []
+    for item in items:
+        before = [] if item.ready() else needed(item.needs)
+        order += [each for each in (*before, item) if each not in order]
+    return order
+
+
 def ensure(items):
-    """Make every item that is missing, in the given order."""
+    """Make every item that is missing, after what it needs."""
     if all(item.ready() for item in items):
         return
     with locked():
-        missing = [item for item in items if not item.ready()]
+        missing = [item for item in needed(items) if not item.ready()]
         if not missing:
             return
         check_space(missing)

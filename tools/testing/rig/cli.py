@@ -13,12 +13,8 @@ import sys
 from pathlib import Path
 
 from rig import cache, machine, packages, process, session
-from rig.emulator import Meson, Qemu, QemuSource
 from rig.errors import RigError
-from rig.initramfs import Initramfs
-from rig.kernel import Kernel
-from rig.linux import LinuxSource
-from rig.sparse import Sparse
+from rig.parts import Parts
 
 EPILOG = """
 environment of a command in the machine:
@@ -37,96 +33,26 @@ exit status of run: the command's, or
 """
 
 
-class Parts:
-    """Everything the rig is made of."""
-
-    def __init__(self):
-        self.linux = LinuxSource()
-        self.kernel = Kernel(self.linux)
-        self.production = Kernel(self.linux, "production")
-        self.kcsan = Kernel(self.linux, "kcsan")
-        self.sparse = Sparse()
-        self.meson = Meson()
-        self.qemu_source = QemuSource()
-        self.qemu = Qemu(self.qemu_source, self.meson)
-        self.initramfs = Initramfs()
-
-    def wanted(self, names):
-        """Return items by name with those they need, in order."""
-        every = {
-            "linux": [self.linux],
-            "kernel": [self.linux, self.kernel],
-            "kernel-production": [self.linux, self.production],
-            "kernel-kcsan": [self.linux, self.kcsan],
-            "sparse": [self.sparse],
-            "qemu-source": [self.qemu_source],
-            "qemu": [self.meson, self.qemu_source, self.qemu],
-            "initramfs": [self.initramfs],
-        }
-        if self.qemu.ready():
-            # The finished emulator needs no source.
-            every["qemu"] = [self.qemu]
-        items = []
-        for name in names or ("kernel", "qemu", "initramfs"):
-            items += [item for item in every[name] if item not in items]
-        return items
-
-    def path(self, name):
-        """Return what rig.py path prints for a name."""
-        return {
-            "cache": cache.root,
-            "linux": self.linux.path,
-            "kernel": self.kernel.build,
-            "kernel-production": self.production.build,
-            "kernel-kcsan": self.kcsan.build,
-            "sparse": self.sparse.binary,
-            "headers": self.kernel.headers,
-            "modules": self.kernel.modules,
-            "modules-production": self.production.modules,
-            "image": self.kernel.image,
-            "image-production": self.production.image,
-            "qemu": self.qemu.binary,
-            "qemu-guest": lambda: self.qemu.binary("guest"),
-            "qemu-python": self.qemu.python,
-            "qemu-source": self.qemu_source.path,
-            "meson": self.meson.path,
-            "initramfs": self.initramfs.archive,
-        }[name]()
+# What a run takes, with the tests' kernel.
+BASICS = ("packages", "kernel", "qemu", "initramfs")
 
 
-SETUPS = ("packages", "linux", "kernel", "kernel-production", "kernel-kcsan",
-          "qemu-source", "qemu", "initramfs", "sparse")
-# Name of a path, and what must be set up for it.
-PATHS = {"cache": None, "linux": "linux", "kernel": "kernel",
-         "kernel-production": "kernel-production",
-         "kernel-kcsan": "kernel-kcsan", "sparse": "sparse",
-         "headers": "kernel", "modules": "kernel", "image": "kernel",
-         "modules-production": "kernel-production",
-         "image-production": "kernel-production",
-         "qemu": "qemu", "qemu-guest": "qemu", "qemu-python": "qemu",
-         "qemu-source": "qemu-source", "meson": "qemu",
-         "initramfs": "initramfs"}
-
-
-def set_up(parts, names=()):
+def set_up(parts, names):
     """Make what is missing."""
     if platform.machine() != "x86_64":
         raise RigError("the rig's machine is an x86-64 one and runs the "
                        "host's programs; this host is "
                        f"{platform.machine()}")
-    if not names or "packages" in names:
+    if "packages" in names:
         packages.install(packages.RIG)
-    names = [name for name in names if name != "packages"]
-    cache.ensure(parts.wanted(names))
+    cache.ensure([parts.items[name] for name in names if name != "packages"])
 
 
 def do_setup(parts, args):
     """Make what is missing, and say so when that is nothing."""
     if args.update:
-        for item in (parts.linux, parts.meson, parts.qemu_source,
-                     parts.sparse):
-            item.forget()
-    set_up(parts, args.what)
+        parts.forget()
+    set_up(parts, args.what or BASICS)
     print(f"rig: set up in {cache.root()}")
     return 0
 
@@ -139,12 +65,10 @@ def do_packages(_, args):
 
 def do_path(parts, args):
     """Print a path for other tools."""
-    needed = PATHS[args.name]
-    missing = [item.name for item in parts.wanted([needed] if needed else [])
-               if not item.ready()] if needed else []
-    if missing:
+    item = parts.owner(args.name)
+    if item and not item.ready():
         raise RigError(f"{args.name} is not set up; run: "
-                       f"{sys.argv[0]} setup {needed}")
+                       f"{sys.argv[0]} setup {item.name}")
     print(parts.path(args.name))
     return 0
 
@@ -156,19 +80,20 @@ def configuration(args):
         devices=devices,
         order=machine.parse_order(args.order, len(devices)),
         memory=machine.parse_size(args.memory), cpus=args.cpus,
-        append=args.append, leaks=args.leaks, known=args.known)
+        kernel=args.kernel, append=args.append, leaks=args.leaks,
+        known=args.known)
 
 
-def set_up_machine(parts, args):
-    """Make what the machine of the options needs."""
-    parts.kernel = getattr(parts, args.kernel)
-    set_up(parts, ("packages", parts.kernel.name, "qemu", "initramfs"))
+def set_up_machine(parts, config):
+    """Make what the machine needs."""
+    set_up(parts, ("packages", parts.kernels[config.kernel].name, "qemu",
+                   "initramfs"))
 
 
 def do_run(parts, args):
     """Run a command in the machine."""
     config = configuration(args)
-    set_up_machine(parts, args)
+    set_up_machine(parts, config)
     return session.run(config, parts, args.command, timeout=args.timeout,
                        log=args.log)
 
@@ -176,7 +101,7 @@ def do_run(parts, args):
 def do_shell(parts, args):
     """Run a shell in the machine."""
     config = configuration(args)
-    set_up_machine(parts, args)
+    set_up_machine(parts, config)
     return session.run(config, parts, None, log=args.log)
 
 
@@ -203,7 +128,7 @@ def machine_options():
              "as 1,0 (default: as in --devices)")
     kernels = parser.add_mutually_exclusive_group()
     kernels.add_argument("--production", action="store_const", dest="kernel",
-                         const="production", default="kernel",
+                         const="production", default="debug",
                          help="run the kernel without debug options and the "
                               "modules of build/modules-production")
     kernels.add_argument("--kcsan", action="store_const", dest="kernel",
@@ -228,8 +153,9 @@ def machine_options():
     return parser
 
 
-def parse(argv):
+def parse(argv, parts):
     """Return the parsed command line."""
+    setups = ("packages", *parts.items)
     parser = Parser(prog="rig.py", description=__doc__, epilog=EPILOG,
                     formatter_class=argparse.RawDescriptionHelpFormatter)
     actions = parser.add_subparsers(dest="action", required=True,
@@ -239,7 +165,7 @@ def parse(argv):
     action = actions.add_parser(
         "setup", help="fetch and build what is missing")
     action.add_argument("what", nargs="*",
-                        help=f"any of {', '.join(SETUPS)} (default: all)")
+                        help=f"any of {', '.join(setups)} (default: all)")
     action.add_argument("--update", action="store_true",
                         help="ask the Debian archive for newer versions")
     action.set_defaults(do=do_setup)
@@ -268,15 +194,15 @@ def parse(argv):
 
     action = actions.add_parser(
         "path", help="print where something is, for other tools")
-    action.add_argument("name", choices=PATHS)
+    action.add_argument("name", choices=parts.names())
     action.set_defaults(do=do_path)
 
     args = parser.parse_args(argv)
     if args.action == "setup":
-        unknown = [name for name in args.what if name not in SETUPS]
+        unknown = [name for name in args.what if name not in setups]
         if unknown:
             parser.error(f"setup: {unknown[0]} is none of "
-                         f"{', '.join(SETUPS)}")
+                         f"{', '.join(setups)}")
     if args.action == "run":
         if args.command[:1] == ["--"]:
             del args.command[0]
@@ -287,10 +213,11 @@ def parse(argv):
 
 def main():
     """Run the rig; return the exit status."""
-    args = parse(sys.argv[1:])
+    parts = Parts()
+    args = parse(sys.argv[1:], parts)
     try:
         with process.signals():
-            return args.do(Parts(), args)
+            return args.do(parts, args)
     except RigError as error:
         print(f"rig: {error}", file=sys.stderr)
         return session.FAILED

@@ -81,6 +81,7 @@ class Qemu(Item):
     def __init__(self, source, meson):
         self.source = source
         self.meson = meson
+        self.needs = (meson, source)
 
     @staticmethod
     def patches():
@@ -99,6 +100,14 @@ class Qemu(Item):
         upstream = re.match(r"(?:\d+_)?([0-9.]+)", version)[1]
         return upstream + "-" + cache.digest(
             version, " ".join(OPTIONS), *sum(self.patches().values(), []))
+
+    def paths(self):
+        """Return the paths of the emulators and the packages."""
+        return {
+            self.name: self.binary,
+            f"{self.name}-guest": lambda: self.binary("guest"),
+            f"{self.name}-python": self.python,
+        }
 
     def binary(self, level="machine"):
         """Return the emulator of a level."""

@@ -33,6 +33,10 @@ class Initramfs(Item):
         return cache.digest(self.init, self.firmware, self.busybox(),
                             RIG / "cpio.py", RIG / "initramfs.py")
 
+    def paths(self):
+        """Return the path of the archive."""
+        return {self.name: self.archive}
+
     def archive(self):
         """Return the initramfs."""
         return self.path() / "initramfs.cpio"

@@ -23,10 +23,11 @@ class Kernel(Item):
 
     def __init__(self, source, kind="debug"):
         self.source = source
-        suffix = "" if kind == "debug" else f"-{kind}"
-        self.name = f"kernel{suffix}"
+        self.needs = (source,)
+        self.suffix = "" if kind == "debug" else f"-{kind}"
+        self.name = f"kernel{self.suffix}"
         # Where the project's modules for it are built.
-        self.own_modules = CHECKOUT / f"build/modules{suffix}"
+        self.own_modules = CHECKOUT / f"build/modules{self.suffix}"
         self.fragments = (RIG / "kernel.config",)
         if kind != "production":
             self.fragments += (RIG / f"{kind}.config",)
@@ -39,6 +40,15 @@ class Kernel(Item):
         version = self.source.key()
         return version.split("-")[0] + "-" + cache.digest(
             version, compiler, *self.fragments)
+
+    def paths(self):
+        """Return the paths of what is in it."""
+        return {
+            self.name: self.build,
+            f"headers{self.suffix}": self.headers,
+            f"image{self.suffix}": self.image,
+            f"modules{self.suffix}": self.modules,
+        }
 
     def build(self):
         """Return the build folder, for modules outside of the tree."""

@@ -102,6 +102,7 @@ class Machine:
     order: list
     memory: int
     cpus: int
+    kernel: str = "debug"
     append: str = ""
     leaks: bool = False
     known: str = ""

@@ -134,8 +134,7 @@ def pipeline(first, second, log):
                 preexec_fn=ended_with_parent, check=False).returncode
             source.stdout.close()
     if status or source.returncode:
-        raise RigError(explain(
-            log, shutil.disk_usage(log.parent).free))
+        raise RigError(explain(log, shutil.disk_usage(log.parent).free))
 
 
 def _copy_lines(pipe, file, step, on_line, poll):

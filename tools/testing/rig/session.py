@@ -148,7 +148,8 @@ def initrd(config, parts, folder, command):
     cpio.file("rig/binds", "".join(
         f"{path}\n" for path in hidden_folders((CHECKOUT, cache.root()))
         ).encode())
-    cpio.tree("modules", modules(parts.kernel, folder / "modules"))
+    cpio.tree("modules", modules(parts.kernels[config.kernel],
+                                 folder / "modules"))
     shutil.rmtree(folder / "modules")
     path = folder / "initrd"
     path.write_bytes(parts.initramfs.archive().read_bytes() + cpio.finish())
@@ -285,7 +286,8 @@ def run(config, parts, command, timeout=None, log=None):
         (folder / "share/command").write_text(script(command),
                                               encoding="utf-8")
         argv = machine.command_line(
-            config, parts.qemu.binary(), parts.kernel.image(),
+            config, parts.qemu.binary(),
+            parts.kernels[config.kernel].image(),
             initrd(config, parts, folder, command),
             " ".join([*KERNEL_COMMAND_LINE, *LEAKS * config.leaks,
                       config.append]))

@@ -34,6 +34,10 @@ class Sparse(Fetched):
         shutil.copy2(source / "sparse", work)
         shutil.rmtree(download)
 
+    def paths(self):
+        """Return the path of the checker."""
+        return {self.name: self.binary}
+
     def binary(self):
         """Return the checker."""
         return self.path() / "sparse"
