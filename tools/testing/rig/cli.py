@@ -12,7 +12,8 @@ import platform
 import sys
 from pathlib import Path
 
-from rig import cache, machine, packages, process, session
+from rig import cache, config, packages, process, session
+from rig.arch import X86_64
 from rig.errors import RigError
 from rig.parts import Parts
 
@@ -39,9 +40,9 @@ BASICS = ("packages", "kernel", "qemu", "initramfs")
 
 def set_up(parts, names):
     """Make what is missing."""
-    if platform.machine() != "x86_64":
-        raise RigError("the rig's machine is an x86-64 one and runs the "
-                       "host's programs; this host is "
+    if platform.machine() != X86_64.name:
+        raise RigError(f"the rig's machine is an {X86_64.name} one and runs "
+                       "the host's programs; this host is "
                        f"{platform.machine()}")
     if "packages" in names:
         packages.install(packages.RIG)
@@ -74,35 +75,23 @@ def do_path(parts, args):
 
 
 def configuration(args):
-    """Return the machine of the options."""
-    devices = machine.parse_devices(args.devices)
-    return machine.Machine(
+    """Return the run of the options."""
+    devices = config.parse_devices(args.devices)
+    return config.Config(
         devices=devices,
-        order=machine.parse_order(args.order, len(devices)),
-        memory=machine.parse_size(args.memory), cpus=args.cpus,
+        order=config.parse_order(args.order, len(devices)),
+        memory=config.parse_size(args.memory), cpus=args.cpus,
         kernel=args.kernel, append=args.append, leaks=args.leaks,
-        known=args.known)
-
-
-def set_up_machine(parts, config):
-    """Make what the machine needs."""
-    set_up(parts, ("packages", parts.kernels[config.kernel].name, "qemu",
-                   "initramfs"))
+        known=args.known, command=args.command, timeout=args.timeout,
+        log=args.log)
 
 
 def do_run(parts, args):
-    """Run a command in the machine."""
-    config = configuration(args)
-    set_up_machine(parts, config)
-    return session.run(config, parts, args.command, timeout=args.timeout,
-                       log=args.log)
-
-
-def do_shell(parts, args):
-    """Run a shell in the machine."""
-    config = configuration(args)
-    set_up_machine(parts, config)
-    return session.run(config, parts, None, log=args.log)
+    """Run a command or a shell in the machine."""
+    wanted = configuration(args)
+    set_up(parts, ("packages", parts.kernels[wanted.kernel].name, "qemu",
+                   "initramfs"))
+    return session.run(wanted, parts)
 
 
 class Parser(argparse.ArgumentParser):
@@ -118,7 +107,7 @@ def machine_options():
     """Return the options that run and shell share."""
     parser = Parser(add_help=False)
     parser.add_argument(
-        "--devices", metavar="LIST", default=machine.DEFAULT_DEVICES,
+        "--devices", metavar="LIST", default=config.DEFAULT_DEVICES,
         help="memory sizes, each with properties of QEMU's cxl-type3 or "
              "window=SIZE, as 256M,2G:x-flr=on:window=4G (default: "
              "%(default)s)")
@@ -190,7 +179,7 @@ def parse(argv, parts):
                                 epilog=EPILOG,
                                 formatter_class=argparse.
                                 RawDescriptionHelpFormatter)
-    action.set_defaults(do=do_shell)
+    action.set_defaults(do=do_run, command=None, timeout=None)
 
     action = actions.add_parser(
         "path", help="print where something is, for other tools")

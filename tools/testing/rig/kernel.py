@@ -1,45 +1,24 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The machine's kernels."""
+"""What the rig asks of a kernel, wherever it comes from."""
 
-import re
-
-from rig import cache, process
-from rig.cache import CHECKOUT, RIG, Item
-from rig.errors import RigError
-
-# Lines of make's output that stand for a compiled or linked object, counted
-# once; only progress depends on it.
-OBJECTS = 1560
+from rig.cache import CHECKOUT, Item
 
 
 class Kernel(Item):
-    """The machine's kernel, its modules and its build folder.
+    """A kernel for the machine."""
 
-    Tests run on the one with debug options. The production one is as fast
-    as the machine allows. The KCSAN one looks for data races.
-    """
+    # Of its command line, beside those of the platform and of every run.
+    arguments = ()
+    # Modules that the machine cannot mount its root without.
+    first_modules = ()
 
-    gib = 2.0
-
-    def __init__(self, source, kind="debug"):
-        self.source = source
-        self.needs = (source,)
+    def __init__(self, kind, arch):
+        self.arch = arch
+        # The kernel of the tests is the default.
         self.suffix = "" if kind == "debug" else f"-{kind}"
         self.name = f"kernel{self.suffix}"
         # Where the project's modules for it are built.
         self.own_modules = CHECKOUT / f"build/modules{self.suffix}"
-        self.fragments = (RIG / "kernel.config",)
-        if kind != "production":
-            self.fragments += (RIG / f"{kind}.config",)
-
-    def key(self):
-        """Hash the source's version, the configuration and the compiler."""
-        if not self.source.ready():
-            return None
-        compiler = process.output(["gcc", "-dumpfullversion"]) or ""
-        version = self.source.key()
-        return version.split("-")[0] + "-" + cache.digest(
-            version, compiler, *self.fragments)
 
     def paths(self):
         """Return the paths of what is in it."""
@@ -52,93 +31,20 @@ class Kernel(Item):
 
     def build(self):
         """Return the build folder, for modules outside of the tree."""
-        return self.path() / "build"
+        raise NotImplementedError
 
     def image(self):
         """Return the bootable image."""
-        return self.build() / "arch/x86/boot/bzImage"
+        raise NotImplementedError
 
     def headers(self):
         """Return the kernel's user-space headers."""
-        return self.build() / "usr/include"
+        raise NotImplementedError
 
     def release(self):
         """Return the kernel's release, as uname -r prints it."""
-        return (self.build() / "include/config/kernel.release").read_text(
-            encoding="ascii").strip()
+        raise NotImplementedError
 
     def modules(self):
         """Return the folder of the installed modules."""
-        return self.path() / "modules/lib/modules" / self.release()
-
-    def make(self, work, step, log):
-        """Configure and build."""
-        source = self.source.path()
-        build = work / "build"
-        build.mkdir(exist_ok=True)
-        make = ["make", "-C", source, f"O={build}"]
-
-        step.phase("configuring")
-        # A module of another configuration must not load by accident: the
-        # release, which modules carry, tells them apart.
-        local = work / "release.config"
-        suffix = self.key().rsplit("-", 1)[1][:6]
-        local.write_text(f'CONFIG_LOCALVERSION="-vfio-cxl-{suffix}"\n',
-                         encoding="ascii")
-        process.logged([*make, "tinyconfig"], log, step)
-        process.logged([source / "scripts/kconfig/merge_config.sh", "-m",
-                        "-O", build, build / ".config", *self.fragments,
-                        local], log, step, cwd=source)
-        process.logged([*make, "olddefconfig"], log, step)
-        self._check(build / ".config", local, log)
-
-        step.phase("building bzImage and modules")
-        count = 0
-
-        def objects(line):
-            nonlocal count
-            if re.match(r"  (CC|AS|LD)\b", line):
-                count += 1
-            return f"{count} of about {OBJECTS} objects"
-
-        process.logged([*make, process.jobs(), "bzImage", "modules"], log, step,
-                       on_line=objects)
-        step.phase("installing modules and headers")
-        process.logged([*make, f"INSTALL_MOD_PATH={work / 'modules'}",
-                        "modules_install"], log, step)
-        process.logged([*make, process.jobs(), "headers"], log, step)
-        # It names its own folder, which is another when this one is complete.
-        makefile = build / "Makefile"
-        makefile.write_text(makefile.read_text(encoding="utf-8").replace(
-            str(work), str(self.path())), encoding="utf-8")
-
-    def _check(self, config, local, log):
-        """Check that the fragments are what the configuration became."""
-        lines = set(config.read_text(encoding="ascii").splitlines())
-        lost = []
-        for fragment in (*self.fragments, local):
-            for line in fragment.read_text(encoding="utf-8").splitlines():
-                # A later fragment may override a line of an earlier one.
-                off = re.fullmatch(r"# (CONFIG_\w+) is not set", line)
-                if off:
-                    wrong = any(have.startswith(f"{off[1]}=")
-                                for have in lines)
-                else:
-                    wrong = line.startswith("CONFIG_") and line not in lines
-                name = off[1] if off else line.split("=")[0]
-                if wrong and not self._overridden(fragment, name, local):
-                    lost.append(line)
-        if lost:
-            with open(log, "a", encoding="utf-8") as file:
-                file.write("\n".join(["not in the configuration:", *lost]))
-            raise RigError(f"{len(lost)} lines of the configuration have no "
-                           f"effect, the first is: {lost[0]}; log: {log}; "
-                           "correct the fragments in tools/testing/rig")
-
-    def _overridden(self, fragment, name, local):
-        """Tell whether a later fragment sets a name, too."""
-        later = [*self.fragments, local]
-        later = later[later.index(fragment) + 1:]
-        return any(re.search(rf"^(# )?{name}[= ]",
-                             file.read_text(encoding="utf-8"), re.MULTILINE)
-                   for file in later)
+        raise NotImplementedError

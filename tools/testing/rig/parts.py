@@ -2,11 +2,11 @@
 """Everything the rig is made of."""
 
 from rig import cache
+from rig.arch import X86_64
 from rig.cache import Fetched
 from rig.emulator import Meson, Qemu, QemuSource
 from rig.initramfs import Initramfs
-from rig.kernel import Kernel
-from rig.linux import LinuxSource
+from rig.linux import BuiltKernel, LinuxSource
 from rig.sparse import Sparse
 
 
@@ -17,7 +17,7 @@ class Parts:
         linux = LinuxSource()
         meson = Meson()
         qemu_source = QemuSource()
-        self.kernels = {kind: Kernel(linux, kind)
+        self.kernels = {kind: BuiltKernel(linux, kind, X86_64)
                         for kind in ("debug", "production", "kcsan")}
         self.qemu = Qemu(qemu_source, meson)
         self.initramfs = Initramfs()

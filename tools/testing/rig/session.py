@@ -17,6 +17,7 @@ from pathlib import Path
 
 from rig import cache, machine, process, splats
 from rig.cache import CHECKOUT
+from rig.config import MIB
 from rig.cpio import Cpio
 from rig.errors import RigError
 
@@ -32,16 +33,6 @@ END_OF_FILE = b"\x04"
 SHARED_MEMORY = Path("/dev/shm")
 # Folders of the machine's own, which hide the host's.
 HIDDEN = ("/tmp", "/run", "/dev")
-
-# panic=-1 and QEMU's -no-reboot: a panic ends the machine. Warnings have to
-# reach the console, less has not: a character costs an exit. Of slab_debug
-# only what KASAN does not do as well, and without its stack traces.
-KERNEL_COMMAND_LINE = """
-    console=ttyS0 loglevel=5 panic=-1 kasan_multi_shot log_buf_len=16M
-    slab_debug=FZ nokaslr no_timer_check watchdog_thresh=30
-    rcupdate.rcu_expedited=1 random.trust_cpu=on 8250.nr_uarts=1
-""".split()
-LEAKS = ["kmemleak=on"]
 
 
 def available_memory():
@@ -59,8 +50,8 @@ def place(config):
     free = available_memory()
     if free < config.memory:
         raise RigError(
-            f"the machine needs {config.memory // machine.MIB} MiB of "
-            f"memory, {free // machine.MIB} are available; end something "
+            f"the machine needs {config.memory // MIB} MiB of "
+            f"memory, {free // MIB} are available; end something "
             "or give it less with --memory")
     # The files are sparse, but a test may fill them.
     if (os.access(SHARED_MEMORY, os.W_OK | os.X_OK) and
@@ -71,7 +62,7 @@ def place(config):
     folder.mkdir(parents=True, exist_ok=True)
     if shutil.disk_usage(folder).free < devices:
         raise RigError(f"neither {SHARED_MEMORY} nor {folder} has room for "
-                       f"{devices // machine.MIB} MiB of device memory; "
+                       f"{devices // MIB} MiB of device memory; "
                        "free some or use smaller --devices")
     return folder
 
@@ -118,13 +109,13 @@ def modules(kernel, folder):
     return folder / "lib/modules"
 
 
-def initrd(config, parts, folder, command):
+def initrd(config, kernel, common, folder):
     """Write the initramfs of a run; return its path.
 
-    The kernel unpacks several archives in a row: what is the same in every
-    run comes first.
+    The kernel unpacks several archives in a row: what is common to all runs
+    comes first.
     """
-    interactive = command is None
+    interactive = config.command is None
     size = shutil.get_terminal_size()
     term = os.environ.get("TERM", "dumb") if interactive else "dumb"
     indices = range(len(config.devices))
@@ -133,6 +124,7 @@ def initrd(config, parts, folder, command):
         "environment": f"TERM={term}",
         "setsid": "-c" if interactive else "",
         "leaks": "1" if config.leaks else "",
+        "first_modules": " ".join(kernel.first_modules),
         "stdin": "/dev/hvc0" if interactive else "/dev/null",
         "stty": (f"sane rows {size.lines} cols {size.columns}"
                  if interactive else "raw -echo"),
@@ -148,11 +140,10 @@ def initrd(config, parts, folder, command):
     cpio.file("rig/binds", "".join(
         f"{path}\n" for path in hidden_folders((CHECKOUT, cache.root()))
         ).encode())
-    cpio.tree("modules", modules(parts.kernels[config.kernel],
-                                 folder / "modules"))
+    cpio.tree("modules", modules(kernel, folder / "modules"))
     shutil.rmtree(folder / "modules")
     path = folder / "initrd"
-    path.write_bytes(parts.initramfs.archive().read_bytes() + cpio.finish())
+    path.write_bytes(common.read_bytes() + cpio.finish())
     return path
 
 
@@ -237,7 +228,7 @@ def say(text):
     print(f"rig: {text}", file=sys.stderr, flush=True)
 
 
-def verdict(folder, ended, timeout, errors, log, known):
+def verdict(config, folder, ended, errors):
     """Return the run's exit status, and say why where it is the rig's."""
     console = read(folder / "console.log")
     kernel_log = read(folder / "share/dmesg") or console
@@ -245,7 +236,7 @@ def verdict(folder, ended, timeout, errors, log, known):
     result = int(status) if status else None
 
     if not ended:
-        say(f"the command ran past {timeout} s, the machine was ended")
+        say(f"the command ran past {config.timeout} s, the machine was ended")
         result = TIMED_OUT
     elif result is None:
         result = MACHINE_DIED
@@ -261,43 +252,39 @@ def verdict(folder, ended, timeout, errors, log, known):
             print("\n".join(console.splitlines()[-30:]), file=sys.stderr)
             if errors:
                 print(errors, file=sys.stderr)
-    report = splats.first(kernel_log, known)
+    report = splats.first(kernel_log, config.known)
     if report:
         say("the kernel reported a bug:")
         print("\n".join(report), file=sys.stderr)
         if result not in (TIMED_OUT, MACHINE_DIED):
             result = SPLAT
     if result in (TIMED_OUT, MACHINE_DIED, SPLAT):
-        kept = keep_log(folder, log, True)
+        kept = keep_log(folder, config.log, True)
         say(f"the kernel's log: {kept}")
-    elif log:
-        keep_log(folder, log, False)
+    elif config.log:
+        keep_log(folder, config.log, False)
     return result
 
 
-def run(config, parts, command, timeout=None, log=None):
-    """Run a command in the machine, a shell if it is None.
-
-    Returns the exit status for the rig.
-    """
-    interactive = command is None
+def run(config, parts):
+    """Run the command in the machine; return the exit status for the rig."""
+    interactive = config.command is None
+    kernel = parts.kernels[config.kernel]
     with run_folder(place(config)) as folder:
         (folder / "share/mem").mkdir(parents=True)
-        (folder / "share/command").write_text(script(command),
+        (folder / "share/command").write_text(script(config.command),
                                               encoding="utf-8")
-        argv = machine.command_line(
-            config, parts.qemu.binary(),
-            parts.kernels[config.kernel].image(),
-            initrd(config, parts, folder, command),
-            " ".join([*KERNEL_COMMAND_LINE, *LEAKS * config.leaks,
-                      config.append]))
+        argv = [parts.qemu.binary(), *machine.options(
+            config, kernel,
+            initrd(config, kernel, parts.initramfs.archive(), folder))]
         with open(folder / "qemu.log", "wb") as errors:
             child = subprocess.Popen(
                 argv, cwd=folder, stderr=errors, stdout=subprocess.PIPE,
                 stdin=subprocess.PIPE if interactive else subprocess.DEVNULL,
                 start_new_session=True,
                 preexec_fn=process.killed_with_parent)
-        deadline = time.monotonic() + timeout if timeout else None
+        deadline = (time.monotonic() + config.timeout if config.timeout
+                    else None)
         ended = False
         try:
             with Terminal(interactive):
@@ -308,5 +295,5 @@ def run(config, parts, command, timeout=None, log=None):
             if child.poll() is None:
                 child.kill()
                 child.wait()
-        return verdict(folder, ended, timeout,
-                       read(folder / "qemu.log").strip(), log, config.known)
+        return verdict(config, folder, ended,
+                       read(folder / "qemu.log").strip())

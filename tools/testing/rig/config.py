@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""One run of the machine as the user wants it, and how it is written."""
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Optional
+
+from rig.errors import RigError
+
+MIB = 1 << 20
+GIB = 1 << 30
+DEFAULT_DEVICES = "256M,512M:x-flr=on:x-pm=on"
+# A decoder's granularity.
+GRANULE = 256 * MIB
+# Bus numbers of the host bridges: FIRST_BUS + n * BUS_STEP. The root port
+# below each takes one more; what is below FIRST_BUS is the machine's own.
+FIRST_BUS = 32
+BUS_STEP = 8
+MAX_DEVICES = (256 - FIRST_BUS) // BUS_STEP
+
+
+def parse_size(text):
+    """Return a size such as 512M or 2G in bytes."""
+    match = re.fullmatch(r"(\d+)([MG])", text)
+    if not match:
+        raise RigError(f"{text}: a size is a number with M or G, as 512M")
+    return int(match[1]) * (MIB if match[2] == "M" else GIB)
+
+
+@dataclass
+class Device:
+    """A memory device behind a host bridge and a window of its own."""
+
+    index: int
+    size: int
+    window: int
+    properties: list = field(default_factory=list)
+
+    @property
+    def bus(self):
+        """Return its host bridge's bus number."""
+        return FIRST_BUS + self.index * BUS_STEP
+
+    @property
+    def qom(self):
+        """Return its QOM path, which device_del takes, too."""
+        return f"/machine/peripheral/cxl-mem{self.index}"
+
+
+def parse_devices(text):
+    """Return the devices of SIZE[:PROPERTY=VALUE]...,..."""
+    devices = []
+    for index, part in enumerate(text.split(",")):
+        size, *properties = part.split(":")
+        size = parse_size(size)
+        # As large as the device, rounded up to a GiB.
+        window = -(-size // GIB) * GIB
+        own = []
+        for entry in properties:
+            name, _, value = entry.partition("=")
+            if not value:
+                raise RigError(f"{entry}: a property is NAME=VALUE, "
+                               "as x-flr=on")
+            if name == "window":
+                window = parse_size(value)
+            else:
+                own.append(entry)
+        if not size or size % GRANULE or window % GRANULE:
+            raise RigError(f"{part}: sizes of devices and windows are "
+                           "multiples of 256M")
+        if window < size:
+            raise RigError(f"{part}: the window is smaller than the device")
+        devices.append(Device(index, size, window, own))
+    if len(devices) > MAX_DEVICES:
+        raise RigError(f"{len(devices)} devices: at most {MAX_DEVICES}")
+    return devices
+
+
+def parse_order(text, count):
+    """Return the order in which devices are created."""
+    if not text:
+        return list(range(count))
+    try:
+        order = [int(number) for number in text.split(",")]
+    except ValueError:
+        order = []
+    if sorted(order) != list(range(count)):
+        raise RigError(f"{text}: an order names each of the {count} devices "
+                       f"once, as {','.join(map(str, range(count)))}")
+    return order
+
+
+@dataclass(frozen=True)
+class Config:
+    """One run of the machine."""
+
+    devices: list
+    # Indices of the devices, as they are created.
+    order: list
+    memory: int
+    cpus: int = 2
+    # Of Parts.kernels.
+    kernel: str = "debug"
+    # Added to the kernel's command line.
+    append: str = ""
+    leaks: bool = False
+    # Pattern of lines that are no report of a bug.
+    known: str = ""
+    # None: an interactive shell.
+    command: Optional[list] = None
+    # In seconds; None: none.
+    timeout: Optional[float] = None
+    # Where the kernel's log goes; None: nowhere, unless the run fails.
+    log: Optional[Path] = None
