@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Tests of the rig's own logic; no machine, no network.
+
+    python3 -B -m unittest discover -t tools/testing -s tools/testing/rig/tests
+
+and, for TAP, the same with -m tap (Debian's python3-tap).
+"""

@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The command line, and the names that it knows."""
+
+import contextlib
+import io
+import os
+import unittest
+from unittest import mock
+
+from rig import cli, config, session
+from rig.parts import Parts
+from rig.tests.folder import FolderCase
+
+
+class CommandLine(FolderCase):
+    """parse() and main()"""
+
+    def setUp(self):
+        super().setUp()
+        change = mock.patch.dict(os.environ, XDG_CACHE_HOME=str(self.folder))
+        change.start()
+        self.addCleanup(change.stop)
+        self.parts = Parts()
+
+    def run_of(self, *argv):
+        """Return the configuration of a run."""
+        return cli.configuration(cli.parse(argv, self.parts))
+
+    def main(self, *argv):
+        """Return the status and the output of a command."""
+        out = io.StringIO()
+        with mock.patch("sys.argv", ["rig.py", *argv]), \
+                contextlib.redirect_stdout(out):
+            return cli.main(), out.getvalue()
+
+    def test_defaults(self):
+        run = self.run_of("run", "--", "true")
+        self.assertEqual(run.devices,
+                         config.parse_devices(config.DEFAULT_DEVICES))
+        self.assertEqual((run.order, run.memory, run.cpus, run.kernel),
+                         ([0, 1], 4 * config.GIB, 2, "debug"))
+        self.assertEqual((run.append, run.leaks, run.known, run.timeout,
+                          run.log), ("", False, "", 600, None))
+
+    def test_options(self):
+        run = self.run_of("run", "--devices", "1G", "--memory", "5G",
+                          "--cpus", "4", "--production", "--append", "a b",
+                          "--leaks", "--known", "x|y", "--timeout", "7",
+                          "--", "ls", "--", "-l")
+        self.assertEqual((len(run.devices), run.memory, run.cpus, run.kernel),
+                         (1, 5 * config.GIB, 4, "production"))
+        self.assertEqual((run.append, run.leaks, run.known, run.timeout),
+                         ("a b", True, "x|y", 7))
+        self.assertEqual(run.command, ["ls", "--", "-l"])
+
+    def test_shell(self):
+        run = self.run_of("shell", "--kcsan")
+        self.assertEqual((run.command, run.timeout, run.kernel),
+                         (None, None, "kcsan"))
+
+    def test_refused(self):
+        for argv in (["run"], ["run", "--"], ["run", "--no-such", "--", "a"],
+                     ["run", "--production", "--kcsan", "--", "true"],
+                     ["setup", "kernel", "nothing"], ["path", "nothing"], []):
+            with self.subTest(argv), self.assertRaises(SystemExit) as end:
+                cli.parse(argv, self.parts)
+            self.assertEqual(end.exception.code, session.FAILED)
+
+    def test_kernels_that_can_be_chosen(self):
+        for argv in ([], ["--production"], ["--kcsan"]):
+            self.assertIn(self.run_of("run", *argv, "--", "true").kernel,
+                          self.parts.kernels)
+
+    def test_path(self):
+        self.assertEqual(self.main("path", "cache"),
+                         (0, f"{self.folder}/vfio-cxl\n"))
+
+    def test_path_that_is_not_set_up(self):
+        for name, item in (("headers", "kernel"), ("qemu-python", "qemu"),
+                           ("image-production", "kernel-production")):
+            self.assertEqual(self.main("path", name), (session.FAILED, ""))
+            self.assertIn(f"{name} is not set up; run: rig.py setup {item}\n",
+                          self.said())
+
+    def test_paths_in_use(self):
+        # Of Makefiles and scripts.
+        self.assertLessEqual({
+            "cache", "linux", "kernel", "kernel-production", "kernel-kcsan",
+            "sparse", "headers", "modules", "modules-production", "image",
+            "image-production", "qemu", "qemu-guest", "qemu-python",
+            "qemu-source", "meson", "initramfs"}, set(self.parts.names()))
+
+    def test_no_path_of_two(self):
+        names = [name for item in self.parts.items.values()
+                 for name in item.paths()]
+        self.assertEqual(len(names), len(set(names)))
+
+    def test_update(self):
+        names = ("linux", "meson", "qemu-source", "sparse")
+        root = self.folder / "vfio-cxl"
+        root.mkdir()
+        for name in names:
+            (root / name).symlink_to(f"{name}-1")
+        self.parts.forget()
+        self.assertEqual(list(root.iterdir()), [])
+
+    def test_needs(self):
+        self.assertEqual(
+            {name: [need.name for need in item.needs]
+             for name, item in self.parts.items.items() if item.needs},
+            {"kernel": ["linux"], "kernel-production": ["linux"],
+             "kernel-kcsan": ["linux"], "qemu": ["meson", "qemu-source"]})
+
+
+if __name__ == "__main__":
+    unittest.main()

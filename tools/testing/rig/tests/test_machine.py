@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""QEMU's command line, and the kernel's."""
+
+import dataclasses
+import unittest
+
+from rig import config, machine
+from rig.arch import Arch
+from rig.config import GIB
+
+
+class FakeKernel:
+    """A kernel of a platform that does not exist."""
+
+    arch = Arch(name="z80", image="", arguments=("console=ttyZ",),
+                machine="zx,cxl=on", options=("-cpu", "Z80"))
+    arguments = ("its=own",)
+
+    @staticmethod
+    def image():
+        """Return the image."""
+        return "IMAGE"
+
+
+class MachineCase(unittest.TestCase):
+    """Three devices, created in another order."""
+
+    def setUp(self):
+        self.config = config.Config(
+            devices=config.parse_devices("256M,2G:x-flr=on:window=4G,512M"),
+            order=[1, 2, 0], memory=4 * GIB, cpus=3)
+
+    def options(self, name):
+        """Return the values of an option."""
+        argv = machine.options(self.config, FakeKernel(), "INITRD")
+        return [argv[i + 1] for i, word in enumerate(argv) if word == name]
+
+    def test_platform(self):
+        self.assertEqual(self.options("-cpu"), ["Z80"])
+        self.assertEqual(self.options("-smp"), ["3"])
+        self.assertEqual(self.options("-m"), ["4096M"])
+        self.assertEqual(self.options("-kernel"), ["IMAGE"])
+        self.assertEqual(self.options("-initrd"), ["INITRD"])
+
+    def test_windows_in_order(self):
+        self.assertEqual(self.options("-machine"), [
+            "zx,cxl=on,"
+            "cxl-fmw.0.targets.0=cxl-bridge1,cxl-fmw.0.size=4096M,"
+            "cxl-fmw.1.targets.0=cxl-bridge2,cxl-fmw.1.size=1024M,"
+            "cxl-fmw.2.targets.0=cxl-bridge0,cxl-fmw.2.size=1024M"])
+
+    def test_devices_in_order(self):
+        memories = [value for value in self.options("-device")
+                    if value.startswith("cxl-type3")]
+        self.assertEqual(memories, [
+            "cxl-type3,id=cxl-mem1,bus=cxl-port1,volatile-memdev=cxl-ram1,"
+            "sn=2,x-flr=on",
+            "cxl-type3,id=cxl-mem2,bus=cxl-port2,volatile-memdev=cxl-ram2,"
+            "sn=3",
+            "cxl-type3,id=cxl-mem0,bus=cxl-port0,volatile-memdev=cxl-ram0,"
+            "sn=1"])
+
+    def test_memory_is_in_the_runs_folder(self):
+        self.assertEqual(self.options("-object")[0],
+                         "memory-backend-file,id=cxl-ram1,share=on,"
+                         "mem-path=share/mem/1,size=2048M")
+
+    def test_only_the_root_is_read_only(self):
+        shares = self.options("-fsdev")
+        self.assertEqual([("path=/," in share, "readonly=on" in share)
+                          for share in shares],
+                         [(True, True), (False, False)])
+        tags = [value for value in self.options("-device")
+                if value.startswith("virtio-9p")]
+        self.assertIn("fsdev=host,mount_tag=host", tags[0])
+        self.assertIn("fsdev=run,mount_tag=run", tags[1])
+
+    def test_kernel_arguments(self):
+        self.config = dataclasses.replace(self.config, append="a=b c")
+        text, = self.options("-append")
+        for word in ("console=ttyZ", "panic=-1", "its=own", "a=b", "c"):
+            self.assertIn(word, text.split())
+        self.assertNotIn("kmemleak=on", text.split())
+        self.config = dataclasses.replace(self.config, leaks=True)
+        self.assertIn("kmemleak=on", self.options("-append")[0].split())
+
+
+if __name__ == "__main__":
+    unittest.main()
