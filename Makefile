@@ -88,7 +88,7 @@ qemu:
 guest-image: setup-demo
 	@$(call kbuild,$(PRODKDIR),$(DRIVER),$(O)/modules-production,\
 		--no-print-directory -s modules)
-	@$(call kbuild,$(PRODKDIR),$(GUEST)/accel,$(O)/guest/accel,\
+	@$(call kbuild,$(PRODKDIR),$(GUEST)/inside/accel,$(O)/guest/accel,\
 		--no-print-directory -s modules)
 	@$(MAKE) --no-print-directory -s -C $(GUEST) O=$(O)/guest \
 		MODULES="$$($(RIG) path modules-production) $(O)/guest/accel"

@@ -31,7 +31,7 @@ def main():
     cpio.character_device("dev/console", 5, 1)
     busybox = shutil.which("busybox") or "/bin/busybox"
     cpio.file("bin/busybox", Path(busybox).read_bytes(), 0o755)
-    cpio.file("init", (HERE / "init").read_bytes(), 0o755)
+    cpio.file("init", (HERE / "inside/init").read_bytes(), 0o755)
     for program in args.program:
         cpio.file(f"bin/{program.name}", program.read_bytes(), 0o755)
     for folder in args.modules:
