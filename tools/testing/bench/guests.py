@@ -89,6 +89,7 @@ def main():
     import case
     import guest
     import host
+    import kernel
 
     hosts = host.devices()
 
@@ -108,7 +109,7 @@ def main():
 
     bind(hosts, host.OURS)
     with start(hosts[:1]) as running:
-        running.run(case.insmod(*case.CXL_BUS, "dax_cxl", "cxl_pci"))
+        running.run(kernel.modprobe(*kernel.CLASS_DRIVERS))
         node = wait_node(running, hosts[0].size)
         for _ in range(args.rounds):
             compare_access(running, node)

@@ -13,7 +13,6 @@ QEMU = os.environ["GUEST_QEMU"]
 STOCK_QEMU = os.environ["GUEST_STOCK_QEMU"]
 OPTIONS = guest.options(os.environ["GUEST_KERNEL"], os.environ["GUEST_INITRD"])
 
-CXL_BUS = ("cxl_core", "cxl_port", "cxl_acpi", "cxl_mem")
 TRACE = ("vfio_cxl*",)
 MIB = 1 << 20
 # A guest that counts, in a file, shows that it runs.
@@ -24,11 +23,6 @@ DECODERS = "/sys/bus/cxl/devices"
 CEDT_HEADER = 36
 CEDT_CHBS = 0
 CHBS_BASE = 16
-
-
-def insmod(*modules):
-    """Return the command that loads modules."""
-    return " && ".join(f"insmod /modules/{m}.ko" for m in modules)
 
 
 class Decoder:

@@ -49,6 +49,7 @@ def main():
     import case
     import guest
     import host
+    import kernel
 
     hosts = host.devices()
     topology = guest.simple([h.bdf for h in hosts], [h.mib for h in hosts])
@@ -57,8 +58,8 @@ def main():
           "host bridges with windows of their own", flush=True)
     start = time.monotonic()
     with guest.Guest(case.QEMU, topology, case.OPTIONS, case.TRACE) as running:
-        running.run(case.insmod(*case.CXL_BUS))
-        running.status(f"insmod /modules/accel.ko use={case.MIB}", 120)
+        running.run(kernel.modprobe(*kernel.CXL_BUS))
+        running.status(f"modprobe accel use={case.MIB}", 120)
         print(f"it is up, {time.monotonic() - start:.0f} s\n")
 
         locks = dict(

@@ -1,10 +1,16 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""Pack the guest's initramfs: busybox, its script, programs and modules."""
+"""Pack the guest's initramfs: busybox, its script, programs and modules.
+
+Of the kernel's modules it has those that guests load and what they need, for
+a distribution's kernel has thousands.
+"""
 
 import argparse
 import shutil
+import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -13,16 +19,79 @@ sys.path.insert(0, str(HERE.parent / "rig"))
 
 # pylint: disable=wrong-import-position,import-error
 from cpio import Cpio  # noqa: E402
+from kernel import CLASS_DRIVERS  # noqa: E402
+
+# Lists that the kernel's build installs and depmod reads
+LISTS = ("modules.builtin", "modules.builtin.modinfo", "modules.order")
+
+
+def tool(name):
+    """Return the path of a tool that may be where only root looks."""
+    return shutil.which(name) or f"/sbin/{name}"
+
+
+def depmod(root, release):
+    """Write down what the modules below a root need."""
+    subprocess.run([tool("depmod"), "-b", root, release], check=True,
+                   stdin=subprocess.DEVNULL)
+
+
+def link_modules(kernel, own, root):
+    """Make a tree of links to all modules, with modules.dep; return it."""
+    target = root / "lib/modules" / kernel.name
+    files = [(file, file.relative_to(kernel))
+             for pattern in ("*.ko", "*.ko.*") for file in
+             kernel.rglob(pattern)]
+    files += [(file, Path("updates") / file.name)
+              for folder in own for file in folder.rglob("*.ko")]
+    files += [(kernel / name, Path(name)) for name in LISTS
+              if (kernel / name).exists()]
+    for file, name in files:
+        (target / name).parent.mkdir(parents=True, exist_ok=True)
+        (target / name).symlink_to(file.resolve())
+    depmod(root, kernel.name)
+    return target
+
+
+def needed(root, release, names):
+    """Return the files of modules and of those they need."""
+    lines = subprocess.run(
+        [tool("modprobe"), "-d", root, "-S", release, "--show-depends", "-a",
+         *names], check=True, stdout=subprocess.PIPE,
+        text=True).stdout.splitlines()
+    return {Path(line.split()[1]) for line in lines
+            if line.startswith("insmod ")}
+
+
+def add_modules(cpio, kernel, own):
+    """Add what guests load of a kernel's modules, and all of our own."""
+    with tempfile.TemporaryDirectory() as work:
+        every, few = Path(work) / "every", Path(work) / "few"
+        tree = link_modules(kernel, own, every)
+        names = [file.stem for file in tree.glob("updates/*.ko")]
+        files = needed(every, kernel.name, (*CLASS_DRIVERS, *names))
+        files |= {tree / name for name in LISTS if (tree / name).exists()}
+        for file in files:
+            copy = few / file.relative_to(every)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(file, copy)
+        depmod(few, kernel.name)
+        cpio.tree("lib", few / "lib")
 
 
 def main():
     """Write the archive."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("output", type=Path)
     parser.add_argument("--program", action="append", type=Path, default=[],
                         help="goes to /bin")
-    parser.add_argument("modules", nargs="+", type=Path,
-                        help="folders whose .ko files go to /modules")
+    parser.add_argument("kernel", type=Path,
+                        help="folder of the kernel's modules, named as its "
+                             "release")
+    parser.add_argument("own", nargs="*", type=Path,
+                        help="folders with more modules")
     args = parser.parse_args()
 
     cpio = Cpio()
@@ -34,9 +103,7 @@ def main():
     cpio.file("init", (HERE / "inside/init").read_bytes(), 0o755)
     for program in args.program:
         cpio.file(f"bin/{program.name}", program.read_bytes(), 0o755)
-    for folder in args.modules:
-        for file in sorted(folder.rglob("*.ko")):
-            cpio.file(f"modules/{file.name}", file.read_bytes())
+    add_modules(cpio, args.kernel, args.own)
     args.output.write_bytes(cpio.finish())
 
 

@@ -6,6 +6,7 @@ import struct
 
 import case
 import host
+import kernel
 from case import GuestCase, MIB
 
 LOCKED = host.LOCK | host.COMMIT | host.COMMITTED
@@ -21,8 +22,8 @@ class Accelerators(GuestCase):
             h.clear(MIB)
         cls.topology = cls.simple()
         cls.guest = cls.start(cls.topology)
-        cls.guest.run(case.insmod(*case.CXL_BUS))
-        cls.status = cls.guest.status(case.insmod("accel"), 120)
+        cls.guest.run(kernel.modprobe(*kernel.CXL_BUS))
+        cls.status = cls.guest.status("modprobe accel", 120)
         cls.windows = case.windows(cls.topology, cls.guest)
         cls.dumps = {}
         cls.pci = cls.guest.run("ls /sys/bus/pci/drivers/accel | "
@@ -161,7 +162,7 @@ class Accelerators(GuestCase):
         self.guest.run("rmmod accel")
         for h in self.hosts:
             h.clear(MIB)
-        self.guest.run(f"insmod /modules/accel.ko use={MIB}")
+        self.guest.run(f"modprobe accel use={MIB}")
         for h in self.hosts:
             self.assertTrue(h.starts_with(h.serial, MIB), h.bdf)
 
@@ -174,7 +175,7 @@ class Alone(GuestCase):
         h = self.hosts[0]
         topology = self.simple([0])
         running = self.start(topology)
-        running.run(case.insmod(*case.CXL_BUS, "accel"), 120)
+        running.run(kernel.modprobe(*kernel.CXL_BUS, "accel"), 120)
         (base, _), = case.windows(topology, running)
         self.assertIn(f"[range {base:#018x}-{base + h.size - 1:#018x}]",
                       running.run("dmesg | grep 'accel 0'"))

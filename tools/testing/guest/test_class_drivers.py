@@ -5,6 +5,7 @@ import re
 
 import case
 import guest
+import kernel
 from case import GuestCase
 
 
@@ -24,7 +25,7 @@ class ClassDrivers(GuestCase):
     @classmethod
     def load(cls):
         """Load the class drivers."""
-        cls.guest.run(case.insmod(*case.CXL_BUS, "dax_cxl", "cxl_pci"))
+        cls.guest.run(kernel.modprobe(*kernel.CLASS_DRIVERS))
         # The memory is put online in the background.
         cls.guest.run("for i in $(seq 50); do [ $(ls -d /sys/bus/dax/drivers/"
                       f"kmem/dax* | wc -l) = {len(cls.hosts)} ] && break; "

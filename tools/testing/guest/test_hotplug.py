@@ -8,6 +8,7 @@ import time
 import case
 import host
 import invalid
+import kernel
 from case import GuestCase, MIB
 from guest import Device
 
@@ -59,8 +60,8 @@ class Hotplug(HotplugCase):
         cls.guest = cls.start(topology)
         cls.bridge = case.bridges(cls.guest)[topology.uid("good")]
         cls.guest.run(case.COUNTER)
-        cls.guest.run(case.insmod(*case.CXL_BUS))
-        cls.guest.run(f"insmod /modules/accel.ko use={MIB}")
+        cls.guest.run(kernel.modprobe(*kernel.CXL_BUS))
+        cls.guest.run(f"modprobe accel use={MIB}")
 
     def assert_released(self):
         """Nobody has the device: it can be given to somebody else."""

@@ -4,6 +4,7 @@
 import itertools
 
 import case
+import kernel
 from case import GuestCase, MIB
 
 SIZE = MIB
@@ -18,8 +19,8 @@ class Orders(GuestCase):
             h.clear(SIZE)
         topology = self.simple(order)
         with case.guest.Guest(case.QEMU, topology, case.OPTIONS) as running:
-            running.run(case.insmod(*case.CXL_BUS), 120)
-            text, status = running.status(f"insmod /modules/accel.ko "
+            running.run(kernel.modprobe(*kernel.CXL_BUS), 120)
+            text, status = running.status(f"modprobe accel "
                                           f"use={SIZE}", 120)
             self.assertEqual(0, status, text)
             places = case.windows(topology, running)

@@ -3,6 +3,7 @@
 
 import case
 import host
+import kernel
 from case import GuestCase
 
 
@@ -16,7 +17,7 @@ class Stock(GuestCase):
             device.properties = properties
         with case.guest.Guest(qemu, topology, case.OPTIONS) as running:
             before = [h.registers() for h in self.hosts]
-            running.run(case.insmod(*case.CXL_BUS, "dax_cxl", "cxl_pci"), 120)
+            running.run(kernel.modprobe(*kernel.CLASS_DRIVERS), 120)
             endpoints = case.decoders(running)["endpoint"]
             regions = running.run(f"ls {case.DECODERS} | grep region || true")
             bdfs = running.run("ls /sys/bus/pci/drivers/cxl_pci | grep ^0000")

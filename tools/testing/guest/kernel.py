@@ -1,0 +1,15 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The modules of its own kernel that a guest loads.
+
+Which of them are built in, and what they need, differs between kernels:
+modprobe finds out. Busybox's knows no soft dependencies, so cxl_port, which
+cxl_acpi has one on, is named before it.
+"""
+
+CXL_BUS = ("cxl_port", "cxl_acpi", "cxl_mem")
+CLASS_DRIVERS = (*CXL_BUS, "kmem", "dax_cxl", "cxl_pci")
+
+
+def modprobe(*modules):
+    """Return the command that loads modules."""
+    return f"modprobe -a {' '.join(modules)}"
