@@ -12,12 +12,11 @@ import sys
 import time
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
 sys.dont_write_bytecode = True
-sys.path.insert(0, str(HERE.parent / "guest"))
+sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-# pylint: disable=wrong-import-position,import-error
-import run  # noqa: E402
+# pylint: disable=wrong-import-position
+from guest import config, host, kernel, topology, view, vm  # noqa: E402
 
 ACCESS = "build/bench/access"
 # A name, a driver and what QEMU has to be told of its devices
@@ -51,17 +50,6 @@ def report_access(text, side):
         report(f"{name}.{side}", float(value))
 
 
-def wait_node(running, size):
-    """Return the guest's node of a memory; it comes online by and by."""
-    for _ in range(100):
-        text = running.run("cat /sys/devices/system/node/node*/meminfo")
-        for node, kib in re.findall(r"Node (\d+) MemTotal: +(\d+) kB", text):
-            if node != "0" and int(kib) << 10 == size:
-                return node
-        time.sleep(0.1)
-    sys.exit("guests.py: the guest has no node of the device's memory")
-
-
 def compare_access(running, node):
     """Run the same program in the guest and in the machine.
 
@@ -81,24 +69,17 @@ def compare_access(running, node):
 
 def main():
     """Measure."""
-    parser = run.options(__doc__)
+    parser = config.parser(__doc__)
     parser.add_argument("rounds", type=int)
     args = parser.parse_args()
-    run.prepare(args)
-    # pylint: disable=import-outside-toplevel # prepare() set the path
-    import case
-    import guest
-    import host
-    import kernel
-
-    hosts = host.devices()
+    given = config.prepare(args)
+    hosts = given.hosts
 
     def start(devices, properties=""):
-        topology = guest.simple([h.bdf for h in devices],
-                                [h.mib for h in devices])
-        for device in topology.devices:
+        parts = topology.simple(devices)
+        for device in parts.devices:
             device.properties = properties
-        return guest.Guest(case.QEMU, topology, case.OPTIONS)
+        return vm.Guest(given, parts)
 
     for _ in range(args.rounds):
         for side, driver, properties in SIDES:
@@ -110,7 +91,7 @@ def main():
     bind(hosts, host.OURS)
     with start(hosts[:1]) as running:
         running.run(kernel.modprobe(*kernel.CLASS_DRIVERS))
-        node = wait_node(running, hosts[0].size)
+        node, = view.wait_nodes(running, [hosts[0].size])
         for _ in range(args.rounds):
             compare_access(running, node)
 

@@ -220,3 +220,12 @@ def devices():
             for bdf, file, qom in zip(os.environ["RIG_DEVICES"].split(),
                                       os.environ["RIG_FILES"].split(),
                                       os.environ["RIG_QOM"].split())]
+
+
+def bound_devices():
+    """Bind the machine's devices to the driver; return them."""
+    subprocess.run(["modprobe", "-a", OURS, "vfio-pci"], check=True)
+    found = devices()
+    for device in found:
+        device.bind(OURS)
+    return found

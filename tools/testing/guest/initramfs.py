@@ -15,11 +15,11 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 sys.dont_write_bytecode = True
-sys.path.insert(0, str(HERE.parent / "rig"))
+sys.path[0] = str(HERE.parent)
 
-# pylint: disable=wrong-import-position,import-error
-from cpio import Cpio  # noqa: E402
-from kernel import CLASS_DRIVERS  # noqa: E402
+# pylint: disable=wrong-import-position
+from guest.kernel import CLASS_DRIVERS  # noqa: E402
+from rig.cpio import Cpio  # noqa: E402
 
 # Lists that the kernel's build installs and depmod reads
 LISTS = ("modules.builtin", "modules.builtin.modinfo", "modules.order")

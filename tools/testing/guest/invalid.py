@@ -10,8 +10,8 @@ import subprocess
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 
-import host
-from guest import Bridge, Topology, Window
+from guest import host
+from guest.topology import Bridge, Topology, Window
 
 
 def machine(mib):

@@ -4,10 +4,8 @@
 import re
 import struct
 
-import case
-import host
-import kernel
-from case import GuestCase, MIB
+from guest import host, kernel, view
+from guest.case import GuestCase, MIB
 
 LOCKED = host.LOCK | host.COMMIT | host.COMMITTED
 
@@ -24,7 +22,7 @@ class Accelerators(GuestCase):
         cls.guest = cls.start(cls.topology)
         cls.guest.run(kernel.modprobe(*kernel.CXL_BUS))
         cls.status = cls.guest.status("modprobe accel", 120)
-        cls.windows = case.windows(cls.topology, cls.guest)
+        cls.windows = view.windows(cls.topology, cls.guest)
         cls.dumps = {}
         cls.pci = cls.guest.run("ls /sys/bus/pci/drivers/accel | "
                                 "grep ^0000 || true").split()
@@ -33,7 +31,7 @@ class Accelerators(GuestCase):
         """Return a space of a device, read by the guest once."""
         key = bdf, space
         if key not in self.dumps:
-            self.dumps[key] = case.dump(self.guest, bdf, space)
+            self.dumps[key] = view.dump(self.guest, bdf, space)
         return self.dumps[key]
 
     def test_1_up(self):
@@ -88,7 +86,7 @@ class Accelerators(GuestCase):
         self.assertEqual(
             ranges(self.dump(bdf, "bar0") for bdf in self.pci),
             ranges(self.dump("mem", at)
-                   for at in case.bridges(self.guest).values()))
+                   for at in view.bridges(self.guest).values()))
 
     def assert_no_host_address(self, data, what):
         """Look for the hosts' addresses: 64 bits, or halves in any order."""
@@ -112,7 +110,7 @@ class Accelerators(GuestCase):
         tables = self.guest.run("find /sys/firmware/acpi/tables -type f")
         self.assertIn("CEDT", tables)
         for table in tables.split():
-            self.assert_no_host_address(case.contents(self.guest, table),
+            self.assert_no_host_address(view.contents(self.guest, table),
                                         table)
 
     def test_4_host_address_text(self):
@@ -147,7 +145,7 @@ class Accelerators(GuestCase):
 
     def test_5_bridge_writes(self):
         """writes over the host bridges' decoders change nothing"""
-        found = case.bridges(self.guest)
+        found = view.bridges(self.guest)
         self.assertEqual(len(self.hosts), len(found))
         for base in found.values():
             hdm = host.hdm_offset(self.dump("mem", base))
@@ -176,6 +174,6 @@ class Alone(GuestCase):
         topology = self.simple([0])
         running = self.start(topology)
         running.run(kernel.modprobe(*kernel.CXL_BUS, "accel"), 120)
-        (base, _), = case.windows(topology, running)
+        (base, _), = view.windows(topology, running)
         self.assertIn(f"[range {base:#018x}-{base + h.size - 1:#018x}]",
                       running.run("dmesg | grep 'accel 0'"))

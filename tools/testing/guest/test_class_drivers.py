@@ -3,10 +3,8 @@
 
 import re
 
-import case
-import guest
-import kernel
-from case import GuestCase
+from guest import kernel, view
+from guest.case import GuestCase
 
 
 class ClassDrivers(GuestCase):
@@ -18,7 +16,7 @@ class ClassDrivers(GuestCase):
         cls.topology = cls.simple()
         cls.guest = cls.start(cls.topology)
         cls.load()
-        cls.windows = case.windows(cls.topology, cls.guest)
+        cls.windows = view.windows(cls.topology, cls.guest)
         cls.places = [(base, h.size) for (base, _), h in
                       zip(cls.windows, cls.hosts)]
 
@@ -26,14 +24,11 @@ class ClassDrivers(GuestCase):
     def load(cls):
         """Load the class drivers."""
         cls.guest.run(kernel.modprobe(*kernel.CLASS_DRIVERS))
-        # The memory is put online in the background.
-        cls.guest.run("for i in $(seq 50); do [ $(ls -d /sys/bus/dax/drivers/"
-                      f"kmem/dax* | wc -l) = {len(cls.hosts)} ] && break; "
-                      "sleep 0.1; done")
+        cls.nodes = view.wait_nodes(cls.guest, [h.size for h in cls.hosts])
 
     def check_decoders(self):
         """Find each endpoint and each host bridge decoder in its place."""
-        found = case.decoders(self.guest)
+        found = view.decoders(self.guest)
         for kind in ("endpoint", "port"):
             committed = [d for d in found[kind] if d.committed]
             self.assertEqual(sorted(self.places),
@@ -46,20 +41,13 @@ class ClassDrivers(GuestCase):
     def check_regions(self):
         """Find each region in its place, committed."""
         text = self.guest.run(
-            f"cd {case.DECODERS}; for r in region*; do echo $(cat $r/resource "
+            f"cd {view.DECODERS}; for r in region*; do echo $(cat $r/resource "
             "$r/size $r/commit) $(basename $(readlink $r/driver)); done")
         regions = [line.split() for line in text.splitlines()]
         self.assertEqual(
             sorted(self.places),
             sorted((int(r[0], 0), int(r[1], 0)) for r in regions))
         self.assertEqual({("1", "cxl_region")}, {tuple(r[2:]) for r in regions})
-
-    def nodes(self):
-        """Return the nodes of the memory: number and size in bytes."""
-        text = self.guest.run("grep MemTotal /sys/devices/system/node/*/"
-                              "meminfo")
-        found = re.findall(r"Node (\d+) MemTotal: +(\d+) kB", text)
-        return [(int(n), int(kib) << 10) for n, kib in found if n != "0"]
 
     def test_1_bus(self):
         """devices are below host bridges of their own"""
@@ -77,7 +65,7 @@ class ClassDrivers(GuestCase):
     def test_2_nodes(self):
         """the memory of each device is a NUMA node"""
         self.assertEqual(sorted(h.size for h in self.hosts),
-                         sorted(size for _, size in self.nodes()))
+                         sorted(view.nodes(self.guest).values()))
 
     def test_2_iomem(self):
         """the memory is System RAM, each inside its window"""
@@ -89,7 +77,7 @@ class ClassDrivers(GuestCase):
 
     def test_3_use(self):
         """the memory of each node is allocated, filled and compared"""
-        for node, size in self.nodes():
+        for node, size in self.nodes.items():
             # The guest's kernel keeps some of a node for itself.
             text = self.guest.run(f"inside use-node {node} {size // 4 * 3}",
                                   120)
@@ -103,8 +91,7 @@ class ClassDrivers(GuestCase):
             found = {value[7] for value in h.samples() if value[6] == 0xC1}
             self.assertEqual(1, len(found), h.bdf)
             seen += found
-        self.assertEqual(sorted(node for node, _ in self.nodes()),
-                         sorted(seen))
+        self.assertEqual(sorted(self.nodes), sorted(seen))
 
     def test_5_mtree(self):
         """info mtree shows the memory under the device's name"""
@@ -140,17 +127,14 @@ class ClassDrivers(GuestCase):
 
     def test_6_reset(self):
         """after a machine reset the guest comes up again the same"""
-        self.guest.vm.cmd("system_reset")
-        self.guest.wait_ready()
+        self.guest.reset()
         self.load()
         self.check_decoders()
         self.check_regions()
 
     def test_7_reboot(self):
         """after a reboot by the guest it comes up again the same"""
-        with self.assertRaises(guest.GuestError):
-            self.guest.run("reboot -f; sleep 9", 3)
-        self.guest.wait_ready()
+        self.guest.reboot()
         self.load()
         self.check_decoders()
         self.check_regions()

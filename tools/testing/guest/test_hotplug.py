@@ -3,14 +3,10 @@
 
 import os
 import re
-import time
 
-import case
-import host
-import invalid
-import kernel
-from case import GuestCase, MIB
-from guest import Device
+from guest import case, host, invalid, kernel, tap, view
+from guest.case import GuestCase, MIB
+from guest.topology import Device
 
 ROUNDS = 100
 
@@ -25,27 +21,17 @@ class HotplugCase(GuestCase):
         reply = self.guest.vm.qmp("device_add", device.arguments())
         return reply.get("error", {}).get("desc", "")
 
-    def remove(self, ident, seconds=60):
+    def remove(self, ident):
         """Unplug a device and wait until it is gone."""
-        deadline = time.monotonic() + seconds
-        while "error" in (reply := self.guest.vm.qmp("device_del", id=ident)):
-            # The guest may still be at work on the slot.
-            self.assertLess(time.monotonic(), deadline, reply)
-            time.sleep(0.5)
-        event = self.guest.vm.event_wait(
-            "DEVICE_DELETED", seconds, {"data": {"device": ident}})
-        self.assertIsNotNone(event, f"{ident} is not removed")
+        # The guest may still be at work on the slot.
+        self.guest.wait(lambda: "error" not in self.guest.vm.qmp(
+            "device_del", id=ident))
+        self.guest.wait_event("DEVICE_DELETED", device=ident)
 
     def mapped(self):
         """Return the devices whose memory the guest has."""
         tree = self.guest.monitor("info mtree")
         return set(re.findall(r"(\S+) CXL memory\r?$", tree, re.MULTILINE))
-
-    def assert_counting(self):
-        """The guest is alive and counts on."""
-        before = int(self.guest.run("cat /count"))
-        time.sleep(0.2)
-        self.assertGreater(int(self.guest.run("cat /count")), before)
 
 
 class Hotplug(HotplugCase):
@@ -58,7 +44,7 @@ class Hotplug(HotplugCase):
         cls.device = cls.hosts[1]
         topology = invalid.machine(cls.device.mib)
         cls.guest = cls.start(topology)
-        cls.bridge = case.bridges(cls.guest)[topology.uid("good")]
+        cls.bridge = view.bridges(cls.guest)[topology.uid("good")]
         cls.guest.run(case.COUNTER)
         cls.guest.run(kernel.modprobe(*kernel.CXL_BUS))
         cls.guest.run(f"modprobe accel use={MIB}")
@@ -70,7 +56,7 @@ class Hotplug(HotplugCase):
 
     def block(self):
         """Return the good bridge's component registers."""
-        return case.dump(self.guest, "mem", self.bridge)
+        return view.dump(self.guest, "mem", self.bridge)
 
     def check(self, wrong):
         """Check a case of the table: refused, undone, and the guest runs."""
@@ -83,7 +69,7 @@ class Hotplug(HotplugCase):
             error = self.add(Device(self.device.bdf, wrong.bus, "bad"))
         self.assertRegex(error, wrong.message)
         self.assertEqual(mapped, self.mapped())
-        self.assert_counting()
+        case.wait_counting(self.guest)
         for ident in first:
             self.remove(ident)
         self.assert_released()
@@ -93,9 +79,9 @@ class Hotplug(HotplugCase):
         self.device.clear(MIB)
         self.assertEqual("", self.add(Device(self.device.bdf, "good.0",
                                              "plugged")))
-        self.guest.run("for i in $(seq 100); do dmesg | grep -q 'accel .* "
-                       f"serial {self.device.serial} .* wrong 0' && break; "
-                       "sleep 0.1; done")
+        self.guest.wait(lambda: self.guest.run(
+            "dmesg | grep 'accel .* "
+            f"serial {self.device.serial} .* wrong 0' || true"))
         self.assertTrue(self.device.starts_with(self.device.serial, MIB),
                         self.guest.run("dmesg | tail -20"))
         self.assertEqual({self.device.bdf}, self.mapped())
@@ -110,7 +96,7 @@ class Hotplug(HotplugCase):
         self.assertNotIn(f"{self.device.bdf}: CXL memory",
                          str(self.guest.vm.cmd("query-migrate")))
         self.assert_released()
-        self.assert_counting()
+        case.wait_counting(self.guest)
 
     def test_z2_unlocked(self):
         """the bridge whose device was removed has a decoder that is free"""
@@ -133,7 +119,7 @@ class Hotplug(HotplugCase):
         self.assertEqual("", self.add(Device(other.bdf, "good.1", "other")))
         self.assertEqual({other.bdf}, self.mapped())
         self.remove("other")
-        self.assert_counting()
+        case.wait_counting(self.guest)
 
 
 class Rounds(HotplugCase):
@@ -144,9 +130,7 @@ class Rounds(HotplugCase):
         super().setUpClass()
         topology = cls.simple()
         topology.devices = []
-        options = [word + " pcie_ports=compat" if "console=" in word else word
-                   for word in case.OPTIONS]
-        cls.guest = cls.start(topology, options)
+        cls.guest = cls.start(topology, "pcie_ports=compat")
         cls.guest.run(case.COUNTER)
 
     def resources(self):
@@ -171,15 +155,15 @@ class Rounds(HotplugCase):
             if i == 9:
                 before = self.resources()
         after = self.resources()
-        print(f"# files, mappings, KiB of QEMU, of the kernel: {before} "
-              f"after 10 rounds, {after} after {ROUNDS}", flush=True)
+        tap.comment(f"files, mappings, KiB of QEMU, of the kernel: {before} "
+                    f"after 10 rounds, {after} after {ROUNDS}")
         self.assertEqual(before[0], after[0], "files")
         # Not a mapping a round, nor a page of the kernel's
         self.assertLess(after[1] - before[1], ROUNDS // 10, "mappings")
         self.assertLess(after[2] - before[2], h.size >> 10, "KiB of QEMU")
         self.assertLess(after[3] - before[3], 4 * ROUNDS, "KiB of the kernel")
         self.assertEqual(set(), self.mapped())
-        self.assert_counting()
+        case.wait_counting(self.guest)
 
 
 invalid.add_tests(Hotplug, "hotplug")

@@ -3,9 +3,8 @@
 
 import itertools
 
-import case
-import kernel
-from case import GuestCase, MIB
+from guest import kernel, view, vm
+from guest.case import GuestCase, MIB
 
 SIZE = MIB
 
@@ -17,13 +16,12 @@ class Orders(GuestCase):
         """Start a guest, let its driver write, and look at the files."""
         for h in self.hosts:
             h.clear(SIZE)
-        topology = self.simple(order)
-        with case.guest.Guest(case.QEMU, topology, case.OPTIONS) as running:
+        parts = self.simple(order)
+        with vm.Guest(self.config, parts) as running:
             running.run(kernel.modprobe(*kernel.CXL_BUS), 120)
-            text, status = running.status(f"modprobe accel "
-                                          f"use={SIZE}", 120)
+            text, status = running.status(f"modprobe accel use={SIZE}", 120)
             self.assertEqual(0, status, text)
-            places = case.windows(topology, running)
+            places = view.windows(parts, running)
             log = running.run("dmesg | grep 'accel '")
             # Nothing of it is left when the guest is gone.
             for h in self.hosts:

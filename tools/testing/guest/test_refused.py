@@ -1,11 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Machines that must not start, and say why."""
 
-import case
-import guest
-import invalid
-from case import GuestCase
-from guest import Bridge, Device, Topology, Window
+from guest import invalid, vm
+from guest.case import GuestCase
+from guest.topology import Bridge, Device, Topology, Window
 
 
 class Refused(GuestCase):
@@ -13,8 +11,7 @@ class Refused(GuestCase):
 
     def refuse(self, topology, extra=()):
         """Start what must not start; return what QEMU says."""
-        status, text = guest.refusal(case.QEMU, topology,
-                                     [*case.OPTIONS, *extra])
+        status, text = vm.refusal(self.config, topology, extra)
         self.assertEqual(1, status, text)
         return text
 
@@ -92,7 +89,7 @@ class Refused(GuestCase):
         text = self.refuse(Topology(
             [Window(1 << 16, ["b0"])], [Bridge("b0")],
             [Device(h.bdf, "b0.0")]),
-            ["-cpu", "host,host-phys-bits=off,phys-bits=36"])
+            ["-cpu", self.config.board.narrow_cpu])
         self.assertRegex(text, "phys-bits too low")
 
     def test_all_are_listed(self):

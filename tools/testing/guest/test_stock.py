@@ -1,10 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """A VMM that knows nothing of CXL memory cannot do harm."""
 
-import case
-import host
-import kernel
-from case import GuestCase
+from guest import host, kernel, view, vm
+from guest.case import GuestCase
 
 
 class Stock(GuestCase):
@@ -15,14 +13,14 @@ class Stock(GuestCase):
         topology = self.simple()
         for device in topology.devices:
             device.properties = properties
-        with case.guest.Guest(qemu, topology, case.OPTIONS) as running:
+        with vm.Guest(self.config, topology, qemu) as running:
             before = [h.registers() for h in self.hosts]
             running.run(kernel.modprobe(*kernel.CLASS_DRIVERS), 120)
-            endpoints = case.decoders(running)["endpoint"]
-            regions = running.run(f"ls {case.DECODERS} | grep region || true")
+            endpoints = view.decoders(running)["endpoint"]
+            regions = running.run(f"ls {view.DECODERS} | grep region || true")
             bdfs = running.run("ls /sys/bus/pci/drivers/cxl_pci | grep ^0000")
             for bdf in bdfs.split():
-                block = case.dump(running, bdf, "bar0")
+                block = view.dump(running, bdf, "bar0")
                 at = host.hdm_offset(block)
                 running.run(f"inside scribble {bdf} bar0 {at} {host.HDM_SIZE}")
                 base, _, control = host.decoder0(block)
@@ -37,8 +35,8 @@ class Stock(GuestCase):
 
     def test_stock(self):
         """QEMU without the series: no decoder committed, no memory"""
-        self.check(case.STOCK_QEMU, "")
+        self.check(self.config.stock_qemu, "")
 
     def test_opt_out(self):
         """x-cxl=off: no decoder committed, no memory"""
-        self.check(case.QEMU, "x-cxl=off")
+        self.check(self.config.qemu, "x-cxl=off")

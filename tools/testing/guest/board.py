@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The board of a guest: what differs between architectures."""
+
+from dataclasses import dataclass
+
+MIB = 512
+
+
+@dataclass(frozen=True)
+class Board:
+    """QEMU's options that belong to a board."""
+
+    # The value of -machine, without windows
+    machine: str
+    cpu: str
+    # The same processor, whose addresses end below a large window
+    narrow_cpu: str
+    # What QEMU needs of Debian's packages: firmware and option ROMs
+    firmware: tuple
+    # Words of the kernel's command line
+    kernel: str
+
+    def options(self, kernel, initrd, append=""):
+        """Return the options of all guests, the topology's left out."""
+        return ["-nodefaults", "-no-user-config", *self.firmware,
+                "-nic", "none", "-accel", "kvm", "-cpu", self.cpu,
+                "-smp", "1", "-m", f"{MIB}M",
+                # An SRAT: without one Linux makes no NUMA nodes of windows.
+                "-object", f"memory-backend-ram,id=ram,size={MIB}M",
+                "-numa", "node,memdev=ram",
+                "-kernel", kernel, "-initrd", initrd,
+                # Registers are read below the driver that has claimed them.
+                "-append", f"{self.kernel} quiet iomem=relaxed "
+                           f"memhp_default_state=online {append}".rstrip(),
+                "-device", "virtio-serial-pci,disable-legacy=on",
+                "-trace", "vfio_cxl*"]
+
+
+Q35 = Board(
+    machine="q35,cxl=on,usb=off",
+    # A TSC deadline depends on what the machine's kernel took the emulated
+    # TSC's frequency for; a timer that counts down does not.
+    cpu="host,tsc-deadline=off",
+    narrow_cpu="host,host-phys-bits=off,phys-bits=36",
+    firmware=("-L", "/usr/share/seabios", "-L", "/usr/share/qemu"),
+    kernel="console=ttyS0 8250.nr_uarts=1 no_timer_check")

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What guests are started with, in one object."""
+
+import argparse
+from dataclasses import dataclass, field, fields
+
+from guest import host
+from guest.board import Board, Q35
+
+
+@dataclass
+class Config:
+    """Programs and images, the machine's devices."""
+
+    qemu: str
+    stock_qemu: str
+    python: str
+    kernel: str
+    initrd: str
+    time_factor: float = 1.0
+    board: Board = Q35
+    hosts: list = field(default_factory=list)
+
+    def seconds(self, limit):
+        """Return a time limit, stretched as the machine is slow."""
+        return limit * self.time_factor
+
+    def options(self, append=""):
+        """Return QEMU's options of all guests."""
+        return self.board.options(self.kernel, self.initrd, append)
+
+
+def parser(doc):
+    """Return a parser of what is needed to start guests."""
+    result = argparse.ArgumentParser(
+        description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    result.add_argument("--qemu", required=True,
+                        help="QEMU with the project's series")
+    result.add_argument("--stock-qemu", required=True,
+                        help="QEMU without it")
+    result.add_argument("--python", required=True,
+                        help="folder of QEMU's Python packages")
+    result.add_argument("--kernel", required=True,
+                        help="kernel image of the guest")
+    result.add_argument("--initrd", required=True,
+                        help="initramfs of the guest")
+    result.add_argument("--time-factor", metavar="F", type=float, default=1.0,
+                        help="multiplies every time limit (default: 1)")
+    return result
+
+
+def prepare(args):
+    """Bind the machine's devices; return the configuration."""
+    known = {entry.name for entry in fields(Config)}
+    given = {name: value for name, value in vars(args).items()
+             if name in known}
+    return Config(hosts=host.bound_devices(), **given)

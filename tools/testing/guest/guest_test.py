@@ -1,0 +1,134 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-only
+"""Test what needs no guest: options, TAP."""
+
+import contextlib
+import io
+import sys
+import unittest
+from pathlib import Path
+from types import SimpleNamespace
+
+sys.dont_write_bytecode = True
+sys.path[0] = str(Path(__file__).resolve().parents[1])
+
+# pylint: disable=wrong-import-position
+from guest import invalid, tap, topology  # noqa: E402
+from guest.board import Q35  # noqa: E402
+from guest.config import Config  # noqa: E402
+from guest.topology import Bridge, Device, Topology, Window  # noqa: E402
+
+
+def devices(options):
+    """Return the values of -device."""
+    return [value for name, value in zip(options, options[1:])
+            if name == "-device"]
+
+
+class TopologyTest(unittest.TestCase):
+    """A topology becomes QEMU's options."""
+
+    def test_machine(self):
+        """windows are properties of the machine, in their order"""
+        options = Topology([Window(512, ["a"]), Window(1024, ["b", "c"])],
+                           [Bridge("a")]).options("board,cxl=on")
+        self.assertEqual(
+            ["-machine", "board,cxl=on,cxl-fmw.0.targets.0=a,"
+             "cxl-fmw.0.size=512M,cxl-fmw.1.targets.0=b,"
+             "cxl-fmw.1.targets.1=c,cxl-fmw.1.size=1024M"], options[:2])
+
+    def test_bridges(self):
+        """bridges have buses, ports and slots of their own"""
+        options = devices(Topology(bridges=[
+            Bridge("a", ports=2), Bridge("b", decoders=False)]).options("m"))
+        self.assertEqual([
+            "pxb-cxl,id=a,bus=pcie.0,bus_nr=32,hdm_for_passthrough=on",
+            "cxl-rp,id=a.0,bus=a,port=0,chassis=0,slot=1",
+            "cxl-rp,id=a.1,bus=a,port=1,chassis=0,slot=2",
+            "pxb-cxl,id=b,bus=pcie.0,bus_nr=48,hdm_for_passthrough=off",
+            "cxl-rp,id=b.0,bus=b,port=0,chassis=0,slot=3"], options)
+
+    def test_device(self):
+        """a device has the same options on the command line and in QMP"""
+        device = Device("0000:01:00.0", "a.0", "x", "x-cxl=off")
+        self.assertEqual("vfio-pci,host=0000:01:00.0,bus=a.0,id=x,x-cxl=off",
+                         device.option())
+        self.assertEqual({"driver": "vfio-pci", "host": "0000:01:00.0",
+                          "bus": "a.0", "id": "x", "x-cxl": "off"},
+                         device.arguments())
+
+    def test_simple_order(self):
+        """windows, bridges and devices are created in the given order"""
+        hosts = [SimpleNamespace(bdf=f"{i}", mib=256 << i) for i in range(3)]
+        parts = topology.simple(hosts, (2, 0, 1))
+        self.assertEqual([1024, 256, 512], [w.mib for w in parts.windows])
+        self.assertEqual(["cxl.2", "cxl.0", "cxl.1"],
+                         [b.name for b in parts.bridges])
+        self.assertEqual([("2", "cxl.2.0"), ("0", "cxl.0.0"),
+                          ("1", "cxl.1.0")],
+                         [(d.host, d.bus) for d in parts.devices])
+
+    def test_invalid_buses(self):
+        """each place that has to be refused is in the machine"""
+        options = devices(invalid.machine(512).options("m"))
+        places = {word[3:] for option in options for word in
+                  option.split(",") if word.startswith("id=")}
+        for case in invalid.CASES:
+            self.assertLessEqual({case.bus, *case.first}, places, case.name)
+
+
+class ConfigTest(unittest.TestCase):
+    """The configuration of a run."""
+
+    config = Config("q", "s", "p", "bzImage", "cpio", time_factor=2.5)
+
+    def test_options(self):
+        """words of the caller's end the kernel's command line"""
+        options = self.config.options("more words")
+        line = options[options.index("-append") + 1]
+        self.assertTrue(line.startswith(Q35.kernel), line)
+        self.assertTrue(line.endswith(" more words"), line)
+        self.assertEqual("bzImage", options[options.index("-kernel") + 1])
+        self.assertEqual("cpio", options[options.index("-initrd") + 1])
+
+    def test_seconds(self):
+        """time limits are multiplied"""
+        self.assertEqual(25, self.config.seconds(10))
+
+
+class TapTest(unittest.TestCase):
+    """What is printed of results."""
+
+    class Inner(unittest.TestCase):
+        """Results of all kinds."""
+
+        def good(self):
+            """it is good"""
+
+        def bad(self):
+            """it is bad"""
+            self.fail("no good")
+
+        def skipped(self):
+            """it is skipped"""
+            self.skipTest("for a reason")
+
+    def test_lines(self):
+        """the plan, the results and why one failed"""
+        suite = unittest.TestSuite(map(self.Inner, ("good", "bad",
+                                                    "skipped")))
+        with contextlib.redirect_stdout(io.StringIO()) as out:
+            result = tap.run(suite)
+        lines = out.getvalue().splitlines()
+        self.assertEqual(["TAP version 13", "1..3", "ok 1 - it is good"],
+                         lines[:3])
+        self.assertIn("not ok 2 - it is bad", lines)
+        self.assertIn("ok 3 - it is skipped # SKIP for a reason", lines)
+        self.assertTrue([line for line in lines if line.startswith("# ") and
+                         "no good" in line])
+        self.assertEqual((1, 1, 1), (result.passed, len(result.failures),
+                                     len(result.skipped)))
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Results of unittest as TAP, with the seconds that each test took."""
+
+import time
+import unittest
+
+# A gap before a test that is worth a line: what its class has set up.
+GAP = 0.5
+
+
+def say(text):
+    """Print lines of TAP."""
+    print(text, flush=True)
+
+
+def comment(text):
+    """Print lines that are no result."""
+    for line in text.rstrip().splitlines():
+        say(f"# {line}".rstrip())
+
+
+class Result(unittest.TestResult):
+    """Prints each result as it comes."""
+
+    def __init__(self):
+        super().__init__()
+        self.number = 0
+        self.passed = 0
+        self.since = time.monotonic()
+
+    def _elapsed(self):
+        """Return the seconds since the last call."""
+        before, self.since = self.since, time.monotonic()
+        return self.since - before
+
+    def _line(self, verdict, test, directive=""):
+        self.number += 1
+        say(f"{verdict} {self.number} - "
+            f"{test.shortDescription() or test.id()}{directive}")
+
+    def startTest(self, test):
+        super().startTest(test)
+        if (gap := self._elapsed()) > GAP:
+            comment(f"{gap:.1f} s before {type(test).__name__}")
+
+    def stopTest(self, test):
+        super().stopTest(test)
+        comment(f"{self._elapsed():.1f} s {test.id()}")
+
+    def addSuccess(self, test):
+        super().addSuccess(test)
+        self.passed += 1
+        self._line("ok", test)
+
+    def addSkip(self, test, reason):
+        super().addSkip(test, reason)
+        self._line("ok", test, f" # SKIP {reason}")
+
+    def addFailure(self, test, err):
+        super().addFailure(test, err)
+        comment(self.failures[-1][1])
+        self._line("not ok", test)
+
+    def addError(self, test, err):
+        super().addError(test, err)
+        comment(self.errors[-1][1])
+        self._line("not ok", test)
+
+
+def run(suite):
+    """Run tests; return the result."""
+    result = Result()
+    say(f"TAP version 13\n1..{suite.countTestCases()}")
+    suite.run(result)
+    return result

@@ -1,0 +1,180 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A guest of the machine: QEMU that runs it, and a console to it."""
+
+import importlib
+import os
+import re
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+# Output, up to the record separator and the word that end it: the command's
+# exit status, or "ready" after a start.
+ANSWER = re.compile(rb"(.*?)\x1e(\w+)\r?\n", re.DOTALL)
+# 16 s on two idle processors, 37 s beside another machine and two busy loops
+BOOT_SECONDS = 180
+
+
+class GuestError(Exception):
+    """A guest did not do what it was told."""
+
+
+def qemu_machine(folder):
+    """Return the class QEMUMachine, which QEMU's source has."""
+    if folder not in sys.path:
+        sys.path.append(folder)
+    return importlib.import_module("qemu.machine").QEMUMachine
+
+
+def refusal(config, topology, extra=()):
+    """Start what should not start; return exit status and messages."""
+    result = subprocess.run(
+        [config.qemu, "-display", "none", "-vga", "none", "-serial", "null",
+         "-monitor", "none", *config.options(), *extra,
+         *topology.options(config.board.machine)],
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, timeout=config.seconds(BOOT_SECONDS),
+        check=False)
+    return result.returncode, result.stdout.decode(errors="replace")
+
+
+class Guest:
+    """A running guest."""
+
+    def __init__(self, config, topology, qemu=None, append=""):
+        self.config = config
+        # pylint: disable=consider-using-with # removed by close()
+        self.folder = tempfile.TemporaryDirectory(prefix="guest-")
+        self.pending = b""
+        agent = os.path.join(self.folder.name, "agent")
+        args = [*config.options(append),
+                "-serial", f"file:{self.folder.name}/console",
+                "-chardev", f"socket,id=agent,path={agent},server=on,wait=off",
+                "-device", "virtconsole,chardev=agent",
+                *topology.options(config.board.machine)]
+        self.vm = qemu_machine(config.python)(
+            qemu or config.qemu, args, name="qemu", base_temp_dir="/tmp",
+            log_dir=self.folder.name, qmp_timer=config.seconds(60))
+        self.agent = socket.socket(socket.AF_UNIX)
+        try:
+            self.vm.launch()
+            self.agent.connect(agent)
+            self._wait_ready()
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def close(self):
+        """End the guest."""
+        try:
+            self.agent.close()
+            if self.vm.is_running():
+                self.vm.shutdown(hard=True)
+        except Exception:  # pylint: disable=broad-except # it was killed
+            pass
+        finally:
+            self.folder.cleanup()
+
+    def _file(self, name):
+        with open(os.path.join(self.folder.name, name), encoding="utf-8",
+                  errors="replace") as file:
+            return file.read()
+
+    def log(self):
+        """Return what QEMU has said so far."""
+        return self._file("qemu.log")
+
+    def monitor(self, command):
+        """Return what QEMU's monitor for people says."""
+        return self.vm.cmd("human-monitor-command", command_line=command)
+
+    def _state(self):
+        """Return what a guest does that does not do what it should."""
+        # Two looks tell one that stands still from one that is slow.
+        first = self.monitor("info registers")
+        time.sleep(1)
+        return "\n".join((
+            f"; QEMU's status: {self.vm.cmd('query-status')}; its console:",
+            self._file("console")[-2000:],
+            f"its output: {self.pending[-2000:]!r}",
+            *(look.split("\nFCW")[0] for look in
+              (first, self.monitor("info registers"))),
+            self.monitor("info lapic"), self.log()[-4000:]))
+
+    def _read(self, deadline):
+        """Return output up to a mark, and the word after it."""
+        while True:
+            match = ANSWER.match(self.pending)
+            if match:
+                self.pending = self.pending[match.end():]
+                return match[1].decode(errors="replace"), match[2].decode()
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise GuestError(f"the guest does not answer{self._state()}")
+            self.agent.settimeout(left)
+            try:
+                data = self.agent.recv(65536)
+            except socket.timeout:
+                continue
+            if not data:
+                raise GuestError(f"the guest is gone: {self.log()[-2000:]}")
+            self.pending += data
+
+    def _deadline(self, seconds):
+        """Return when a time limit is over."""
+        return time.monotonic() + self.config.seconds(seconds)
+
+    def _wait_ready(self):
+        """Wait for the guest's first process, after a start or a reset."""
+        _, word = self._read(self._deadline(BOOT_SECONDS))
+        if word != "ready":
+            raise GuestError(f"the guest says {word} where it should start")
+
+    def reset(self):
+        """Reset the guest from outside, and wait until it is up again."""
+        self.vm.cmd("system_reset")
+        self._wait_ready()
+
+    def reboot(self):
+        """Let the guest reboot itself, and wait until it is up again."""
+        self.agent.sendall(b"reboot -f\n")
+        self._wait_ready()
+
+    def status(self, command, seconds=60):
+        """Run a line of shell; return output and exit status."""
+        self.agent.sendall(command.encode() + b"\n")
+        text, word = self._read(self._deadline(seconds))
+        if word == "ready":
+            raise GuestError(f"the guest started anew during {command}: "
+                             f"{self._file('console')[-4000:]}")
+        return text, int(word)
+
+    def run(self, command, seconds=60):
+        """Run a line of shell that should succeed; return its output."""
+        text, status = self.status(command, seconds)
+        if status:
+            raise GuestError(f"{command}: status {status}: {text}")
+        return text.strip()
+
+    def wait(self, look, seconds=60):
+        """Call a function until it returns something true; return that."""
+        deadline = self._deadline(seconds)
+        while not (found := look()):
+            if time.monotonic() > deadline:
+                raise GuestError(f"waited in vain{self._state()}")
+            time.sleep(0.1)
+        return found
+
+    def wait_event(self, name, seconds=60, **data):
+        """Wait for an event of QEMU's with certain data."""
+        if not self.vm.event_wait(name, self.config.seconds(seconds),
+                                  {"data": data}):
+            raise GuestError(f"no {name} {data}{self._state()}")
