@@ -10,7 +10,7 @@ from guest.board import Board, Q35
 
 @dataclass
 class Config:
-    """Programs and images, the machine's devices."""
+    """Programs and images, the machine's devices, and how tests run."""
 
     qemu: str
     stock_qemu: str
@@ -18,6 +18,8 @@ class Config:
     kernel: str
     initrd: str
     time_factor: float = 1.0
+    # Of tests only: see run.py
+    seed: int = 0
     board: Board = Q35
     hosts: list = field(default_factory=list)
 

@@ -2,9 +2,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Run guests inside the machine and test what they see. Prints TAP.
 
+The tests of a class run in an order of the seed's: none relies on another one.
 The last line is the sum: guest: N passed, N failed, N skipped.
 """
 
+import datetime
+import random
 import sys
 import unittest
 from pathlib import Path
@@ -18,15 +21,33 @@ from guest import config, tap  # noqa: E402
 from guest.case import GuestCase  # noqa: E402
 
 
+class Loader(unittest.TestLoader):
+    """Loads the tests of each class in an order of the seed's."""
+
+    def __init__(self, seed):
+        super().__init__()
+        self.seed = seed
+
+    def getTestCaseNames(self, testCaseClass):
+        names = super().getTestCaseNames(testCaseClass)
+        random.Random(self.seed).shuffle(names)
+        return names
+
+
 def main():
     """Run the tests; exit with 1 where one failed."""
     parser = config.parser(__doc__)
+    parser.add_argument("--seed", metavar="N", type=int,
+                        default=datetime.date.today().toordinal(),
+                        help="default: of the date")
     parser.add_argument("tests", nargs="*", metavar="TEST",
                         help="only these, as test_orders or "
-                             "test_hotplug.Hotplug.test_z1_good")
+                             "test_hotplug.Hotplug.test_good")
     args = parser.parse_args()
     GuestCase.config = config.prepare(args)
-    loader = unittest.defaultTestLoader
+    tap.comment(f"seed {args.seed}")
+
+    loader = Loader(args.seed)
     if args.tests:
         tests = loader.loadTestsFromNames(f"guest.{name}"
                                           for name in args.tests)

@@ -18,11 +18,11 @@ class Accelerators(GuestCase):
         super().setUpClass()
         for h in cls.hosts:
             h.clear(MIB)
-        cls.topology = cls.simple()
-        cls.guest = cls.start(cls.topology)
+        cls.guest = cls.start(parts := cls.simple())
         cls.guest.run(kernel.modprobe(*kernel.CXL_BUS))
         cls.status = cls.guest.status("modprobe accel", 120)
-        cls.windows = view.windows(cls.topology, cls.guest)
+        cls.log = cls.guest.run("dmesg | grep 'accel ' || true")
+        cls.windows = view.windows(parts, cls.guest)
         cls.dumps = {}
         cls.pci = cls.guest.run("ls /sys/bus/pci/drivers/accel | "
                                 "grep ^0000 || true").split()
@@ -34,35 +34,35 @@ class Accelerators(GuestCase):
             self.dumps[key] = view.dump(self.guest, bdf, space)
         return self.dumps[key]
 
-    def test_1_up(self):
+    def test_up(self):
         """every accelerator's driver is up"""
         self.assertEqual(0, self.status[1], self.status[0])
         self.assertEqual(len(self.hosts), len(self.pci))
 
-    def test_1_ranges(self):
+    def test_ranges(self):
         """every driver gets the range of its window and all its memory"""
         lines = re.findall(
             r"range \[range (0x\w+)-(0x\w+)\] serial (\d+) used (\d+) wrong 0",
-            self.guest.run("dmesg | grep 'accel '"))
+            self.log)
         found = {int(serial): (int(first, 16), int(last, 16), int(used))
                  for first, last, serial, used in lines}
         for (base, _), h in zip(self.windows, self.hosts):
             self.assertEqual((base, base + h.size - 1, h.size),
                              found.get(h.serial), h.bdf)
 
-    def test_2_files(self):
+    def test_files(self):
         """what device n got is in the memory of device n, all of it"""
         for h in self.hosts:
             self.assertTrue(h.starts_with(h.serial, h.size), h.bdf)
 
-    def test_2_no_other(self):
+    def test_no_other(self):
         """what device n got is in no other device's memory"""
         for h in self.hosts:
             for other in self.hosts:
                 if other is not h:
                     self.assertFalse(h.starts_with(other.serial, MIB), h.bdf)
 
-    def test_3_registers(self):
+    def test_registers(self):
         """component registers and DVSECs show the window, locked"""
         for bdf in self.pci:
             config = self.dump(bdf, "config")
@@ -76,7 +76,7 @@ class Accelerators(GuestCase):
             self.assertTrue(config[dvsec + 0x0C] & 4)
             self.assertTrue(config[dvsec + 0x14] & 1)
 
-    def test_3_bridges(self):
+    def test_bridges(self):
         """each bridge's decoder has its endpoint's range and type, locked"""
         def ranges(blocks):
             return sorted((base, size, control & (LOCKED | host.HOST_ONLY))
@@ -98,14 +98,14 @@ class Accelerators(GuestCase):
             self.assertNotIn((high, low), pairs, f"{what}: {h.base:#x}")
             self.assertNotIn(h.base.to_bytes(8, "little"), data, what)
 
-    def test_4_host_address_bars(self):
+    def test_host_address_bars(self):
         """the host's addresses are nowhere in BARs and config space"""
         for bdf in self.pci:
             for space in ("config", "bar0", "bar2"):
                 self.assert_no_host_address(self.dump(bdf, space),
                                             f"{bdf} {space}")
 
-    def test_4_host_address_acpi(self):
+    def test_host_address_acpi(self):
         """the host's addresses are nowhere in ACPI tables"""
         tables = self.guest.run("find /sys/firmware/acpi/tables -type f")
         self.assertIn("CEDT", tables)
@@ -113,54 +113,68 @@ class Accelerators(GuestCase):
             self.assert_no_host_address(view.contents(self.guest, table),
                                         table)
 
-    def test_4_host_address_text(self):
+    def test_host_address_text(self):
         """the host's addresses are nowhere in the guest's log and iomem"""
         text = self.guest.run("dmesg; cat /proc/iomem")
         self.assertIn(f"{self.windows[0][0]:x}", text)
         for h in self.hosts:
             self.assertNotIn(f"{h.base:x}", text, h.bdf)
 
-    def test_5_decoder_writes(self):
-        """writes over the decoder block change nothing, here or there"""
-        before = [h.registers() for h in self.hosts]
-        for bdf in self.pci:
-            block = self.dump(bdf, "bar0")
-            text = self.guest.run(f"inside scribble {bdf} bar0 "
-                                  f"{host.hdm_offset(block)} {host.HDM_SIZE}")
-            self.assertNotIn("changed", text, bdf)
-            self.assertRegex(text, r"\d\d writes$")
-        self.assertEqual(before, [h.registers() for h in self.hosts])
+    def scribble(self, where, start, size):
+        """Write patterns over registers: they stay as they are."""
+        text = self.guest.run(f"inside scribble {where} {start} {size}")
+        self.assertNotIn("changed", text, f"{where} {start:#x}")
+        self.assertRegex(text, r"\d\d writes$")
 
-    def test_5_dvsec_writes(self):
-        """writes over the DVSECs change nothing, here or there"""
-        before = [h.registers() for h in self.hosts]
+    def write_decoders(self):
+        """Write over the decoder block of each device."""
         for bdf in self.pci:
-            config = self.dump(bdf, "config")
-            self.assertTrue(host.cxl_dvsecs(config))
-            for at, length in host.cxl_dvsecs(config):
-                text = self.guest.run(f"inside scribble {bdf} config {at} "
-                                      f"{length}")
-                self.assertNotIn("changed", text, f"{bdf} {at:#x}")
-        self.assertEqual(before, [h.registers() for h in self.hosts])
+            at = host.hdm_offset(self.dump(bdf, "bar0"))
+            self.scribble(f"{bdf} bar0", at, host.HDM_SIZE)
 
-    def test_5_bridge_writes(self):
-        """writes over the host bridges' decoders change nothing"""
+    def write_dvsecs(self):
+        """Write over the CXL DVSECs of each device."""
+        for bdf in self.pci:
+            found = host.cxl_dvsecs(self.dump(bdf, "config"))
+            self.assertTrue(found)
+            for at, length in found:
+                self.scribble(f"{bdf} config", at, length)
+
+    def write_bridges(self):
+        """Write over the decoder of each host bridge."""
         found = view.bridges(self.guest)
         self.assertEqual(len(self.hosts), len(found))
         for base in found.values():
             hdm = host.hdm_offset(self.dump("mem", base))
             # Decoder 0, which is locked, and global control
             for start, size in ((hdm + 4, 4), (hdm + 0x10, 0x20)):
-                text = self.guest.run(f"inside scribble mem {base} "
-                                      f"{start} {size}")
-                self.assertNotIn("changed", text, f"{base:#x}")
+                self.scribble(f"mem {base}", start, size)
 
-    def test_6_still_up(self):
-        """after all that the memory is used as before"""
+    def test_decoder_writes(self):
+        """writes over the decoder block change nothing, here or there"""
+        before = [h.registers() for h in self.hosts]
+        self.write_decoders()
+        self.assertEqual(before, [h.registers() for h in self.hosts])
+
+    def test_dvsec_writes(self):
+        """writes over the DVSECs change nothing, here or there"""
+        before = [h.registers() for h in self.hosts]
+        self.write_dvsecs()
+        self.assertEqual(before, [h.registers() for h in self.hosts])
+
+    def test_bridge_writes(self):
+        """writes over the host bridges' decoders change nothing"""
+        self.write_bridges()
+
+    def test_used_after_writes(self):
+        """after writes to all registers the memory is used as before"""
+        self.write_decoders()
+        self.write_dvsecs()
+        self.write_bridges()
         self.guest.run("rmmod accel")
         for h in self.hosts:
             h.clear(MIB)
-        self.guest.run(f"modprobe accel use={MIB}")
+        self.guest.run(f"modprobe accel use={MIB}", 120)
         for h in self.hosts:
             self.assertTrue(h.starts_with(h.serial, MIB), h.bdf)
 

@@ -48,6 +48,39 @@ class Hotplug(HotplugCase):
         cls.guest.run(case.COUNTER)
         cls.guest.run(kernel.modprobe(*kernel.CXL_BUS))
         cls.guest.run(f"modprobe accel use={MIB}")
+        # Of the device in the good place
+        cls.plugged = False
+        cls.once_plugged = False
+
+    def plug(self):
+        """Plug the device into the good place, and wait until it is up."""
+        self.guest.run("dmesg -c > /dev/null")
+        self.device.clear(MIB)
+        self.assertEqual("", self.add(Device(self.device.bdf, "good.0",
+                                             "plugged")))
+        type(self).plugged = type(self).once_plugged = True
+        self.guest.wait(lambda: self.guest.run(
+            "dmesg | grep 'accel .* "
+            f"serial {self.device.serial} .* wrong 0' || true"))
+
+    def unplug(self):
+        """Have the good place empty."""
+        if self.plugged:
+            self.remove("plugged")
+            type(self).plugged = False
+
+    def leave(self):
+        """Have the good place empty, and a device been in it before."""
+        if not self.once_plugged:
+            self.plug()
+        self.unplug()
+
+    def assert_up(self):
+        """The device in the good place is there, and used."""
+        self.assertTrue(self.device.starts_with(self.device.serial, MIB),
+                        self.guest.run("dmesg | tail -20"))
+        self.assertEqual({self.device.bdf}, self.mapped())
+        self.assertEqual(self.device.size, host.decoder0(self.block())[1])
 
     def assert_released(self):
         """Nobody has the device: it can be given to somebody else."""
@@ -60,6 +93,7 @@ class Hotplug(HotplugCase):
 
     def check(self, wrong):
         """Check a case of the table: refused, undone, and the guest runs."""
+        self.unplug()
         first = []
         for h, bus in zip(self.hosts[::2], wrong.first):
             first.append(f"first{len(first)}")
@@ -74,22 +108,17 @@ class Hotplug(HotplugCase):
             self.remove(ident)
         self.assert_released()
 
-    def test_z1_good(self):
-        """after all refusals a device in a good place comes up"""
-        self.device.clear(MIB)
-        self.assertEqual("", self.add(Device(self.device.bdf, "good.0",
-                                             "plugged")))
-        self.guest.wait(lambda: self.guest.run(
-            "dmesg | grep 'accel .* "
-            f"serial {self.device.serial} .* wrong 0' || true"))
-        self.assertTrue(self.device.starts_with(self.device.serial, MIB),
-                        self.guest.run("dmesg | tail -20"))
-        self.assertEqual({self.device.bdf}, self.mapped())
-        self.assertEqual(self.device.size, host.decoder0(self.block())[1])
+    def test_good(self):
+        """a device in a good place comes up"""
+        self.unplug()
+        self.plug()
+        self.assert_up()
 
-    def test_z2_removed(self):
+    def test_removed(self):
         """device_del unmaps the memory and releases the device"""
-        self.remove("plugged")
+        if not self.plugged:
+            self.plug()
+        self.unplug()
         self.assertEqual(set(), self.mapped())
         self.assertIn(f"vfio_cxl_unmap  ({self.device.bdf})",
                       self.guest.log())
@@ -98,22 +127,24 @@ class Hotplug(HotplugCase):
         self.assert_released()
         case.wait_counting(self.guest)
 
-    def test_z2_unlocked(self):
+    def test_unlocked(self):
         """the bridge whose device was removed has a decoder that is free"""
+        self.leave()
         block = self.block()
         self.assertEqual((0, 0, 0), host.decoder0(block))
         at = host.hdm_offset(block)
         self.assertIn("changed", self.guest.run(
             f"inside scribble mem {self.bridge} {at + 0x10} 16"))
 
-    def test_z3_again(self):
+    def test_again(self):
         """the bridge whose device was removed takes it again"""
-        self.guest.run("dmesg -c > /dev/null")
-        self.test_z1_good()
-        self.remove("plugged")
+        self.leave()
+        self.plug()
+        self.assert_up()
 
-    def test_z4_another(self):
+    def test_another(self):
         """the bridge whose device was removed takes another one"""
+        self.leave()
         other = next(h for h in self.hosts if h.mib <= self.device.mib and
                      h is not self.device)
         self.assertEqual("", self.add(Device(other.bdf, "good.1", "other")))
