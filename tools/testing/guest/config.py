@@ -20,6 +20,7 @@ class Config:
     time_factor: float = 1.0
     # Of tests only: see run.py
     seed: int = 0
+    long: bool = False
     board: Board = Q35
     hosts: list = field(default_factory=list)
 

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""Test what needs no guest: options, TAP."""
+"""Test what needs no guest: options, samples, TAP."""
 
 import contextlib
 import io
@@ -16,6 +16,7 @@ sys.path[0] = str(Path(__file__).resolve().parents[1])
 from guest import invalid, tap, topology  # noqa: E402
 from guest.board import Q35  # noqa: E402
 from guest.config import Config  # noqa: E402
+from guest.orders import ORDERS, SAMPLES, sample  # noqa: E402
 from guest.topology import Bridge, Device, Topology, Window  # noqa: E402
 
 
@@ -94,6 +95,23 @@ class ConfigTest(unittest.TestCase):
     def test_seconds(self):
         """time limits are multiplied"""
         self.assertEqual(25, self.config.seconds(10))
+
+
+class SampleTest(unittest.TestCase):
+    """Which orders the short form has."""
+
+    def test_rotation(self):
+        """seeds in a row have all orders, none twice"""
+        for start in (0, 739580):
+            found = [order for seed in range(start, start + SAMPLES)
+                     for order in sample(seed)]
+            self.assertEqual(sorted(ORDERS), sorted(found))
+
+    def test_first(self):
+        """in a sample, each device is the first one once"""
+        for seed in range(SAMPLES):
+            self.assertEqual([0, 1, 2, 3],
+                             sorted(order[0] for order in sample(seed)))
 
 
 class TapTest(unittest.TestCase):

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Run guests inside the machine and test what they see. Prints TAP.
 
-The tests of a class run in an order of the seed's: none relies on another one.
+Without --long, some tests are a sample of themselves, which the seed chooses.
+It decides the order of a class's tests, too: none relies on another one.
 The last line is the sum: guest: N passed, N failed, N skipped.
 """
 
@@ -40,12 +41,14 @@ def main():
     parser.add_argument("--seed", metavar="N", type=int,
                         default=datetime.date.today().toordinal(),
                         help="default: of the date")
+    parser.add_argument("--long", action="store_true",
+                        help="everything at full length")
     parser.add_argument("tests", nargs="*", metavar="TEST",
                         help="only these, as test_orders or "
                              "test_hotplug.Hotplug.test_good")
     args = parser.parse_args()
     GuestCase.config = config.prepare(args)
-    tap.comment(f"seed {args.seed}")
+    tap.comment(f"seed {args.seed}, {'long' if args.long else 'short'} form")
 
     loader = Loader(args.seed)
     if args.tests:

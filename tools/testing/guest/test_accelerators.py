@@ -177,17 +177,3 @@ class Accelerators(GuestCase):
         self.guest.run(f"modprobe accel use={MIB}", 120)
         for h in self.hosts:
             self.assertTrue(h.starts_with(h.serial, MIB), h.bdf)
-
-
-class Alone(GuestCase):
-    """One device, and the other ones are not there."""
-
-    def test_one(self):
-        """a single device comes up at the base of its window"""
-        h = self.hosts[0]
-        topology = self.simple([0])
-        running = self.start(topology)
-        running.run(kernel.modprobe(*kernel.CXL_BUS, "accel"), 120)
-        (base, _), = view.windows(topology, running)
-        self.assertIn(f"[range {base:#018x}-{base + h.size - 1:#018x}]",
-                      running.run("dmesg | grep 'accel 0'"))

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The order in which a guest's parts are created decides nothing."""
 
-import itertools
+import unittest
 
 from guest import kernel, view, vm
 from guest.case import GuestCase, MIB
+from guest.orders import ORDERS, name, sample
 
 SIZE = MIB
 
@@ -36,13 +37,20 @@ class Orders(GuestCase):
 
 
 def _add(order):
-    name = "".join(str(i) for i in order)
-
     def test(self):
         self.check(order)
-    test.__doc__ = f"created in the order {name}, each is in its own window"
-    setattr(Orders, f"test_{name}", test)
+    test.__doc__ = (f"created in the order {name(order)}, each is in its own "
+                    "window")
+    setattr(Orders, f"test_{name(order)}", test)
 
 
-for _order in itertools.permutations(range(4)):
+for _order in ORDERS:
     _add(_order)
+
+
+def load_tests(*_):
+    """Return all of them, or those of the seed: a boot each."""
+    config = GuestCase.config
+    return unittest.TestSuite(
+        Orders(f"test_{name(order)}") for order in
+        (ORDERS if config.long else sample(config.seed)))
