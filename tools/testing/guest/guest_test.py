@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""Test what needs no guest: options, samples, TAP."""
+"""Test what needs no guest: options, samples, TAP. Prints TAP."""
 
 import contextlib
 import io
@@ -149,4 +149,6 @@ class TapTest(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    SUITE = unittest.defaultTestLoader.loadTestsFromModule(
+        sys.modules[__name__])
+    sys.exit(not tap.run(SUITE).wasSuccessful())
