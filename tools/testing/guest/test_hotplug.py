@@ -96,18 +96,15 @@ class Hotplug(HotplugCase):
     def check(self, wrong):
         """Check a case of the table: refused, undone, and the guest runs."""
         self.unplug()
-        first = []
-        for h, bus in zip(self.hosts[::2], wrong.first):
-            first.append(f"first{len(first)}")
-            self.assertEqual("", self.add(Device(h.bdf, bus, first[-1])))
+        for i, (h, bus) in enumerate(zip(self.hosts[::2], wrong.first)):
+            self.assertEqual("", self.add(Device(h.bdf, bus, f"first{i}")))
+            self.addCleanup(self.remove, f"first{i}")
         mapped = self.mapped()
         with wrong.before(self.device):
             error = self.add(Device(self.device.bdf, wrong.bus, "bad"))
         self.assertRegex(error, wrong.message)
         self.assertEqual(mapped, self.mapped())
         case.wait_counting(self.guest)
-        for ident in first:
-            self.remove(ident)
         self.assert_released()
 
     def test_good(self):
