@@ -394,8 +394,9 @@ static void print_usage(FILE *out)
 	      "\n"
 	      "  BDF                  PCI address of a device that is bound to vfio-cxl-pci,\n"
 	      "                       such as 0000:0d:00.0\n"
-	      "  -i, --interface NAME cdev: by character device and iommufd (default);\n"
-	      "                       group: by group and container\n"
+	      "  -i, --interface NAME cdev: by character device and iommufd;\n"
+	      "                       group: by group and container (default: cdev\n"
+	      "                       where the kernel has iommufd, else group)\n"
 	      "  -h, --help           show this\n",
 	      out);
 }
@@ -407,7 +408,7 @@ static bool parse(int argc, char **argv)
 		{ "help", no_argument, NULL, 'h' },
 		{ 0 },
 	};
-	bool cdev = true;
+	bool cdev = !access("/dev/iommu", F_OK);
 	int c;
 
 	while ((c = getopt_long(argc, argv, "i:h", options, NULL)) != -1) {
@@ -416,7 +417,9 @@ static bool parse(int argc, char **argv)
 			exit(0);
 		} else if (c == 'i' && !strcmp(optarg, "group")) {
 			cdev = false;
-		} else if (c != 'i' || strcmp(optarg, "cdev")) {
+		} else if (c == 'i' && !strcmp(optarg, "cdev")) {
+			cdev = true;
+		} else {
 			print_usage(stderr);
 			exit(2);
 		}
