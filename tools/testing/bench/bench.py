@@ -28,6 +28,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, str(TOP / "tools/testing"))
 
 # pylint: disable=wrong-import-position,import-error
+from rig.arch import X86_64  # noqa: E402
 from rig.parts import Parts  # noqa: E402
 
 # How many of a unit make one of what is measured
@@ -193,8 +194,9 @@ def run(argv, samples):
 
 def in_machine(devices, *command, memory="4G"):
     """Return the command that runs another one in a machine."""
-    return ["tools/testing/rig/rig.py", "run", "--production", "--timeout",
-            "900", "--devices", devices, "--memory", memory, "--", *command]
+    return ["tools/testing/rig/rig.py", "run", "--kernel", "debian",
+            "--timeout", "900", "--devices", devices, "--memory", memory,
+            "--", *command]
 
 
 def topics(devices, *names):
@@ -211,9 +213,9 @@ def measure_guests(parts, samples):
         'modprobe vfio-cxl-pci scrub=off; exec "$@"', "sh",
         f"{HERE}/guests.py",
         "--qemu", str(parts.path("qemu-guest")),
-        "--stock-qemu", str(parts.path("qemu")),
+        "--stock-qemu", "/usr/bin/qemu-system-x86_64",
         "--python", str(parts.path("qemu-python")),
-        "--kernel", str(parts.path("image-production")),
+        "--kernel", str(parts.path("image-debian")),
         "--initrd", "build/bench/guest/initramfs.cpio", str(ROUNDS),
         memory="5G"), samples)
 
@@ -221,7 +223,7 @@ def measure_guests(parts, samples):
 def measure_host(_, samples):
     """Measure what needs no machine."""
     run(["build/bench/select", str(ROUNDS)], samples)
-    for module in (BUILD / "modules-production").rglob("*.ko"):
+    for module in (BUILD / "modules-debian").rglob("*.ko"):
         text, data = subprocess.run(
             ["size", module], check=True, stdout=subprocess.PIPE,
             text=True).stdout.splitlines()[1].split()[:2]
@@ -357,7 +359,7 @@ def write(parts, rows):
     qemu = subprocess.run([parts.path("qemu"), "--version"], check=True,
                           stdout=subprocess.PIPE, text=True).stdout
     result = {
-        "kernel": parts.kernels["production"].release(),
+        "kernel": parts.kernels[X86_64, "debian"].release(),
         "qemu": re.search(r"version (\S+)", qemu)[1],
         "date": datetime.datetime.now(datetime.timezone.utc).isoformat(
             timespec="seconds"),

@@ -8,24 +8,57 @@ from dataclasses import dataclass
 class Arch:
     """An architecture, and QEMU's platform for it."""
 
-    # As uname -m prints it.
+    # As uname -m prints it, as Debian and as Linux's build call it.
     name: str
+    debian: str
+    linux: str
+    # Prefix of the compiler's name.
+    cross: str
     # The bootable image, below Linux's build folder.
     image: str
     # Of the kernel's command line.
     arguments: tuple
     # QEMU's machine with its properties; the windows are added to them.
     machine: str
-    # QEMU's options for the processor, the IOMMU and the firmware.
+    # QEMU's options for the processor and the IOMMU.
     options: tuple
+    # The kernel of the tests.
+    kernel: str
+    # Modules of KVM, where it is not built in.
+    kvm: tuple = ()
+
+    def make(self):
+        """Return the words that make Linux for it."""
+        return [f"ARCH={self.linux}", f"CROSS_COMPILE={self.cross}"]
 
 
 X86_64 = Arch(
     name="x86_64",
+    debian="amd64",
+    linux="x86",
+    cross="",
     image="arch/x86/boot/bzImage",
-    arguments=("console=ttyS0", "8250.nr_uarts=1", "no_timer_check"),
+    arguments=("console=ttyS0", "8250.nr_uarts=1", "no_timer_check",
+               "intel_iommu=on"),
     machine="q35,cxl=on,kernel-irqchip=split,usb=off",
-    options=("-L", "/usr/share/seabios", "-L", "/usr/share/qemu",
-             "-cpu", "EPYC",
+    options=("-cpu", "EPYC",
              "-device", "intel-iommu,aw-bits=48,intremap=on"),
+    kernel="debug",
+    kvm=("kvm_amd",),
 )
+
+ARM64 = Arch(
+    name="arm64",
+    debian="arm64",
+    linux="arm64",
+    cross="aarch64-linux-gnu-",
+    image="arch/arm64/boot/Image",
+    arguments=("console=ttyAMA0",),
+    machine="virt,virtualization=on,gic-version=3,cxl=on,iommu=smmuv3,"
+            "highmem-mmio-size=4T",
+    # Authentication of pointers by QARMA5 would take most of the time.
+    options=("-cpu", "max,pauth-impdef=on"),
+    kernel="debian",
+)
+
+ARCHES = {arch.name: arch for arch in (X86_64, ARM64)}

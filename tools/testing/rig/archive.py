@@ -13,6 +13,8 @@ from rig import cache, process
 from rig.errors import RigError
 
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
+# The architecture of the build host
+HOST = "amd64"
 MIB = 1 << 20
 
 
@@ -80,29 +82,39 @@ class Archive:
                            "apt-get update")
         return found[0]
 
-    def suite(self, name):
+    def suite(self, name, arch=HOST):
         """Return a suite, with its lists up to date."""
-        if name not in self.suites:
-            self.suites[name] = Suite(self, name)
-        return self.suites[name]
+        if (name, arch) not in self.suites:
+            self.suites[name, arch] = Suite(self, name, arch)
+        return self.suites[name, arch]
+
+    def source(self, suite):
+        """Return a suite as a line of apt's sources."""
+        return f"deb [signed-by={KEYRING}] {self.address} {suite} main"
 
 
 class Suite:
-    """One suite: its own lists, and downloads from it."""
+    """One suite for one architecture: its own lists, and downloads from it."""
 
-    def __init__(self, archive, name):
+    def __init__(self, archive, name, arch):
         self.name = name
         self.step = archive.step
         self.log = archive.log
-        folder = archive.folder / name
+        folder = archive.folder / (name if arch == HOST else f"{name}-{arch}")
         _prepare(folder)
+        # What is installed on this machine has no bearing on what is there.
+        status = folder / "status"
+        status.touch()
         sources = folder / "sources.list"
-        sources.write_text("".join(
-            f"{kind} [signed-by={KEYRING}] {archive.address} {name} main\n"
-            for kind in ("deb", "deb-src")), encoding="utf-8")
+        line = archive.source(name)
+        sources.write_text(f"{line}\n{line.replace('deb', 'deb-src', 1)}\n",
+                           encoding="utf-8")
         self.options = _options(folder) + [
             "-o", f"Dir::Etc::SourceList={sources}",
-            "-o", "Dir::Etc::SourceParts=/dev/null"]
+            "-o", "Dir::Etc::SourceParts=/dev/null",
+            "-o", f"Dir::State::status={status}",
+            "-o", f"APT::Architecture={arch}",
+            "-o", f"APT::Architectures::={arch}"]
         self.step.phase(f"reading the package lists of {name}")
         process.logged(["apt-get", *self.options, "-q", "update"],
                        self.log, self.step)
@@ -134,6 +146,14 @@ class Suite:
             raise RigError(f"suite {self.name} has no {what} {package}; check "
                            "that the machine's archive is a complete mirror")
         return version
+
+    def depends(self, package):
+        """Return the packages that the newest version of one depends on."""
+        text = process.output(["apt-cache", *self.options, "show",
+                               f"{package}={self.require(package)}"]) or ""
+        field = re.search(r"^Depends: (.*)$", text, re.MULTILINE)
+        return [word.split()[0] for word in
+                (field[1].split(",") if field else ())]
 
     def _fetch(self, argv, target, size):
         """Run an apt-get that downloads into a folder, with progress."""

@@ -1,19 +1,24 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The test rig: a machine with CXL memory devices, made of Debian packages.
 
-Linux and QEMU are fetched as Debian source packages, built and kept in
-${XDG_CACHE_HOME:-~/.cache}/vfio-cxl. The machine runs programs of the host,
-whose root it has read-only, on the rig's kernel.
+Linux, QEMU and the machine's programs are packages of the Debian archive, as
+they are or built from their sources, and kept in
+${XDG_CACHE_HOME:-~/.cache}/vfio-cxl. The machine's root is a Debian 13 tree;
+the checkout and the cache are there under the names that they have here, all
+of it read-only.
 """
 
 import argparse
 import os
 import platform
+import shlex
+import subprocess
 import sys
 from pathlib import Path
 
-from rig import cache, config, packages, process, session
-from rig.arch import X86_64
+from rig import cache, config, modules, packages, process, session
+from rig.arch import ARCHES, X86_64
+from rig.cache import CHECKOUT
 from rig.errors import RigError
 from rig.parts import Parts
 
@@ -25,6 +30,8 @@ environment of a command in the machine:
   RIG_QMP      character device: a QMP monitor of the machine itself
   RIG_SPLATS   file with patterns of kernel bug reports, one a line
   RIG_KNOWN    pattern of --known
+  RIG_TIME_SCALE  TIME_SCALE of the rig's own environment, or 1: time limits
+               are those of an idle machine, times this
 
 exit status of run: the command's, or
   98   the machine ended without a status (a panic, usually)
@@ -34,26 +41,21 @@ exit status of run: the command's, or
 """
 
 
-# What a run takes, with the tests' kernel.
-BASICS = ("packages", "kernel", "qemu", "initramfs")
-
-
-def set_up(parts, names):
-    """Make what is missing."""
+def set_up(items):
+    """Make what is missing of items."""
     if platform.machine() != X86_64.name:
-        raise RigError(f"the rig's machine is an {X86_64.name} one and runs "
-                       "the host's programs; this host is "
-                       f"{platform.machine()}")
-    if "packages" in names:
-        packages.install(packages.RIG)
-    cache.ensure([parts.items[name] for name in names if name != "packages"])
+        raise RigError("the rig's emulators are built for "
+                       f"{X86_64.name}; this host is {platform.machine()}")
+    packages.install(packages.RIG)
+    cache.ensure(items)
 
 
 def do_setup(parts, args):
     """Make what is missing, and say so when that is nothing."""
     if args.update:
         parts.forget()
-    set_up(parts, args.what or BASICS)
+    set_up([parts.items[name] for name in args.what] or
+           parts.machine(X86_64, X86_64.kernel))
     print(f"rig: set up in {cache.root()}")
     return 0
 
@@ -74,24 +76,53 @@ def do_path(parts, args):
     return 0
 
 
-def configuration(args):
+def find_kernel(parts, args):
+    """Return the kernel of the options."""
+    arch = ARCHES[args.arch]
+    kernel = parts.kernels.get((arch, args.kernel or arch.kernel))
+    if not kernel:
+        known = ", ".join(kind for each, kind in parts.kernels if
+                          each is arch)
+        raise RigError(f"{args.kernel}: the kernels for {arch.name} are "
+                       f"{known}")
+    return kernel
+
+
+def configuration(parts, args):
     """Return the run of the options."""
     devices = config.parse_devices(args.devices)
+    kernel = find_kernel(parts, args)
+    scale = config.parse_scale(os.environ.get("TIME_SCALE", "1"))
     return config.Config(
         devices=devices,
         order=config.parse_order(args.order, len(devices)),
         memory=config.parse_size(args.memory), cpus=args.cpus,
-        kernel=args.kernel, append=args.append, leaks=args.leaks,
-        known=args.known, command=args.command, timeout=args.timeout,
+        arch=kernel.arch, kernel=kernel.kind, append=args.append,
+        leaks=args.leaks, known=args.known, command=args.command,
+        timeout=args.timeout and args.timeout * scale, time_scale=scale,
         log=args.log)
 
 
 def do_run(parts, args):
     """Run a command or a shell in the machine."""
-    wanted = configuration(args)
-    set_up(parts, ("packages", parts.kernels[wanted.kernel].name, "qemu",
-                   "initramfs"))
+    wanted = configuration(parts, args)
+    set_up(parts.machine(wanted.arch, wanted.kernel))
     return session.run(wanted, parts)
+
+
+def do_modules(parts, args):
+    """Build modules of the checkout for a kernel."""
+    kernel = find_kernel(parts, args)
+    set_up([kernel, *kernel.needs])
+    return modules.build(kernel, args.source, args.output)
+
+
+def do_tree(parts, args):
+    """Run a command where the compilers are."""
+    set_up([parts.tree])
+    return subprocess.run(parts.tree.chroot(
+        ["sh", "-c", f"cd {shlex.quote(str(CHECKOUT))} && "
+         f"exec {shlex.join(args.command)}"]), check=False).returncode
 
 
 class Parser(argparse.ArgumentParser):
@@ -101,6 +132,21 @@ class Parser(argparse.ArgumentParser):
         """End with the rig's status."""
         self.print_usage(sys.stderr)
         self.exit(session.FAILED, f"{self.prog}: {message}\n")
+
+
+def kernel_options(parts):
+    """Return the options that choose a kernel."""
+    kinds = ", ".join(dict.fromkeys(kind for _, kind in parts.kernels))
+    parser = Parser(add_help=False)
+    parser.add_argument("--arch", choices=ARCHES, default=X86_64.name,
+                        help="architecture of the machine (default: "
+                             "%(default)s)")
+    parser.add_argument("--kernel", metavar="NAME",
+                        help=f"kernel of the machine: {kinds}; not each is "
+                             "there for each architecture (default: "
+                             f"{', '.join(a.kernel for a in ARCHES.values())}"
+                             ")")
+    return parser
 
 
 def machine_options():
@@ -115,15 +161,6 @@ def machine_options():
         "--order", metavar="LIST",
         help="order in which devices, host bridges and windows are created, "
              "as 1,0 (default: as in --devices)")
-    kernels = parser.add_mutually_exclusive_group()
-    kernels.add_argument("--production", action="store_const", dest="kernel",
-                         const="production", default="debug",
-                         help="run the kernel without debug options and the "
-                              "modules of build/modules-production")
-    kernels.add_argument("--kcsan", action="store_const", dest="kernel",
-                         const="kcsan",
-                         help="run the kernel that looks for data races and "
-                              "the modules of build/modules-kcsan")
     parser.add_argument("--memory", metavar="SIZE", default="4G",
                         help="memory of the machine (default: %(default)s)")
     parser.add_argument("--cpus", metavar="N", type=int, default=2,
@@ -144,17 +181,18 @@ def machine_options():
 
 def parse(argv, parts):
     """Return the parsed command line."""
-    setups = ("packages", *parts.items)
     parser = Parser(prog="rig.py", description=__doc__, epilog=EPILOG,
                     formatter_class=argparse.RawDescriptionHelpFormatter)
     actions = parser.add_subparsers(dest="action", required=True,
                                     metavar="ACTION")
+    kernel = kernel_options(parts)
     options = machine_options()
 
     action = actions.add_parser(
         "setup", help="fetch and build what is missing")
     action.add_argument("what", nargs="*",
-                        help=f"any of {', '.join(setups)} (default: all)")
+                        help=f"any of {', '.join(parts.items)} (default: "
+                        "what the machine of the tests needs)")
     action.add_argument("--update", action="store_true",
                         help="ask the Debian archive for newer versions")
     action.set_defaults(do=do_setup)
@@ -165,21 +203,39 @@ def parse(argv, parts):
     action.set_defaults(do=do_packages)
 
     action = actions.add_parser(
-        "run", parents=[options], help="run a command in the machine",
+        "run", parents=[kernel, options], help="run a command in the machine",
         epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter)
     action.add_argument(
         "--timeout", metavar="SECONDS", type=float, default=600,
-        help="end the machine after so long (default: %(default)s)")
+        help="end the machine after so long, times TIME_SCALE (default: "
+             "%(default)s)")
     action.add_argument("command", nargs=argparse.REMAINDER, metavar="...",
                         help="-- COMMAND [ARGUMENT...]")
     action.set_defaults(do=do_run)
 
-    action = actions.add_parser("shell", parents=[options],
+    action = actions.add_parser("shell", parents=[kernel, options],
                                 help="open a shell in the machine",
                                 epilog=EPILOG,
                                 formatter_class=argparse.
                                 RawDescriptionHelpFormatter)
     action.set_defaults(do=do_run, command=None, timeout=None)
+
+    action = actions.add_parser(
+        "modules", parents=[kernel],
+        help="build modules of this checkout for a kernel of the machine")
+    action.add_argument("source", nargs="?", default=modules.DRIVER,
+                        help="their folder (default: %(default)s)")
+    action.add_argument("--output", metavar="FOLDER", type=Path,
+                        help="where to build them (default: where run takes "
+                             "the driver's from)")
+    action.set_defaults(do=do_modules)
+
+    action = actions.add_parser(
+        "tree", help="run a command in the Debian 13 tree that has the "
+                     "compilers, gcc for x86-64 and arm64")
+    action.add_argument("command", nargs=argparse.REMAINDER, metavar="...",
+                        help="-- COMMAND [ARGUMENT...]")
+    action.set_defaults(do=do_tree)
 
     action = actions.add_parser(
         "path", help="print where something is, for other tools")
@@ -188,15 +244,15 @@ def parse(argv, parts):
 
     args = parser.parse_args(argv)
     if args.action == "setup":
-        unknown = [name for name in args.what if name not in setups]
+        unknown = [name for name in args.what if name not in parts.items]
         if unknown:
             parser.error(f"setup: {unknown[0]} is none of "
-                         f"{', '.join(setups)}")
-    if args.action == "run":
+                         f"{', '.join(parts.items)}")
+    if args.action in ("run", "tree"):
         if args.command[:1] == ["--"]:
             del args.command[0]
         if not args.command:
-            parser.error("run: no command")
+            parser.error(f"{args.action}: no command")
     return args
 
 

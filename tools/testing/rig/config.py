@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Optional
 
+from rig.arch import X86_64, Arch
 from rig.errors import RigError
 
 MIB = 1 << 20
@@ -77,6 +78,17 @@ def parse_devices(text):
     return devices
 
 
+def parse_scale(text):
+    """Return a factor of time limits."""
+    try:
+        scale = float(text)
+    except ValueError:
+        scale = 0
+    if not 1 <= scale <= 100:
+        raise RigError(f"TIME_SCALE={text}: it is a number from 1 to 100")
+    return scale
+
+
 def parse_order(text, count):
     """Return the order in which devices are created."""
     if not text:
@@ -100,8 +112,9 @@ class Config:
     order: list
     memory: int
     cpus: int = 2
+    arch: Arch = X86_64
     # Of Parts.kernels.
-    kernel: str = "debug"
+    kernel: str = X86_64.kernel
     # Added to the kernel's command line.
     append: str = ""
     leaks: bool = False
@@ -111,5 +124,7 @@ class Config:
     command: Optional[list] = None
     # In seconds; None: none.
     timeout: Optional[float] = None
+    # How much longer than on an idle machine things may take in the machine.
+    time_scale: float = 1
     # Where the kernel's log goes; None: nowhere, unless the run fails.
     log: Optional[Path] = None

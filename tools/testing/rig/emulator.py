@@ -8,8 +8,8 @@ import shutil
 from rig import cache, process
 from rig.archive import Archive
 from rig.cache import CHECKOUT, RIG, Fetched, Item, empty
+from rig.tree import SUITE, Tree
 
-SUITE = "trixie"
 # The project's own patches, a quilt series
 SERIES = CHECKOUT / "tools/qemu/patches"
 OPTIONS = """
@@ -78,9 +78,10 @@ class Qemu(Item):
     gib = 2.0
     target = "qemu-system-x86_64"
 
-    def __init__(self, source, meson):
+    def __init__(self, source, meson, tree):
         self.source = source
         self.meson = meson
+        self.tree = tree
         self.needs = (meson, source)
 
     @staticmethod
@@ -112,6 +113,11 @@ class Qemu(Item):
     def binary(self, level="machine"):
         """Return the emulator of a level."""
         return self.path() / level / self.target
+
+    def command(self):
+        """Return the words that start the machine's emulator."""
+        data = self.tree.path() / "usr/share"
+        return [self.binary(), "-L", data / "seabios", "-L", data / "qemu"]
 
     def python(self):
         """Return the folder of QEMU's own Python packages."""
@@ -171,3 +177,28 @@ class Qemu(Item):
         shutil.rmtree(source)
         shutil.rmtree(build)
         (work / "patched").unlink()
+
+
+class DebianQemu(Tree):
+    """Debian's own emulator of arm64 machines, with EDK2 and all libraries.
+
+    It is newer than what Debian 13 has: older ones serve CXL memory as MMIO.
+    """
+
+    def __init__(self):
+        backports = f"{SUITE}-backports"
+        super().__init__(
+            "qemu-arm64", "amd64",
+            ("libc6", *(f"{name}/{backports}" for name in
+                        ("qemu-system-arm", "qemu-system-common",
+                         "qemu-system-data")), "qemu-efi-aarch64"),
+            (SUITE, backports))
+
+    def command(self):
+        """Return the words that start it, whatever the host's libraries."""
+        usr = self.path() / "usr"
+        return [usr / "lib64/ld-linux-x86-64.so.2",
+                "--library-path", usr / "lib/x86_64-linux-gnu",
+                usr / "bin/qemu-system-aarch64",
+                "-L", usr / "share/qemu", "-L", usr / "lib/ipxe/qemu",
+                "-bios", usr / "share/qemu-efi-aarch64/QEMU_EFI.fd"]

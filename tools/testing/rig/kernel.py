@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What the rig asks of a kernel, wherever it comes from."""
 
+from rig.arch import X86_64
 from rig.cache import CHECKOUT, Item
 
 
@@ -9,13 +10,18 @@ class Kernel(Item):
 
     # Of its command line, beside those of the platform and of every run.
     arguments = ()
-    # Modules that the machine cannot mount its root without.
+    # Modules that the machine cannot mount its root without, and those that
+    # nothing asks for by itself.
     first_modules = ()
+    later_modules = ()
 
     def __init__(self, kind, arch):
+        self.kind = kind
         self.arch = arch
-        # The kernel of the tests is the default.
-        self.suffix = "" if kind == "debug" else f"-{kind}"
+        self.suffix = f"-{kind}" if arch is X86_64 else f"-{arch.name}-{kind}"
+        if kind == X86_64.kernel:
+            # It is the default of all.
+            self.suffix = ""
         self.name = f"kernel{self.suffix}"
         # Where the project's modules for it are built.
         self.own_modules = CHECKOUT / f"build/modules{self.suffix}"
@@ -24,7 +30,6 @@ class Kernel(Item):
         """Return the paths of what is in it."""
         return {
             self.name: self.build,
-            f"headers{self.suffix}": self.headers,
             f"image{self.suffix}": self.image,
             f"modules{self.suffix}": self.modules,
         }
@@ -37,14 +42,14 @@ class Kernel(Item):
         """Return the bootable image."""
         raise NotImplementedError
 
-    def headers(self):
-        """Return the kernel's user-space headers."""
-        raise NotImplementedError
-
     def release(self):
         """Return the kernel's release, as uname -r prints it."""
         raise NotImplementedError
 
     def modules(self):
         """Return the folder of the installed modules."""
+        raise NotImplementedError
+
+    def command(self, argv):
+        """Return a command that runs another one where its compiler is."""
         raise NotImplementedError

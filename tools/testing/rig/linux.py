@@ -5,8 +5,9 @@ import re
 import shutil
 
 from rig import cache, process
+from rig.arch import X86_64
 from rig.archive import Archive
-from rig.cache import RIG, Fetched, empty
+from rig.cache import RIG, Fetched, Item, empty
 from rig.errors import RigError
 from rig.kernel import Kernel
 
@@ -68,11 +69,36 @@ class LinuxSource(Fetched):
         return suite, package, version
 
 
+class Headers(Item):
+    """Linux's user-space headers for another architecture."""
+
+    def __init__(self, source, arch):
+        self.name = f"headers-{arch.name}"
+        self.source = source
+        self.arch = arch
+        self.needs = (source,)
+
+    def key(self):
+        """Return the source's version."""
+        return self.source.key()
+
+    def paths(self):
+        """Return the path of the folder to include from."""
+        return {self.name: lambda: self.path() / "usr/include"}
+
+    def make(self, work, step, log):
+        """Have Linux write them."""
+        step.phase("writing headers")
+        process.logged(["make", "-C", self.source.path(), f"O={work}",
+                        *self.arch.make(), process.jobs(), "headers"], log,
+                       step)
+
+
 class BuiltKernel(Kernel):
     """A kernel built for the machine, with all that it boots with.
 
-    Tests run on the one with debug options. The production one is as fast
-    as the machine allows. The KCSAN one looks for data races.
+    Tests run on the one with debug options. The KCSAN one looks for data
+    races.
     """
 
     gib = 2.0
@@ -80,13 +106,11 @@ class BuiltKernel(Kernel):
     # not do as well, and without its stack traces.
     arguments = ("kasan_multi_shot", "slab_debug=FZ")
 
-    def __init__(self, source, kind, arch):
-        super().__init__(kind, arch)
+    def __init__(self, source, kind):
+        super().__init__(kind, X86_64)
         self.source = source
         self.needs = (source,)
-        self.fragments = (RIG / "kernel.config",)
-        if kind != "production":
-            self.fragments += (RIG / f"{kind}.config",)
+        self.fragments = (RIG / "kernel.config", RIG / f"{kind}.config")
 
     def key(self):
         """Hash the source's version, the configuration and the compiler."""
@@ -96,6 +120,14 @@ class BuiltKernel(Kernel):
         version = self.source.key()
         return version.split("-")[0] + "-" + cache.digest(
             version, compiler, *self.fragments)
+
+    def paths(self):
+        """Return the paths of what is in it."""
+        return {**super().paths(), f"headers{self.suffix}": self.headers}
+
+    def command(self, argv):
+        """Return a command that runs another one where its compiler is."""
+        return argv
 
     def build(self):
         """Return the build folder, for modules outside of the tree."""

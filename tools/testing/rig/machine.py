@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The machine: QEMU's command line, and the kernel's."""
 
+from rig import cache
+from rig.cache import CHECKOUT
 from rig.config import MIB
 
 # panic=-1 and QEMU's -no-reboot: a panic ends the machine. Warnings have to
@@ -23,7 +25,7 @@ def kernel_arguments(config, kernel):
                      *LEAKS * config.leaks, config.append])
 
 
-def options(config, kernel, initrd):
+def options(config, kernel, root, initrd):
     """Return QEMU's options, to be run in the run's folder."""
     arch = kernel.arch
     ordered = [config.devices[i] for i in config.order]
@@ -48,8 +50,10 @@ def options(config, kernel, initrd):
         "-mon", "chardev=monitor,mode=control",
         "-chardev", "socket,id=qmp,path=qmp",
         "-device", "virtserialport,chardev=qmp,name=rig.qmp",
-        # The host's root to run programs from, and the run's own folder.
-        *_share("host", "/", ",readonly=on"),
+        # Its root, what it has of the build host, and the run's own folder.
+        *_share("root", root, ",readonly=on"),
+        *_share("checkout", CHECKOUT, ",readonly=on"),
+        *_share("cache", cache.root(), ",readonly=on"),
         *_share("run", "share"),
     ]
     for device in ordered:

@@ -11,11 +11,10 @@ from rig.progress import Progress
 
 # What the rig builds and runs with.
 RIG = """
-    bc bison busybox-static debian-archive-keyring dpkg-dev flex gcc kmod
-    libc6-dev libcap-ng-dev libelf-dev libfdt-dev libglib2.0-dev lz4
-    make ninja-build patch pciutils pkg-config python3 python3-distlib
-    python3-setuptools python3-tomli python3-venv qemu-system-data
-    seabios xz-utils zlib1g-dev
+    bc bison debian-archive-keyring dpkg-dev flex gcc kmod libc6-dev
+    libcap-ng-dev libelf-dev libfdt-dev libglib2.0-dev lz4 make mmdebstrap
+    ninja-build patch pkg-config python3 python3-distlib python3-setuptools
+    python3-tomli python3-venv xz-utils zlib1g-dev
 """.split()
 
 

@@ -2,12 +2,14 @@
 """Everything the rig is made of."""
 
 from rig import cache
-from rig.arch import X86_64
+from rig.arch import ARM64, X86_64
 from rig.cache import Fetched
-from rig.emulator import Meson, Qemu, QemuSource
+from rig.debian import DebianKernel
+from rig.emulator import DebianQemu, Meson, Qemu, QemuSource
 from rig.initramfs import Initramfs
-from rig.linux import BuiltKernel, LinuxSource
+from rig.linux import BuiltKernel, Headers, LinuxSource
 from rig.sparse import Sparse
+from rig.tree import BUILD, GUESTS, MACHINE, Tree
 
 
 class Parts:
@@ -17,13 +19,34 @@ class Parts:
         linux = LinuxSource()
         meson = Meson()
         qemu_source = QemuSource()
-        self.kernels = {kind: BuiltKernel(linux, kind, X86_64)
-                        for kind in ("debug", "production", "kcsan")}
-        self.qemu = Qemu(qemu_source, meson)
-        self.initramfs = Initramfs()
+        # Where compilers are, and the root of the machine that is emulated
+        self.tree = Tree("tree", X86_64.debian, (*MACHINE, *GUESTS, *BUILD))
+        self.roots = {
+            X86_64: self.tree,
+            ARM64: Tree("tree-arm64", ARM64.debian, MACHINE),
+        }
+        kernels = (
+            BuiltKernel(linux, "debug"),
+            BuiltKernel(linux, "kcsan"),
+            DebianKernel(self.tree, "debian", X86_64, "trixie-backports"),
+            DebianKernel(self.tree, "debian-7.2", X86_64, "forky"),
+            DebianKernel(self.tree, "debian-6.12", X86_64, "trixie"),
+            DebianKernel(self.tree, "debian", ARM64, "trixie-backports"),
+            DebianKernel(self.tree, "debian-16k", ARM64, "trixie-backports",
+                         "-16k"),
+            DebianKernel(self.tree, "debian-7.2", ARM64, "forky"),
+            DebianKernel(self.tree, "debian-6.12", ARM64, "trixie"),
+        )
+        self.kernels = {(kernel.arch, kernel.kind): kernel
+                        for kernel in kernels}
+        self.emulators = {X86_64: Qemu(qemu_source, meson, self.tree),
+                          ARM64: DebianQemu()}
+        self.initramfs = {arch: Initramfs(arch, root, self.tree)
+                          for arch, root in self.roots.items()}
         self.items = {item.name: item for item in (
-            linux, *self.kernels.values(), Sparse(), meson, qemu_source,
-            self.qemu, self.initramfs)}
+            linux, *self.roots.values(), *kernels, Headers(linux, ARM64),
+            Sparse(), meson, qemu_source, *self.emulators.values(),
+            *self.initramfs.values())}
         self._paths = {name: (item, path) for item in self.items.values()
                        for name, path in item.paths().items()}
         self._paths["cache"] = None, cache.root
@@ -45,3 +68,8 @@ class Parts:
         for item in self.items.values():
             if isinstance(item, Fetched):
                 item.forget()
+
+    def machine(self, arch, kind):
+        """Return the items that a machine with a kernel needs."""
+        return (self.roots[arch], self.kernels[arch, kind],
+                self.emulators[arch], self.initramfs[arch])

@@ -29,10 +29,11 @@ FAILED = 125
 
 # What a terminal takes for the end of its input.
 END_OF_FILE = b"\x04"
+# What the machine's first process prints just before the command's output:
+# firmware, too, writes to the command's console.
+BEGIN = b"\x1e"
 
 SHARED_MEMORY = Path("/dev/shm")
-# Folders of the machine's own, which hide the host's.
-HIDDEN = ("/tmp", "/run", "/dev")
 
 
 def available_memory():
@@ -85,12 +86,6 @@ def run_folder(parent):
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def hidden_folders(folders):
-    """Return those of the folders that the machine's own mounts hide."""
-    return [str(folder) for folder in folders
-            if any(folder.is_relative_to(top) for top in HIDDEN)]
-
-
 def modules(kernel, folder):
     """Return the module folder of a run: the kernel's and the project's."""
     target = folder / "lib/modules" / kernel.release()
@@ -125,6 +120,9 @@ def initrd(config, kernel, common, folder):
         "setsid": "-c" if interactive else "",
         "leaks": "1" if config.leaks else "",
         "first_modules": " ".join(kernel.first_modules),
+        "later_modules": " ".join(kernel.later_modules),
+        "checkout": CHECKOUT,
+        "cache": cache.root(),
         "stdin": "/dev/hvc0" if interactive else "/dev/null",
         "stty": (f"sane rows {size.lines} cols {size.columns}"
                  if interactive else "raw -echo"),
@@ -132,14 +130,12 @@ def initrd(config, kernel, common, folder):
         "RIG_QOM": " ".join(d.qom for d in config.devices),
         "RIG_SPLATS": splats.PATTERNS,
         "RIG_KNOWN": config.known,
+        "RIG_TIME_SCALE": config.time_scale,
     }
     cpio = Cpio()
     cpio.file("rig/env", "".join(
         f"{name}={shlex.quote(str(value))}\n"
         for name, value in settings.items()).encode())
-    cpio.file("rig/binds", "".join(
-        f"{path}\n" for path in hidden_folders((CHECKOUT, cache.root()))
-        ).encode())
     cpio.tree("modules", modules(kernel, folder / "modules"))
     shutil.rmtree(folder / "modules")
     path = folder / "initrd"
@@ -177,6 +173,7 @@ def relay(child, interactive, deadline):
 
     Returns whether the machine ended by itself before the deadline.
     """
+    begun = False
     with selectors.DefaultSelector() as selector:
         selector.register(child.stdout, selectors.EVENT_READ, "out")
         if interactive:
@@ -190,6 +187,8 @@ def relay(child, interactive, deadline):
                 if key.data == "out":
                     if not data:
                         return True
+                    if not begun:
+                        _, begun, data = data.partition(BEGIN)
                     sys.stdout.buffer.write(data)
                     sys.stdout.buffer.flush()
                 elif data:
@@ -269,14 +268,15 @@ def verdict(config, folder, ended, errors):
 def run(config, parts):
     """Run the command in the machine; return the exit status for the rig."""
     interactive = config.command is None
-    kernel = parts.kernels[config.kernel]
+    kernel = parts.kernels[config.arch, config.kernel]
     with run_folder(place(config)) as folder:
         (folder / "share/mem").mkdir(parents=True)
         (folder / "share/command").write_text(script(config.command),
                                               encoding="utf-8")
-        argv = [parts.qemu.binary(), *machine.options(
-            config, kernel,
-            initrd(config, kernel, parts.initramfs.archive(), folder))]
+        argv = [*parts.emulators[config.arch].command(), *machine.options(
+            config, kernel, parts.roots[config.arch].path(),
+            initrd(config, kernel, parts.initramfs[config.arch].archive(),
+                   folder))]
         with open(folder / "qemu.log", "wb") as errors:
             child = subprocess.Popen(
                 argv, cwd=folder, stderr=errors, stdout=subprocess.PIPE,

@@ -8,6 +8,7 @@ import unittest
 from unittest import mock
 
 from rig import cli, config, session
+from rig.arch import ARM64
 from rig.parts import Parts
 from rig.tests.folder import FolderCase
 
@@ -24,7 +25,8 @@ class CommandLine(FolderCase):
 
     def run_of(self, *argv):
         """Return the configuration of a run."""
-        return cli.configuration(cli.parse(argv, self.parts))
+        return cli.configuration(self.parts,
+                                 cli.parse(argv, self.parts))
 
     def main(self, *argv):
         """Return the status and the output of a command."""
@@ -44,32 +46,49 @@ class CommandLine(FolderCase):
 
     def test_options(self):
         run = self.run_of("run", "--devices", "1G", "--memory", "5G",
-                          "--cpus", "4", "--production", "--append", "a b",
-                          "--leaks", "--known", "x|y", "--timeout", "7",
+                          "--cpus", "4", "--kernel", "debian", "--append",
+                          "a b", "--leaks", "--known", "x|y", "--timeout", "7",
                           "--", "ls", "--", "-l")
         self.assertEqual((len(run.devices), run.memory, run.cpus, run.kernel),
-                         (1, 5 * config.GIB, 4, "production"))
+                         (1, 5 * config.GIB, 4, "debian"))
         self.assertEqual((run.append, run.leaks, run.known, run.timeout),
                          ("a b", True, "x|y", 7))
         self.assertEqual(run.command, ["ls", "--", "-l"])
 
     def test_shell(self):
-        run = self.run_of("shell", "--kcsan")
+        run = self.run_of("shell", "--kernel", "kcsan")
         self.assertEqual((run.command, run.timeout, run.kernel),
                          (None, None, "kcsan"))
 
     def test_refused(self):
         for argv in (["run"], ["run", "--"], ["run", "--no-such", "--", "a"],
-                     ["run", "--production", "--kcsan", "--", "true"],
+                     ["tree"], ["run", "--arch", "z80", "--", "true"],
                      ["setup", "kernel", "nothing"], ["path", "nothing"], []):
             with self.subTest(argv), self.assertRaises(SystemExit) as end:
                 cli.parse(argv, self.parts)
             self.assertEqual(end.exception.code, session.FAILED)
 
-    def test_kernels_that_can_be_chosen(self):
-        for argv in ([], ["--production"], ["--kcsan"]):
-            self.assertIn(self.run_of("run", *argv, "--", "true").kernel,
-                          self.parts.kernels)
+    def test_kernel_of_the_architecture(self):
+        run = self.run_of("run", "--arch", "arm64", "--", "true")
+        self.assertEqual((run.arch, run.kernel), (ARM64, "debian"))
+
+    def test_kernel_that_is_not_there(self):
+        self.assertEqual(self.main("run", "--arch", "arm64", "--kernel",
+                                   "kcsan", "--", "true"),
+                         (session.FAILED, ""))
+        self.assertIn("kcsan: the kernels for arm64 are debian, ", self.said())
+
+    def test_time_scale(self):
+        with mock.patch.dict("os.environ", TIME_SCALE="2.5"):
+            run = self.run_of("run", "--timeout", "4", "--", "true")
+        self.assertEqual((run.timeout, run.time_scale), (10, 2.5))
+
+    def test_time_scale_refused(self):
+        for scale in ("0.5", "fast", "1000"):
+            with mock.patch.dict("os.environ", TIME_SCALE=scale):
+                self.assertEqual(self.main("run", "--", "true"),
+                                 (session.FAILED, ""))
+            self.assertIn(f"TIME_SCALE={scale}: ", self.said())
 
     def test_path(self):
         self.assertEqual(self.main("path", "cache"),
@@ -77,7 +96,7 @@ class CommandLine(FolderCase):
 
     def test_path_that_is_not_set_up(self):
         for name, item in (("headers", "kernel"), ("qemu-python", "qemu"),
-                           ("image-production", "kernel-production")):
+                           ("image-kcsan", "kernel-kcsan")):
             self.assertEqual(self.main("path", name), (session.FAILED, ""))
             self.assertIn(f"{name} is not set up; run: rig.py setup {item}\n",
                           self.said())
@@ -85,10 +104,9 @@ class CommandLine(FolderCase):
     def test_paths_in_use(self):
         # Of Makefiles and scripts.
         self.assertLessEqual({
-            "cache", "linux", "kernel", "kernel-production", "kernel-kcsan",
-            "sparse", "headers", "modules", "modules-production", "image",
-            "image-production", "qemu", "qemu-guest", "qemu-python",
-            "qemu-source", "meson", "initramfs"}, set(self.parts.names()))
+            "cache", "linux", "kernel", "sparse", "headers", "image-debian",
+            "modules-debian", "qemu", "qemu-guest", "qemu-python",
+            "qemu-source"}, set(self.parts.names()))
 
     def test_no_path_of_two(self):
         names = [name for item in self.parts.items.values()
@@ -104,12 +122,24 @@ class CommandLine(FolderCase):
         self.parts.forget()
         self.assertEqual(list(root.iterdir()), [])
 
+    def test_machine_is_complete(self):
+        for arch, kind in self.parts.kernels:
+            names = {item.name for item in self.parts.machine(arch, kind)}
+            self.assertEqual(len(names), 4)
+            self.assertLessEqual(names, set(self.parts.items))
+
     def test_needs(self):
+        tree = ["tree"]
+        debian = {name: tree for name in self.parts.items
+                  if name.startswith("kernel-") and "debian" in name}
+        self.assertEqual(len(debian), 7)
         self.assertEqual(
             {name: [need.name for need in item.needs]
              for name, item in self.parts.items.items() if item.needs},
-            {"kernel": ["linux"], "kernel-production": ["linux"],
-             "kernel-kcsan": ["linux"], "qemu": ["meson", "qemu-source"]})
+            {**debian, "kernel": ["linux"], "kernel-kcsan": ["linux"],
+             "qemu": ["meson", "qemu-source"], "headers-arm64": ["linux"],
+             "initramfs-x86_64": ["tree", "tree"],
+             "initramfs-arm64": ["tree-arm64", "tree"]})
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@
 import unittest
 from unittest import mock
 
-from rig.arch import X86_64
 from rig.errors import RigError
 from rig.linux import SUITES, BuiltKernel, LinuxSource
 from rig.tests.folder import FolderCase
@@ -61,7 +60,7 @@ class Configuration(FolderCase):
 
     def check(self, config, *fragments):
         """Check a configuration that fragments were merged into."""
-        kernel = BuiltKernel(LinuxSource(), "debug", X86_64)
+        kernel = BuiltKernel(LinuxSource(), "debug")
         files = []
         for n, text in enumerate((config, *fragments)):
             files.append(self.folder / f"{n}")

@@ -12,8 +12,9 @@ from rig.config import GIB
 class FakeKernel:
     """A kernel of a platform that does not exist."""
 
-    arch = Arch(name="z80", image="", arguments=("console=ttyZ",),
-                machine="zx,cxl=on", options=("-cpu", "Z80"))
+    arch = Arch(name="z80", debian="z80", linux="z80", cross="z80-", image="",
+                arguments=("console=ttyZ",), machine="zx,cxl=on",
+                options=("-cpu", "Z80"), kernel="debug")
     arguments = ("its=own",)
 
     @staticmethod
@@ -32,7 +33,8 @@ class MachineCase(unittest.TestCase):
 
     def options(self, name):
         """Return the values of an option."""
-        argv = machine.options(self.config, FakeKernel(), "INITRD")
+        argv = machine.options(self.config, FakeKernel(), "ROOT",
+                               "INITRD")
         return [argv[i + 1] for i, word in enumerate(argv) if word == name]
 
     def test_platform(self):
@@ -65,15 +67,15 @@ class MachineCase(unittest.TestCase):
                          "memory-backend-file,id=cxl-ram1,share=on,"
                          "mem-path=share/mem/1,size=2048M")
 
-    def test_only_the_root_is_read_only(self):
+    def test_only_the_run_is_written(self):
         shares = self.options("-fsdev")
-        self.assertEqual([("path=/," in share, "readonly=on" in share)
-                          for share in shares],
-                         [(True, True), (False, False)])
+        self.assertIn("id=root,path=ROOT,", shares[0])
+        self.assertEqual(["readonly=on" in share for share in shares],
+                         [True, True, True, False])
         tags = [value for value in self.options("-device")
                 if value.startswith("virtio-9p")]
-        self.assertIn("fsdev=host,mount_tag=host", tags[0])
-        self.assertIn("fsdev=run,mount_tag=run", tags[1])
+        for tag, name in zip(tags, ("root", "checkout", "cache", "run")):
+            self.assertIn(f"fsdev={name},mount_tag={name}", tag)
 
     def test_kernel_arguments(self):
         self.config = dataclasses.replace(self.config, append="a=b c")

@@ -117,7 +117,7 @@ class Place(FolderCase):
 
 
 class Script(unittest.TestCase):
-    """script() and hidden_folders()"""
+    """script()"""
 
     def test_words_stay_words(self):
         argv = ["printf", "%s|", "a b", "$HOME", "'", ""]
@@ -130,11 +130,6 @@ class Script(unittest.TestCase):
     def test_shell(self):
         self.assertIn("exec bash -i\n", session.script(None))
 
-    def test_hidden(self):
-        self.assertEqual(session.hidden_folders(
-            map(Path, ("/tmp/a", "/home/tmp", "/run", "/tmpfs"))),
-            ["/tmp/a", "/run"])
-
 
 @unittest.skipUnless(shutil.which("busybox") and
                      (shutil.which("depmod") or
@@ -146,6 +141,7 @@ class Initrd(FolderCase):
         """A kernel with a module."""
 
         first_modules = ("one", "two")
+        later_modules = ("three",)
 
         def __init__(self, folder):
             self.folder = folder

@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# The lab: tests, and the emulated machines that most of them run in. Included
+# by the Makefile at the top; tools/testing/README says what is where.
+
+RIG	:= tools/testing/rig/rig.py
+# What the rig has set up, asked for when it is needed
+CACHE	= $(shell $(RIG) path cache)
+LINUX	= $(shell $(RIG) path linux)
+RIGKDIR	= $(shell $(RIG) path kernel)
+HEADERS	= $(shell $(RIG) path headers)
+DEMO	:= 256M,512M,1G,2G
+GUEST	:= tools/testing/guest
+GUESTS	:= 512M,512M,256M,256M
+# Debian packages of the checks, beside those of the rig
+LINTERS	:= clang coccinelle flake8 g++ llvm ocaml-nox python3-tap shellcheck
+# How long fuzz and torture look, and how often torture kills a VMM
+SECONDS	?= 60
+KILLS	?= 50
+
+.PHONY: help-lab setup setup-demo lab-build check check-long demo shell qemu \
+	bench lint kunit emu-check fuzz rig-check rig-modules selftests \
+	selftests-arm64 torture-program torture torture-kcsan guest-image guest
+
+help-lab:
+	@echo 'In an emulated machine; everything needed is fetched and built first:'
+	@echo '  demo       a guest with four devices, each in a window of its own'
+	@echo '  check      all tests, samples of the long ones'
+	@echo '  check-long all tests at full length'
+	@echo '  shell      a shell in the machine'
+	@echo '  setup      only fetch and build what is needed'
+	@echo '  qemu       only QEMU with the series of tools/qemu'
+	@echo '  bench      what the driver costs, beside stock vfio-pci: build/bench.json'
+	@echo 'Parts of check:'
+	@echo '  lint       sparse, checkpatch, coccicheck, kernel-doc, W=1, shell, Python'
+	@echo '  kunit      the register emulation in KUnit, on User Mode Linux'
+	@echo '  emu-check  the same suites in user space with sanitizers'
+	@echo '  fuzz       the emulation under libFuzzer, for SECONDS=60, from SEED=...'
+	@echo '  rig-check  unit tests of the rig and of the guest tests'
+	@echo '  selftests  build what the machine runs'
+	@echo '  torture    the whole driver at random, for SECONDS=60, from SEED=...,'
+	@echo '             and a VMM that is killed, KILLS=$(KILLS) times'
+	@echo '  guest      guests inside the machine; TESTS= picks some, LONG=1 runs'
+	@echo '             all, without it SEED=... chooses a sample'
+	@echo 'Also:'
+	@echo '  torture-kcsan  torture with a kernel that looks for data races'
+
+setup: setup-demo
+	@$(RIG) packages $(LINTERS)
+	@$(RIG) setup linux kernel qemu-source initramfs-x86_64 sparse \
+		tree-arm64 kernel-arm64-debian kernel-arm64-debian-16k \
+		qemu-arm64 initramfs-arm64 headers-arm64
+
+setup-demo:
+	@$(RIG) setup tree kernel-debian qemu initramfs-x86_64
+
+qemu:
+	@$(RIG) setup qemu
+	@echo "QEMU with the series: $$($(RIG) path qemu-guest)"
+
+# All that the steps of the check build in common
+lab-build: examples selftests selftests-arm64 torture-program guest-image
+
+check:
+	@tools/testing/check.py $(SEED:%=--seed %) $(STEPS)
+
+check-long:
+	@tools/testing/check.py --long $(SEED:%=--seed %) $(STEPS)
+
+shell: rig-modules examples
+	$(RIG) shell
+
+# The register emulation alone
+
+# Folders of the cache are kept between checkouts: most of what they hold is
+# Linux's own.
+kunit: setup
+	kunit/run.sh $(LINUX) $(CACHE)/kunit-$(notdir $(LINUX))
+
+emu-check: setup
+	$(MAKE) -C kunit/user O=$(O)/emu LINUX=$(LINUX) check
+
+fuzz: setup
+	$(MAKE) -C kunit/fuzz O=$(O)/fuzz LINUX=$(LINUX)
+	kunit/fuzz/run.sh $(O)/fuzz $(SECONDS) $(SEED:%=-seed=%)
+
+lint: setup
+	tools/testing/lint.sh $(LINUX) $(RIGKDIR) $(O)/lint \
+		$(CACHE)/lint-$(notdir $(LINUX))
+
+rig-check:
+	@cd tools/testing && /usr/bin/python3 -B -m tap discover -t . -s rig/tests
+	@tools/testing/guest/guest_test.py
+
+# The driver in the machine
+
+rig-modules: setup
+	@$(RIG) modules
+
+selftests: rig-modules
+	$(MAKE) -C tools/testing/selftests O=$(O)/selftests all linux
+
+# Static, so that they need nothing of the machine's root
+selftests-arm64: setup
+	@$(RIG) modules --arch arm64
+	@$(RIG) modules --arch arm64 --kernel debian-16k
+	@$(RIG) tree -- $(MAKE) --no-print-directory -s \
+		-C tools/testing/selftests O=$(O)/selftests-arm64 \
+		CC=aarch64-linux-gnu-gcc LDFLAGS=-static LINUX=$(LINUX) \
+		HEADERS=$$($(RIG) path headers-arm64) all
+
+torture-program: rig-modules
+	@$(MAKE) --no-print-directory -s -C tools/testing/torture O=$(O)/torture
+
+# Linux 7.3 has a cycle of its own: SET_IRQS takes kernfs_rwsem inside VFIO's
+# memory_lock, a fault of a BAR takes that inside mmap_lock, and a reader of a
+# folder of sysfs takes this inside kernfs_rwsem, with vfio-pci, too.
+TORTURE_KNOWN := possible circular locking dependency detected
+
+# Rounds that were begun in time, a kill a second or two, and the leaks' scan
+define run-torture
+	@$(RIG) run $(1) --known '$(TORTURE_KNOWN)' --timeout \
+		$$((2 * $(SECONDS) + 4 * $(KILLS) + 300)) -- sh -ec ' \
+		torture=$(O)/torture/torture; \
+		$$torture --seconds $(SECONDS) $(SEED:%=--seed %); \
+		$$torture --kill --rounds $(KILLS) $(SEED:%=--seed %)'
+endef
+
+torture: torture-program
+	$(call run-torture,--leaks)
+
+# Most accesses are not watched: more of them than by default
+torture-kcsan: torture-program
+	@$(RIG) modules --kernel kcsan
+	$(call run-torture,--kernel kcsan --append kcsan.skip_watch=200)
+
+# Guests in the machine, on Debian's kernel on both levels
+
+guest-image: setup-demo
+	@$(RIG) modules --kernel debian
+	@$(RIG) modules --kernel debian --output $(O)/guest/accel \
+		$(GUEST)/inside/accel
+	@$(MAKE) --no-print-directory -s -C $(GUEST) O=$(O)/guest \
+		MODULES="$$($(RIG) path modules-debian) $(O)/guest/accel"
+
+# What a program in the machine needs to start guests
+GUESTARGS = --qemu $$($(RIG) path qemu-guest) \
+	--stock-qemu /usr/bin/qemu-system-x86_64 \
+	--python $$($(RIG) path qemu-python) \
+	--kernel $$($(RIG) path image-debian) \
+	--initrd $(O)/guest/initramfs.cpio
+GUESTRUN = $(RIG) run --kernel debian --memory 5G
+
+guest: guest-image
+	@$(GUESTRUN) --devices $(GUESTS) --timeout 2400 -- $(GUEST)/run.py \
+		$(GUESTARGS) $(if $(LONG),--long,$(SEED:%=--seed %)) $(TESTS)
+
+demo: guest-image
+	@$(MAKE) --no-print-directory -s examples
+	@$(GUESTRUN) --devices $(DEMO) -- sh -ec ' \
+		tools/examples/run-vmm.sh $(O)/examples/vmm; \
+		exec $(GUEST)/demo.py '"$(GUESTARGS)"
+
+# PARTS= picks some
+bench: guest-image lib setup
+	@$(RIG) packages gnuplot-nox
+	@$(MAKE) --no-print-directory -s -C tools/testing/bench O=$(O)/bench \
+		LIB=$(O)/lib HEADERS=$(HEADERS)
+	@$(RIG) modules --kernel debian --output $(O)/bench/memset \
+		tools/testing/bench/memset
+	@$(MAKE) --no-print-directory -s -C $(GUEST) O=$(O)/bench/guest \
+		MODULES="$$($(RIG) path modules-debian)" \
+		PROGRAMS=$(O)/bench/access
+	@tools/testing/bench/bench.py $(PARTS)

@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The project's modules for the machine's kernels."""
+
+import fcntl
+import subprocess
+
+from rig import process
+from rig.cache import CHECKOUT
+
+DRIVER = "drivers/vfio/pci/cxl"
+
+
+def build(kernel, source=DRIVER, output=None):
+    """Build the modules of a folder of the checkout; return make's status."""
+    output = (output or kernel.own_modules).absolute()
+    output.mkdir(parents=True, exist_ok=True)
+    argv = ["make", "--no-print-directory", "-s", process.jobs(),
+            "-C", kernel.build(), f"M={CHECKOUT / source}", f"MO={output}",
+            "CONFIG_VFIO_CXL_PCI=m", "CONFIG_VFIO_CXL_EMU=m",
+            *kernel.arch.make(), "modules"]
+    with open(output / ".lock", "a", encoding="ascii") as lock:
+        # Steps of the check that run side by side may want the same ones.
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return subprocess.run(kernel.command(argv), check=False).returncode

@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Folders with programs of Debian 13, whatever the build host runs."""
+
+import os
+import shlex
+
+from rig import cache, process
+from rig.archive import KEYRING, Archive
+from rig.cache import CHECKOUT, Item, empty
+
+SUITE = "trixie"
+# What tests call in the machine
+MACHINE = """
+    base-files bash busybox-static coreutils dash diffutils findutils grep gzip
+    hostname kmod libc-bin mawk mount pciutils procps python3 python3-tap sed
+    tar util-linux xz-utils
+""".split()
+# Debian's own QEMU for guests, and what the project's own build of it needs
+GUESTS = "ipxe-qemu qemu-system-x86 seabios".split()
+# What modules for Debian's kernels and programs for arm64 are built with
+BUILD = """
+    bc bison flex gcc gcc-14 gcc-14-aarch64-linux-gnu gcc-aarch64-linux-gnu
+    libc6-dev libc6-dev-arm64-cross libelf1t64 make perl-base
+""".split()
+
+
+class Tree(Item):
+    """Packages of Debian, unpacked: no script of theirs has run."""
+
+    gib = 1.0
+
+    def __init__(self, name, arch, packages, suites=(SUITE,)):
+        self.name = name
+        self.arch = arch
+        self.packages = packages
+        self.suites = suites
+
+    def key(self):
+        """Hash what it is made of."""
+        return cache.digest(self.arch, *self.packages, *self.suites)
+
+    def make(self, work, step, log):
+        """Have mmdebstrap fetch and unpack the packages."""
+        archive = Archive(step, log)
+        empty(work)
+        step.phase(f"unpacking {len(self.packages)} packages for {self.arch} "
+                   "and what they depend on")
+        process.logged(
+            ["mmdebstrap", f"--mode={'unshare' if os.geteuid() else 'root'}",
+             "--variant=extract", f"--architectures={self.arch}",
+             f"--keyring={KEYRING}", f"--include={','.join(self.packages)}",
+             "--aptopt=Acquire::Languages \"none\"",
+             "--aptopt=Acquire::Retries \"3\"",
+             SUITE, work, *map(archive.source, self.suites)], log, step)
+        # What a script of a package would have made
+        for link, target in (("awk", "mawk"), ("cc", "gcc")):
+            if (work / "usr/bin" / target).exists():
+                (work / "usr/bin" / link).symlink_to(target)
+        (work / "etc/passwd").write_text("root:x:0:0:root:/root:/bin/sh\n",
+                                         "ascii")
+        (work / "etc/group").write_text("root:x:0:\n", "ascii")
+
+    def chroot(self, argv, binds=()):
+        """Return a command that runs another one in the tree.
+
+        The checkout and the cache are there under their own names, and so
+        is each pair of binds: a folder, and where it is in the tree.
+        """
+        tree = str(self.path())
+        script = ["set -e"]
+        folders = [(folder, folder) for folder in
+                   (CHECKOUT, cache.root(), "/dev", "/proc")]
+        for folder, place in (*folders, *binds):
+            source = shlex.quote(str(folder))
+            target = shlex.quote(f"{tree}{place}")
+            script += [f"mkdir -p {target}",
+                       f"mount --rbind {source} {target}"]
+        script.append(shlex.join(
+            ["exec", "chroot", tree, "env", "-i", "LANG=C.UTF-8",
+             "PATH=/usr/sbin:/usr/bin", *map(str, argv)]))
+        return ["unshare", "--mount", *["--map-root-user"] * bool(os.geteuid()),
+                "sh", "-c", "\n".join(script)]
