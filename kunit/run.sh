@@ -41,6 +41,9 @@ mkdir -p "$2"
 work=$(CDPATH='' cd -- "$2" && pwd -P)
 shift 2
 
+# Another checkout may be at work there; kunit.py keeps the lock to its end.
+exec 9>"$work/lock"
+flock 9
 "$here/overlay.sh" "$linux" "$work/linux"
 
 cd "$work/linux"

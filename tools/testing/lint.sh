@@ -3,26 +3,30 @@
 #
 # Static checks, each reported as a TAP line.
 #
-# usage: lint.sh LINUX KDIR WORK
+# usage: lint.sh LINUX KDIR WORK TREE
 #	LINUX	Linux source with scripts/
 #	KDIR	build folder of a configured kernel
 #	WORK	folder for logs and objects
+#	TREE	folder kept for the build inside of Linux's own tree
 
 # The checks are called by name:
 # shellcheck disable=SC2317
 
 set -u
 
-if [ $# -ne 3 ]; then
-	sed -n '5,10s/^# \{0,1\}//p' "$0" >&2
+if [ $# -ne 4 ]; then
+	sed -n '5,11s/^# \{0,1\}//p' "$0" >&2
 	exit 2
 fi
-linux=$1 kdir=$2 work=$3
+linux=$1 kdir=$2 work=$3 tree=$4
 top=$(cd "$(dirname "$0")/../.." && pwd)
 driver=$top/drivers/vfio/pci/cxl
 sparse=$("$top/tools/testing/rig/rig.py" path sparse)
 cd "$top" || exit 2
-mkdir -p "$work"
+mkdir -p "$work" "$tree"
+# Another checkout may be in the tree.
+exec 9> "$tree/lock"
+flock 9
 
 files() {
 	git ls-files --cached --others --exclude-standard -- "$@"
@@ -33,33 +37,41 @@ no_match() {
 	! grep -nE "$1" "$2"
 }
 
+# Make targets in a folder of its own below $work.
 kbuild() {
-	make --no-print-directory -C "$kdir" M="$driver" MO="$work/modules" \
-		CONFIG_VFIO_CXL_PCI=m CONFIG_VFIO_CXL_EMU=m "$@"
+	local folder=$work/$1
+
+	shift
+	rm -rf "$folder" && mkdir -p "$folder" &&
+		make --no-print-directory -C "$kdir" M="$driver" MO="$folder" \
+			CONFIG_VFIO_CXL_PCI=m CONFIG_VFIO_CXL_EMU=m "$@"
 }
 
 check_sparse_and_W1() {
-	rm -rf "$work/modules" && mkdir -p "$work/modules" &&
-		kbuild W=1 C=2 CHECK="$sparse" modules > "$work/kbuild.log" 2>&1 &&
+	kbuild modules W=1 C=2 CHECK="$sparse" modules \
+		> "$work/kbuild.log" 2>&1 &&
 		no_match 'warning|error|not available' "$work/kbuild.log"
 }
 
 check_in_tree_W1() {
-	kunit/overlay.sh "$linux" "$work/tree" > "$work/tree.log" 2>&1 &&
-		mkdir -p "$work/tree-build" &&
-		cp "$kdir/.config" "$work/tree-build/" &&
-		printf 'CONFIG_%s=y\n' VFIO_CXL_PCI KUNIT VFIO_CXL_PCI_KUNIT_TEST \
-			>> "$work/tree-build/.config" &&
-		make -C "$work/tree" O="$work/tree-build" olddefconfig prepare \
+	local build=$tree/build
+
+	kunit/overlay.sh "$linux" "$tree/linux" > "$work/tree.log" 2>&1 &&
+		mkdir -p "$build" && cp "$kdir/.config" "$build/" &&
+		printf 'CONFIG_%s=y\n' VFIO_CXL_PCI KUNIT \
+			VFIO_CXL_PCI_KUNIT_TEST >> "$build/.config" &&
+		make -C "$tree/linux" O="$build" olddefconfig prepare \
 			>> "$work/tree.log" 2>&1 &&
-		make -C "$work/tree" O="$work/tree-build" W=1 \
+		rm -rf "$build/drivers/vfio/pci/cxl" &&
+		make -C "$tree/linux" O="$build" W=1 \
 			drivers/vfio/pci/cxl/ > "$work/tree-W1.log" 2>&1 &&
-		grep -q CONFIG_VFIO_CXL_PCI=y "$work/tree-build/.config" &&
+		grep -q CONFIG_VFIO_CXL_PCI=y "$build/.config" &&
 		no_match 'warning|error' "$work/tree-W1.log"
 }
 
 check_coccicheck() {
-	kbuild coccicheck MODE=report J="$(nproc)" > "$work/cocci.log" 2>&1 &&
+	kbuild cocci coccicheck MODE=report J="$(nproc)" \
+		> "$work/cocci.log" 2>&1 &&
 		no_match '^[^ ]+:[0-9]+:.*(WARNING|ERROR)' "$work/cocci.log"
 }
 
@@ -121,13 +133,24 @@ checks=(sparse_and_W1 in_tree_W1 coccicheck checkpatch kernel_doc shellcheck
 status=0
 echo "TAP version 13"
 echo "1..${#checks[@]}"
+# As many at a time as there are processors, reported in the order above.
+rm -f "$work"/*.status
+for name in "${checks[@]}"; do
+	[ "$(jobs -pr | wc -l)" -lt "$(nproc)" ] || wait -n
+	{
+		"check_$name" > "$work/$name.out" 2>&1
+		echo $? > "$work/$name.status"
+	} &
+done
+wait
 for i in "${!checks[@]}"; do
-	if out=$("check_${checks[i]}" 2>&1); then
-		echo "ok $((i + 1)) - ${checks[i]}"
+	name=${checks[i]}
+	if [ "$(cat "$work/$name.status")" = 0 ]; then
+		echo "ok $((i + 1)) - $name"
 	else
 		status=1
-		printf '%s\n' "$out" | sed 's/^/# /'
-		echo "not ok $((i + 1)) - ${checks[i]} (logs in $work)"
+		sed 's/^/# /' "$work/$name.out"
+		echo "not ok $((i + 1)) - $name (logs in $work)"
 	fi
 done
 exit $status
