@@ -1,141 +1,345 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""Run all tests and sum them up: the last line is the verdict."""
+"""Run all tests and sum them up: the last line is the verdict.
+
+Steps that leave a processor free run side by side. What each prints goes to
+build/check/STEP.log; a step that fails shows the end of it, and the command
+that repeats the step alone. Time limits are longer where the machine is busy.
+
+The long form runs everything at full length. The short one takes samples of
+what is long, chosen by the seed, which is another one every day.
+"""
 
 import argparse
+import datetime
+import multiprocessing
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 TOP = Path(__file__).resolve().parents[2]
 LOGS = TOP / "build" / "check"
-
-# Name, what it runs from the top folder, time limit in seconds
-STEPS = (
-    ("setup", ["make", "setup"], 2700),
-    ("lint", ["make", "lint"], 900),
-    ("lib", ["make", "-C", "tools/lib", f"O={TOP}/build/lib", "check"], 600),
-    ("kunit", ["make", "kunit"], 1800),
-    ("emu-check", ["make", "emu-check"], 300),
-    ("fuzz", ["make", "fuzz"], 300),
-    ("build", ["make", "examples", "selftests"], 600),
-    ("demo", ["make", "demo"], 600),
-    ("selftests", ["tools/testing/rig/rig.py", "run", "--timeout", "1500",
-                   "--", "tools/testing/selftests/run.sh",
-                   "build/selftests"], 1800),
-    # Tenants of a memory that takes a while to clear
-    ("2G-tenants", ["tools/testing/rig/rig.py", "run", "--devices", "2G,256M",
-                    "--", "sh", "-c", "modprobe vfio-cxl-pci && "
-                    "build/selftests/scrub_test -t killed_tenant"], 700),
-    ("faults", ["tools/testing/rig/rig.py", "run", "--leaks", "--timeout",
-                "1000", "--known",
-                "vfio_group_release|__iommu_release_dma_ownership", "--",
-                "tools/testing/selftests/run.sh", "build/selftests",
-                "faults"], 1100),
-    ("resets", ["tools/testing/rig/rig.py", "run", "--append",
-                "lockdep.prove_locking=0", "--",
-                "tools/testing/selftests/run.sh", "build/selftests",
-                "matrix", "removal"], 700),
-    # Mappings of 1 GiB pages need a memory as large as that
-    ("1G-pages", ["tools/testing/rig/rig.py", "run", "--devices", "1G,256M",
-                  "--", "tools/testing/selftests/run.sh", "build/selftests",
-                  "mem_test"], 900),
-    ("torture", ["make", "torture"], 1200),
-    ("guest", ["make", "guest"], 2700),
-)
-# Steps that only prepare: they count as a test where they fail
-PREPARES = ("setup", "build")
+RIG = "tools/testing/rig/rig.py"
+PROCESSORS = len(os.sched_getaffinity(0))
+# How often to say what is running, in seconds, and how much of a failed
+# step's output to show, in lines
+INTERVAL = 30
+SHOWN = 30
+# A fixed amount of work on every processor, and how long it takes on an
+# idle machine of the kind that the limits below are meant for, in seconds
+ROUNDS = 10_000_000
+NOMINAL = 0.7
 
 TAP = re.compile(r"^(not ok|ok) \d+\b[^#]*(#\s*SKIP)?", re.IGNORECASE)
 KUNIT = re.compile(r"Testing complete\. Ran \d+ tests: (.*)")
 
 
-def count(text):
-    """Return (passed, failed, skipped) of a step's output.
+@dataclass(frozen=True)
+class Step:
+    """A part of the check.
 
-    Test results are TAP lines, or kunit.py's summary, which counts what
-    its own output shows without TAP.
+    argv is run from the top folder; {seed} in it is replaced. limit is in
+    seconds, on an idle machine that runs other steps beside it. long_argv
+    and long_limit are those of the long form, where it differs. A step
+    that prepares counts as a test where it fails, and ends the check.
+    """
+
+    name: str
+    argv: tuple
+    limit: int
+    long_argv: tuple = ()
+    long_limit: int = 0
+    processors: int = 1
+    prepares: bool = False
+    only_long: bool = False
+
+
+@dataclass
+class Result:
+    """What a step came to."""
+
+    passed: int = 0
+    failed: int = 0
+    skipped: int = 0
+    seconds: float = 0
+    limit: float = 0
+
+    def __str__(self):
+        return (f"{self.passed} passed, {self.failed} failed, "
+                f"{self.skipped} skipped")
+
+
+def make(*words):
+    """Return a command that makes a goal."""
+    return ("make", "--no-print-directory", *words)
+
+
+def inside(options, *command):
+    """Return a command in the machine."""
+    return (RIG, "run", *options, "--", *command)
+
+
+def selftests(options, *names, build="build/selftests"):
+    """Return a command that runs selftests in the machine."""
+    return inside(options, "tools/testing/selftests/run.sh", build, *names)
+
+
+def arm64(kernel):
+    """Return a command that runs what needs no property of the rig's device.
+
+    The last device differs in size and has a base whose lower half is not 0.
+    """
+    return selftests(
+        ["--arch", "arm64", "--kernel", kernel, "--devices", "256M,512M",
+         "--timeout", "900"], "regs_test", "config_test", "feature_test",
+        "mem_test", "bind_test", "reset_test", "scrub_test",
+        build="build/selftests-arm64")
+
+
+# What prepares comes first, then what takes longest.
+STEPS = (
+    Step("setup", make("setup"), 3000, processors=PROCESSORS, prepares=True),
+    Step("build", make("lab-build"), 600, processors=PROCESSORS,
+         prepares=True),
+    Step("guest", make("guest", "SEED={seed}"), 1800,
+         make("guest", "LONG=1"), 3600),
+    Step("selftests", selftests(["--timeout", "1500"]), 1800),
+    Step("kunit", make("kunit"), 1800),
+    Step("lint", make("lint"), 900),
+    # Two WARNs of VFIO's and the IOMMU core's own on failed allocations
+    Step("faults",
+         selftests(["--leaks", "--timeout", "1000", "--known",
+                    "vfio_group_release|__iommu_release_dma_ownership"],
+                   "faults"), 1100),
+    Step("torture", make("torture", "SECONDS=30", "KILLS=10",
+                         "SEED={seed}"), 900,
+         make("torture", "SECONDS=120", "KILLS=50"), 1800),
+    Step("resets", selftests(["--append", "lockdep.prove_locking=0"],
+                             "matrix", "removal"), 700),
+    Step("arm64", arm64("debian"), 1100),
+    Step("arm64-16k", arm64("debian-16k"), 1100),
+    # Mappings of 1 GiB pages need an aligned GiB of memory.
+    Step("1G-pages", selftests(["--devices", "2G,256M"], "mem_test"), 700),
+    # Tenants of a memory region that takes a while to clear
+    Step("2G-tenants", inside(["--devices", "2G,256M"], "sh", "-c",
+                              "modprobe vfio-cxl-pci && build/selftests/"
+                              "scrub_test -t killed_tenant"), 700),
+    Step("demo", make("demo"), 600),
+    Step("fuzz", make("fuzz", "SECONDS=20", "SEED={seed}"), 300,
+         make("fuzz", "SECONDS=60"), 300),
+    Step("rig", make("rig-check"), 120),
+    Step("lib", make("-C", "tools/lib", f"O={TOP}/build/lib", "check"), 300),
+    Step("emu-check", make("emu-check"), 300),
+    Step("kcsan", make("torture-kcsan", "SECONDS=120", "KILLS=10"), 4800,
+         only_long=True),
+)
+
+
+def count(text):
+    """Return the results that a step's output shows.
+
+    They are TAP lines, or kunit.py's summary, which counts what its own
+    output shows without TAP.
     """
     summary = KUNIT.search(text)
     if summary:
         of = {name: int(number) for name, number in
               re.findall(r"(\w+): (\d+)", summary[1])}
-        return (of.get("passed", 0), of.get("failed", 0) +
-                of.get("crashed", 0) + of.get("errors", 0),
-                of.get("skipped", 0))
-    passed = failed = skipped = 0
-    for line in text.splitlines():
-        match = TAP.match(line)
-        if not match:
-            continue
+        return Result(of.get("passed", 0),
+                      sum(of.get(name, 0) for name in
+                          ("failed", "crashed", "errors")),
+                      of.get("skipped", 0))
+    result = Result()
+    for match in filter(None, map(TAP.match, text.splitlines())):
         if match[1] == "not ok":
-            failed += 1
+            result.failed += 1
         elif match[2]:
-            skipped += 1
+            result.skipped += 1
         else:
-            passed += 1
-    return passed, failed, skipped
+            result.passed += 1
+    return result
 
 
-def run(name, argv, limit):
-    """Run one step, copying its output to a log and to the terminal."""
-    log = LOGS / f"{name}.log"
-    with open(log, "wb") as file:
-        process = subprocess.Popen(
-            ["timeout", "--kill-after=30", str(limit), *argv], cwd=TOP,
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT)
-        try:
-            for line in process.stdout:
-                file.write(line)
-                sys.stdout.buffer.write(line)
-                sys.stdout.buffer.flush()
-        except BaseException:
-            process.terminate()
-            raise
-        finally:
-            status = process.wait()
-    return status, log.read_text(encoding="utf-8", errors="replace")
+def work(_):
+    """Keep a processor busy for a fixed number of rounds."""
+    return sum(number * number for number in range(ROUNDS))
+
+
+def time_scale():
+    """Return how much longer than on an idle machine things take here."""
+    with multiprocessing.Pool(PROCESSORS) as pool:
+        pool.map(work, range(PROCESSORS))
+        start = time.monotonic()
+        pool.map(work, range(PROCESSORS), chunksize=1)
+        return max(1.0, (time.monotonic() - start) / NOMINAL)
+
+
+def say(text):
+    """Print a line at once."""
+    print(text, flush=True)
+
+
+class Running:
+    """A step that runs."""
+
+    def __init__(self, step, args):
+        self.step = step
+        argv = step.long_argv if args.long and step.long_argv else step.argv
+        limit = step.long_limit if args.long else 0
+        self.limit = int((limit or step.limit) * args.scale)
+        self.log = LOGS / f"{step.name}.log"
+        self.start = time.monotonic()
+        with open(self.log, "wb") as log:
+            self.process = subprocess.Popen(
+                ["timeout", "--kill-after=30", str(self.limit),
+                 *(word.format(seed=args.seed) for word in argv)],
+                cwd=TOP, stdin=subprocess.DEVNULL, stdout=log,
+                stderr=subprocess.STDOUT, start_new_session=True)
+
+    def text(self):
+        """Return what it has printed."""
+        return self.log.read_text(encoding="utf-8", errors="replace")
+
+    def seconds(self):
+        """Return how long it has run."""
+        return time.monotonic() - self.start
+
+    def result(self, repeat):
+        """Return the result of a step that has ended; say what it was."""
+        name = self.step.name
+        status = self.process.returncode
+        text = self.text()
+        result = count(text)
+        if status and not result.failed:
+            result.failed = 1
+        elif not self.step.prepares and result == Result():
+            result.passed = 1
+        result.seconds = self.seconds()
+        result.limit = self.limit
+        if result.failed:
+            say("\n".join(text.splitlines()[-SHOWN:]))
+            say(f"{name}: exit status {status}"
+                f"{', time limit' if status == 124 else ''}; all of it: "
+                f"build/check/{name}.log; again: {repeat} {name}")
+        say(f"=== {name}: {result}, {result.seconds:.0f} s")
+        return result
+
+    def stop(self):
+        """End it, and what it has started."""
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGTERM)
+            try:
+                self.process.wait(timeout=40)
+            except subprocess.TimeoutExpired:
+                os.killpg(self.process.pid, signal.SIGKILL)
+                self.process.wait()
+
+
+def startable(waiting, running):
+    """Return the next step that may start beside those that run, or None."""
+    if any(run.step.prepares for run in running):
+        return None
+    free = PROCESSORS - sum(run.step.processors for run in running)
+    for step in waiting:
+        if min(step.processors, PROCESSORS) <= free:
+            return step
+        if step.prepares:
+            break
+    return None
+
+
+def run_all(steps, args, repeat):
+    """Run steps as processors become free; return the results by name."""
+    waiting = list(steps)
+    running = []
+    results = {}
+    told = time.monotonic()
+    try:
+        while waiting or running:
+            step = startable(waiting, running)
+            if step:
+                waiting.remove(step)
+                running.append(Running(step, args))
+                say(f"=== {step.name}")
+                continue
+            time.sleep(0.2)
+            for run in [r for r in running if r.process.poll() is not None]:
+                running.remove(run)
+                results[run.step.name] = run.result(repeat)
+                if run.step.prepares and run.process.returncode:
+                    waiting.clear()
+            if time.monotonic() - told > INTERVAL and running:
+                told = time.monotonic()
+                say("... " + ", ".join(
+                    f"{run.step.name} {run.seconds():.0f} s "
+                    f"({count(run.text()).passed} passed)"
+                    for run in running))
+    finally:
+        for run in running:
+            run.stop()
+    return results
+
+
+def table(results):
+    """Print what each step came to and took, in columns."""
+    rows = [("step", "passed", "failed", "skipped", "seconds", "of limit")]
+    rows += [(name, str(r.passed), str(r.failed), str(r.skipped),
+              f"{r.seconds:.0f}", f"{100 * r.seconds / r.limit:.0f} %")
+             for name, r in results.items()]
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    for name, *cells in rows:
+        say("  ".join([f"{name:<{widths[0]}}", *(
+            f"{cell:>{width}}" for cell, width in zip(cells, widths[1:]))]))
+
+
+def parse():
+    """Return the options and the steps to run."""
+    names = [step.name for step in STEPS]
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--long", action="store_true",
+                        help="everything, at full length")
+    parser.add_argument("--seed", type=int, metavar="N",
+                        default=datetime.date.today().toordinal(),
+                        help="choose the samples of the short form")
+    parser.add_argument("steps", nargs="*", metavar="STEP",
+                        help=f"only these, of {', '.join(names)}")
+    args = parser.parse_args()
+    unknown = sorted(set(args.steps) - set(names))
+    if unknown:
+        parser.error(f"no such step: {', '.join(unknown)}")
+    wanted = args.steps or [step.name for step in STEPS
+                            if args.long or not step.only_long]
+    return args, [step for step in STEPS if step.name in wanted]
 
 
 def main():
     """Run the steps; exit with 1 where anything failed."""
-    names = [step[0] for step in STEPS]
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("steps", nargs="*", metavar="STEP",
-                        help=f"only these, of {', '.join(names)}")
-    wanted = parser.parse_args().steps or names
-    unknown = set(wanted) - set(names)
-    if unknown:
-        parser.error(f"no such step: {', '.join(sorted(unknown))}")
-
+    args, steps = parse()
     LOGS.mkdir(parents=True, exist_ok=True)
     os.environ["PYTHONUNBUFFERED"] = "1"
-    total = [0, 0, 0]
-    for number, (name, argv, limit) in enumerate(STEPS, 1):
-        if name not in wanted:
-            continue
-        print(f"=== {number}/{len(STEPS)} {name}", flush=True)
-        start = time.monotonic()
-        status, text = run(name, argv, limit)
-        passed, failed, skipped = counts = count(text)
-        if status and not failed:
-            counts = (passed, 1, skipped)
-            print(f"{name}: exit status {status}"
-                  f"{', time limit' if status == 124 else ''}")
-        elif not sum(counts) and name not in PREPARES:
-            counts = (1, 0, 0)
-        total = [a + b for a, b in zip(total, counts)]
-        print("=== {}: {} passed, {} failed, {} skipped, {:.0f} s".format(
-            name, *counts, time.monotonic() - start), flush=True)
-        if status and name in PREPARES:
-            break
-
-    print("check: {} passed, {} failed, {} skipped".format(*total))
-    return 1 if total[1] else 0
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    args.scale = time_scale()
+    # The machine's own limits follow.
+    os.environ["TIME_SCALE"] = f"{args.scale:.2f}"
+    repeat = (f"{Path(__file__).relative_to(TOP)} "
+              f"{'--long ' * args.long}--seed {args.seed}")
+    say(f"check: seed {args.seed}, {PROCESSORS} processors, time limits "
+        f"times {args.scale:.2f}")
+    start = time.monotonic()
+    results = run_all(steps, args, repeat)
+    total = Result(*(sum(getattr(r, field) for r in results.values())
+                     for field in ("passed", "failed", "skipped")))
+    table(results)
+    say(f"{time.monotonic() - start:.0f} s in all")
+    say(f"check: {total}")
+    return 1 if total.failed else 0
 
 
 if __name__ == "__main__":
