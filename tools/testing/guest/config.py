@@ -2,6 +2,7 @@
 """What guests are started with, in one object."""
 
 import argparse
+import os
 from dataclasses import dataclass, field, fields
 
 from guest import host
@@ -47,8 +48,10 @@ def parser(doc):
                         help="kernel image of the guest")
     result.add_argument("--initrd", required=True,
                         help="initramfs of the guest")
-    result.add_argument("--time-factor", metavar="F", type=float, default=1.0,
-                        help="multiplies every time limit (default: 1)")
+    result.add_argument("--time-factor", metavar="F", type=float,
+                        default=os.environ.get("RIG_TIME_SCALE", "1"),
+                        help="multiplies every time limit (default: what the "
+                             "rig says, or 1)")
     return result
 
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What the rig says of its machine: lists in the environment
+ * What the rig says of its machine, in the environment
  */
 #include <errno.h>
 #include <stdio.h>
@@ -8,6 +8,13 @@
 #include <string.h>
 
 #include "env.h"
+
+int time_limit(int limit)
+{
+	const char *scale = getenv("RIG_TIME_SCALE");
+
+	return (int)(limit * (scale ? strtod(scale, NULL) : 1));
+}
 
 int env_word(const char *name, unsigned int n, char *buf, size_t size)
 {

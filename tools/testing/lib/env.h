@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the rig says of its machine: lists in the environment
+ * What the rig says of its machine, in the environment
  */
 #ifndef VFIO_CXL_TEST_ENV_H
 #define VFIO_CXL_TEST_ENV_H
 
 #include <stddef.h>
+
+/* A limit of an idle machine, as long as this one needs it; in any unit */
+int time_limit(int limit);
 
 /* The @n-th word of the variable @name: 0 or -errno */
 int env_word(const char *name, unsigned int n, char *buf, size_t size);

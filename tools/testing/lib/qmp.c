@@ -14,7 +14,7 @@
 #include "qmp.h"
 
 /* An answer that takes longer than this does not come */
-#define TIMEOUT_MS	10000
+#define TIMEOUT_MS	time_limit(10000)
 
 /* Where QEMU has the devices that somebody gave it */
 #define PERIPHERAL	"/machine/peripheral/"

@@ -417,7 +417,7 @@ FIXTURE_VARIANT_ADD(fault, hot_reset) {
 };
 
 /* Fault after fault, until the path gets through without one */
-TEST_F_TIMEOUT(fault, each_in_turn, 600)
+TEST_F_TIMEOUT(fault, each_in_turn, time_limit(600))
 {
 	struct ctx *ctx = &self->ctx;
 	unsigned int nth, errors = 0;

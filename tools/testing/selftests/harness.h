@@ -7,11 +7,12 @@
 
 #include "kselftest_harness.h"
 
+#include "lib/env.h"
 #include "lib/vfio.h"
 
 /* The rig's machine is emulated, and others may use the same processors */
 #undef TEST_TIMEOUT_DEFAULT
-#define TEST_TIMEOUT_DEFAULT	120
+#define TEST_TIMEOUT_DEFAULT	time_limit(120)
 
 /*
  * The variants of a fixture whose device is opened by either interface; the

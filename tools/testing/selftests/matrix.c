@@ -22,6 +22,7 @@
 #include "kselftest.h"
 #include "apart.h"
 #include "lib/device.h"
+#include "lib/env.h"
 #include "lib/fault.h"
 #include "lib/host.h"
 #include "lib/page.h"
@@ -29,7 +30,7 @@
 #include "lib/sysfs.h"
 #include "lib/vfio.h"
 
-#define CASE_TIMEOUT_S	60
+#define CASE_TIMEOUT_S	time_limit(60)
 #define THREADS		4
 #define SALT		21
 /* What threads touch lies past the marks */

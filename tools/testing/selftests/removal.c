@@ -26,6 +26,7 @@
 #include "apart.h"
 #include "lib/clock.h"
 #include "lib/device.h"
+#include "lib/env.h"
 #include "lib/fault.h"
 #include "lib/host.h"
 #include "lib/page.h"
@@ -34,9 +35,9 @@
 #include "lib/vfio.h"
 
 #define ROUNDS		10
-#define ROUND_TIMEOUT_S	60
+#define ROUND_TIMEOUT_S	time_limit(60)
 /* A slot is given time by the kernel's hotplug driver */
-#define SLOT_TIMEOUT_S	20
+#define SLOT_TIMEOUT_S	time_limit(20)
 #define AREA		(64 * SZ_2M)
 
 static bool present(const struct host_device *host)

@@ -650,7 +650,7 @@ TEST_F(reset, access_during_resets)
 }
 
 /* Four threads that fault all the time, and 200 resets */
-TEST_F_TIMEOUT(reset, faults_during_200_resets, 300)
+TEST_F_TIMEOUT(reset, faults_during_200_resets, time_limit(300))
 {
 	struct worker workers[] = {
 		{ .work = work_remap, .start = 0 },

@@ -293,7 +293,7 @@ static void tenant(struct test_device *test)
 	kill(getpid(), SIGKILL);
 }
 
-TEST_F_TIMEOUT(scrub, killed_tenant, 300)
+TEST_F_TIMEOUT(scrub, killed_tenant, time_limit(300))
 {
 	struct vfio_device_feature_cxl_hdm_decoder decoder;
 	uint64_t val;
