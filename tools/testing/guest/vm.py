@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """A guest of the machine: QEMU that runs it, and a console to it."""
 
+import asyncio
 import importlib
 import os
 import re
@@ -175,6 +176,8 @@ class Guest:
 
     def wait_event(self, name, seconds=60, **data):
         """Wait for an event of QEMU's with certain data."""
-        if not self.vm.event_wait(name, self.config.seconds(seconds),
-                                  {"data": data}):
-            raise GuestError(f"no {name} {data}{self._state()}")
+        try:
+            self.vm.event_wait(name, self.config.seconds(seconds),
+                               {"data": data})
+        except asyncio.TimeoutError as error:
+            raise GuestError(f"no {name} {data}{self._state()}") from error
