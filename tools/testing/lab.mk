@@ -13,7 +13,8 @@ DEMO	:= 256M,512M,1G,2G
 GUEST	:= tools/testing/guest
 GUESTS	:= 512M,512M,256M,256M
 # Debian packages of the checks, beside those of the rig
-LINTERS	:= clang coccinelle flake8 g++ llvm ocaml-nox python3-tap shellcheck
+CHECKERS := busybox-static clang coccinelle flake8 g++ llvm ocaml-nox \
+	python3-tap shellcheck
 # How long fuzz and torture look, and how often torture kills a VMM
 SECONDS	?= 60
 KILLS	?= 50
@@ -46,7 +47,7 @@ help-lab:
 	@echo '  torture-kcsan  torture with a kernel that looks for data races'
 
 setup: setup-demo
-	@$(RIG) packages $(LINTERS)
+	@$(RIG) packages $(CHECKERS)
 	@$(RIG) setup linux kernel qemu-source initramfs-x86_64 sparse \
 		tree-arm64 kernel-arm64-debian kernel-arm64-debian-16k \
 		qemu-arm64 initramfs-arm64 headers-arm64
@@ -88,7 +89,7 @@ lint: setup
 	tools/testing/lint.sh $(LINUX) $(RIGKDIR) $(O)/lint \
 		$(CACHE)/lint-$(notdir $(LINUX))
 
-rig-check:
+rig-check: setup
 	@cd tools/testing && /usr/bin/python3 -B -m tap discover -t . -s rig/tests
 	@tools/testing/guest/guest_test.py
 
@@ -140,7 +141,8 @@ guest-image: setup-demo
 	@$(RIG) modules --kernel debian
 	@$(RIG) modules --kernel debian --output $(O)/guest/accel \
 		$(GUEST)/inside/accel
-	@$(MAKE) --no-print-directory -s -C $(GUEST) O=$(O)/guest \
+	@$(RIG) tree -- $(MAKE) --no-print-directory -s -C $(GUEST) \
+		O=$(O)/guest \
 		MODULES="$$($(RIG) path modules-debian) $(O)/guest/accel"
 
 # What a program in the machine needs to start guests

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Pack the guest's initramfs: busybox, its script, programs and modules.
 
+Runs in the rig's Debian tree: busybox and the tools are from there.
 Of the kernel's modules it has those that guests load and what they need, for
 a distribution's kernel has thousands.
 """
@@ -25,14 +26,9 @@ from rig.cpio import Cpio  # noqa: E402
 LISTS = ("modules.builtin", "modules.builtin.modinfo", "modules.order")
 
 
-def tool(name):
-    """Return the path of a tool that may be where only root looks."""
-    return shutil.which(name) or f"/sbin/{name}"
-
-
 def depmod(root, release):
     """Write down what the modules below a root need."""
-    subprocess.run([tool("depmod"), "-b", root, release], check=True,
+    subprocess.run(["depmod", "-b", root, release], check=True,
                    stdin=subprocess.DEVNULL)
 
 
@@ -56,7 +52,7 @@ def link_modules(kernel, own, root):
 def needed(root, release, names):
     """Return the files of modules and of those they need."""
     lines = subprocess.run(
-        [tool("modprobe"), "-d", root, "-S", release, "--show-depends", "-a",
+        ["modprobe", "-d", root, "-S", release, "--show-depends", "-a",
          *names], check=True, stdout=subprocess.PIPE,
         text=True).stdout.splitlines()
     return {Path(line.split()[1]) for line in lines
@@ -98,8 +94,7 @@ def main():
     for folder in ("dev", "proc", "sys"):
         cpio.folder(folder)
     cpio.character_device("dev/console", 5, 1)
-    busybox = shutil.which("busybox") or "/bin/busybox"
-    cpio.file("bin/busybox", Path(busybox).read_bytes(), 0o755)
+    cpio.file("bin/busybox", Path("/usr/bin/busybox").read_bytes(), 0o755)
     cpio.file("init", (HERE / "inside/init").read_bytes(), 0o755)
     for program in args.program:
         cpio.file(f"bin/{program.name}", program.read_bytes(), 0o755)

@@ -2,10 +2,8 @@
 """What a run hands to the machine, and what it makes of its end."""
 
 import os
-import shutil
 import subprocess
 import unittest
-from pathlib import Path
 from unittest import mock
 
 from rig import config, session, splats
@@ -131,9 +129,6 @@ class Script(unittest.TestCase):
         self.assertIn("exec bash -i\n", session.script(None))
 
 
-@unittest.skipUnless(shutil.which("busybox") and
-                     (shutil.which("depmod") or
-                      Path("/sbin/depmod").exists()), "no busybox or depmod")
 class Initrd(FolderCase):
     """initrd()"""
 
