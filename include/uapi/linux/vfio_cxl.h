@@ -52,8 +52,6 @@
  *	lock the decoder; GET: where it is locked, 0 while it is not
  * @size: SET: bytes from @base to the end of the guest's fixed memory window, a
  *	multiple of 256 MiB; GET: bytes that the decoder decodes
- * @region_index: GET: index of the VFIO region of the memory; SET: 0
- * @reserved: 0
  *
  * Upon VFIO_DEVICE_FEATURE_SET, place virtual HDM decoder 0 at @base, commit
  * it and lock it, as platform firmware does (8.2.4.20).  @base is the base of
@@ -71,7 +69,7 @@
  * * EINVAL - argsz too small
  * * EFAULT - the structure cannot be read or written
  * * EINVAL - @decoder not 0; SET: @base or @size 0 or not a multiple of
- *   256 MiB, or any of @flags, @region_index, @reserved not 0
+ *   256 MiB, or @flags not 0
  * * EOVERFLOW - SET: @base plus the size of the memory wraps or passes 2^52
  * * ENOSPC - SET: @size is less than the size of the memory
  * * EIO - SET: the host's decoder was lost in a reset and could not be restored
@@ -90,8 +88,6 @@ struct vfio_device_feature_cxl_hdm_decoder {
 #define VFIO_CXL_HDM_DECODER_USABLE		(1 << 3)
 	__aligned_u64 base;
 	__aligned_u64 size;
-	__u32 region_index;
-	__u32 reserved;
 };
 
 /*

@@ -160,14 +160,12 @@ int vfio_cxl_find(int device_fd, const char *name, struct vfio_cxl_hdm *hdm,
 		return vfio_cxl_explain(ret, reason, &device, NULL,
 					"cannot get the state of its HDM decoder (%s); see the kernel log",
 					vfio_cxl_errno_text(-ret));
-	if (decoder.region_index != found.region_index ||
-	    decoder.size != found.size)
+	if (decoder.size != found.size)
 		return vfio_cxl_explain(-EPROTO, reason, &device, NULL,
-					"its HDM decoder is for 0x%llx bytes in region %u, but CXL memory is 0x%llx bytes in region %u; use versions of vfio-cxl-pci and libvfio-cxl that fit",
+					"its HDM decoder is for 0x%llx bytes, but its region %u of CXL memory has 0x%llx; use versions of vfio-cxl-pci and libvfio-cxl that fit",
 					(unsigned long long)decoder.size,
-					decoder.region_index,
-					(unsigned long long)found.size,
-					found.region_index);
+					found.region_index,
+					(unsigned long long)found.size);
 
 	found.decoder_flags = decoder.flags;
 	found.base = decoder.base;

@@ -17,7 +17,6 @@ feature_get(struct vfio_cxl_device *cvdev,
 {
 	struct vfio_device_feature_cxl_hdm_decoder decoder = {
 		.size = cvdev->host.size,
-		.region_index = cvdev->mem.region,
 	};
 
 	scoped_guard(mutex, &cvdev->emu_lock)
@@ -39,8 +38,7 @@ feature_set(struct vfio_cxl_device *cvdev,
 {
 	u64 end;
 
-	if (decoder->flags || decoder->region_index || decoder->reserved ||
-	    !decoder->base || !decoder->size ||
+	if (decoder->flags || !decoder->base || !decoder->size ||
 	    !IS_ALIGNED(decoder->base, VFIO_CXL_EMU_HDM_ALIGN) ||
 	    !IS_ALIGNED(decoder->size, VFIO_CXL_EMU_HDM_ALIGN))
 		return -EINVAL;
