@@ -11,7 +11,7 @@ from rig.errors import RigError
 
 MIB = 1 << 20
 GIB = 1 << 30
-DEFAULT_DEVICES = "256M,512M:x-flr=on:x-pm=on"
+DEFAULT_DEVICES = "256M,512M:x-flr=on:x-pm=on:x-accel=on"
 # A decoder's granularity.
 GRANULE = 256 * MIB
 # Bus numbers of the host bridges: FIRST_BUS + n * BUS_STEP. The root port

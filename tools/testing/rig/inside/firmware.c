@@ -26,6 +26,7 @@
 #include <unistd.h>
 
 #define CLASS_CXL_MEMORY	0x0502
+#define CLASS_ACCELERATOR	0x1200	/* with x-accel=on */
 
 #define PCI_COMMAND		0x04
 #define PCI_COMMAND_MEMORY	0x2
@@ -427,7 +428,7 @@ static void set_up(const char *name)
 	close(port_config.fd);
 }
 
-static bool is_cxl_memory(const char *name)
+static bool is_cxl_device(const char *name)
 {
 	char path[512];
 	unsigned int class = 0;
@@ -440,7 +441,8 @@ static bool is_cxl_memory(const char *name)
 	if (fscanf(file, "%x", &class) != 1)
 		class = 0;
 	fclose(file);
-	return class >> 8 == CLASS_CXL_MEMORY;
+	class >>= 8;
+	return class == CLASS_CXL_MEMORY || class == CLASS_ACCELERATOR;
 }
 
 int main(void)
@@ -453,7 +455,7 @@ int main(void)
 	if (count < 0)
 		fail("/sys/bus/pci/devices: %s", strerror(errno));
 	for (i = 0; i < count; i++) {
-		if (is_cxl_memory(names[i]->d_name))
+		if (is_cxl_device(names[i]->d_name))
 			set_up(names[i]->d_name);
 		free(names[i]);
 	}

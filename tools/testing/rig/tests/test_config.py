@@ -29,7 +29,7 @@ class Devices(unittest.TestCase):
         self.assertEqual([d.size for d in devices], [256 * MIB, 512 * MIB])
         self.assertEqual([d.index for d in devices], [0, 1])
         self.assertEqual([d.properties for d in devices],
-                         [[], ["x-flr=on", "x-pm=on"]])
+                         [[], ["x-flr=on", "x-pm=on", "x-accel=on"]])
 
     def test_window_is_rounded_up(self):
         for text, window in (("256M", GIB), ("1G", GIB), ("1280M", 2 * GIB),
