@@ -4,7 +4,6 @@
  */
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
 #include <sys/ioctl.h>
@@ -354,34 +353,27 @@ FIXTURE_TEARDOWN(bind)
 	end_bind(_metadata, &self->test);
 }
 
-/* One that nobody uses: no driver, no bridge, no CXL device */
+/* One that nobody uses: no driver, no bridge, none of the rig's */
 static int find_other_device(char *bdf, size_t size)
 {
-	char path[PATH_MAX], driver[64], class[16];
+	const char *const rigs = getenv("RIG_DEVICES");
+	char driver[64], class[16];
 	struct dirent *entry;
 	int ret = -ENOENT;
 	DIR *dir;
-	int fd;
 
 	dir = opendir("/sys/bus/pci/devices");
 	if (!dir)
 		return -errno;
 	while (ret && (entry = readdir(dir))) {
-		if (entry->d_name[0] == '.' ||
-		    *sysfs_driver(entry->d_name, driver, sizeof(driver)))
+		if (entry->d_name[0] == '.' || strstr(rigs, entry->d_name) ||
+		    *sysfs_driver(entry->d_name, driver, sizeof(driver)) ||
+		    sysfs_device_read(entry->d_name, "class", class,
+				      sizeof(class)) ||
+		    !strncmp(class, "0x06", 4))
 			continue;
-		snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/class",
-			 entry->d_name);
-		fd = open(path, O_RDONLY | O_CLOEXEC);
-		if (fd < 0)
-			continue;
-		memset(class, 0, sizeof(class));
-		if (read(fd, class, sizeof(class) - 1) > 0 &&
-		    strncmp(class, "0x06", 4) && strncmp(class, "0x0502", 6)) {
-			snprintf(bdf, size, "%.31s", entry->d_name);
-			ret = 0;
-		}
-		close(fd);
+		snprintf(bdf, size, "%.31s", entry->d_name);
+		ret = 0;
 	}
 	closedir(dir);
 
@@ -411,6 +403,42 @@ TEST_F(bind, nothing_but_driver_override_matches)
 	EXPECT_EQ(0, sysfs_write("/sys/bus/pci/drivers_probe",
 				 self->host->bdf));
 	EXPECT_FALSE(is_bound(self->host));
+}
+
+/*
+ * Whoever looks for the driver of a device by its modalias, as libvirt does,
+ * gets this one for memory devices, and for nothing else.
+ */
+TEST_F(bind, alias_is_no_catch_all)
+{
+	char line[256] = "";
+	FILE *modinfo;
+
+	modinfo = popen("modinfo -F alias " DRIVER, "r");
+	ASSERT_NE(NULL, modinfo);
+	EXPECT_NE(NULL, fgets(line, sizeof(line), modinfo));
+	EXPECT_STREQ("vfio_pci:v*d*sv*sd*bc05sc02i*\n", line);
+	while (fgets(line, sizeof(line), modinfo))
+		EXPECT_STREQ("no other line", line);
+	EXPECT_EQ(0, pclose(modinfo));
+}
+
+/* driver_override needs no entry in the table of the driver */
+TEST_F(bind, class_outside_the_table)
+{
+	struct host_device accel;
+	char class[16];
+
+	ASSERT_EQ(0, host_open(&accel, host_count() - 1));
+	ASSERT_EQ(0, sysfs_device_read(accel.bdf, "class", class,
+				       sizeof(class)));
+	if (strcmp(class, "0x120000"))
+		SKIP(return, "no accelerator in the machine (x-accel=on)");
+	EXPECT_EQ(0, sysfs_unbind(accel.bdf));
+	EXPECT_EQ(0, sysfs_bind(accel.bdf, DRIVER));
+	EXPECT_TRUE(is_bound(&accel));
+	EXPECT_TRUE(is_claimed(&accel));
+	host_close(&accel);
 }
 
 /*

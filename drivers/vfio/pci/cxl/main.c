@@ -475,9 +475,19 @@ static const struct pci_error_handlers vfio_cxl_pci_err_handlers = {
 	.reset_done = vfio_cxl_pci_reset_done,
 };
 
-/* Only by driver_override: which device is given to a guest is a choice */
+/*
+ * Software that gives devices to guests, such as libvirt, finds the driver by
+ * these aliases, so they name only devices that need it.  No accelerator is
+ * among them: Linux 7.3 has two drivers for accelerators with CXL.mem, sfc and
+ * nvgrace-gpu, and their ids are those of devices without it as well.  Any
+ * device binds by driver_override, which needs no entry in the table (see
+ * pci_match_device()), and none binds without.
+ */
 static const struct pci_device_id vfio_cxl_pci_table[] = {
-	{ PCI_DRIVER_OVERRIDE_DEVICE_VFIO(PCI_ANY_ID, PCI_ANY_ID) },
+	{
+		PCI_DEVICE_CLASS(PCI_CLASS_MEMORY_CXL << 8, 0xffff00),
+		.override_only = PCI_ID_F_VFIO_DRIVER_OVERRIDE,
+	},
 	{}
 };
 MODULE_DEVICE_TABLE(pci, vfio_cxl_pci_table);
