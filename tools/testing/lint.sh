@@ -56,17 +56,49 @@ check_sparse_and_W1() {
 check_in_tree_W1() {
 	local build=$tree/build
 
-	kunit/overlay.sh "$linux" "$tree/linux" > "$work/tree.log" 2>&1 &&
-		mkdir -p "$build" && cp "$kdir/.config" "$build/" &&
+	mkdir -p "$build" && cp "$kdir/.config" "$build/" &&
 		printf 'CONFIG_%s=y\n' VFIO_CXL_PCI KUNIT \
 			VFIO_CXL_PCI_KUNIT_TEST >> "$build/.config" &&
 		make -C "$tree/linux" O="$build" olddefconfig prepare \
-			>> "$work/tree.log" 2>&1 &&
+			> "$work/tree.log" 2>&1 &&
 		rm -rf "$build/drivers/vfio/pci/cxl" &&
 		make -C "$tree/linux" O="$build" W=1 \
 			drivers/vfio/pci/cxl/ > "$work/tree-W1.log" 2>&1 &&
 		grep -q CONFIG_VFIO_CXL_PCI=y "$build/.config" &&
 		no_match 'warning|error' "$work/tree-W1.log"
+}
+
+# Does an architecture offer the driver with these options?
+offers() {
+	local folder=$work/kconfig arch=$1
+
+	shift
+	rm -rf "$folder" && mkdir -p "$folder" &&
+		printf 'CONFIG_%s\n' PCI=y VFIO=y VFIO_CXL_PCI=y "$@" \
+			> "$folder/wanted" &&
+		make -s -C "$tree/linux" O="$folder" ARCH="$arch" allnoconfig \
+			KCONFIG_ALLCONFIG="$folder/wanted" \
+			>> "$work/kconfig.log" 2>&1 || return 2
+	grep -q '^CONFIG_VFIO=y' "$folder/.config" || return 2
+	grep -q '^CONFIG_VFIO_CXL_PCI=y' "$folder/.config"
+}
+
+refuses() {
+	offers "$@"
+	[ $? -eq 1 ]
+}
+
+# Where it cannot clear the memory, or not map all of it, it is not to be had,
+# outside of a kernel tree either.
+check_kconfig() {
+	: > "$work/kconfig.log"
+	offers x86_64 64BIT=y && offers arm64 ARM64_PMEM=y || return
+	refuses x86 64BIT=n && refuses arm64 ARM64_PMEM=n || return
+
+	echo "#undef CONFIG_ARCH_HAS_UACCESS_FLUSHCACHE" > "$work/undef.h"
+	! kbuild undef KCFLAGS="-include $work/undef.h" modules \
+		> "$work/undef.log" 2>&1 &&
+		grep -q 'error: #error .*memcpy_flushcache' "$work/undef.log"
 }
 
 check_coccicheck() {
@@ -128,8 +160,9 @@ check_qemu_series() {
 	no_match 'ERROR:' "$work/qemu-checkpatch.log"
 }
 
-checks=(sparse_and_W1 in_tree_W1 coccicheck checkpatch kernel_doc shellcheck
-	flake8 qemu_series)
+kunit/overlay.sh "$linux" "$tree/linux" || exit 2
+checks=(sparse_and_W1 in_tree_W1 kconfig coccicheck checkpatch kernel_doc
+	shellcheck flake8 qemu_series)
 status=0
 echo "TAP version 13"
 echo "1..${#checks[@]}"

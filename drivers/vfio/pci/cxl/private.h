@@ -38,6 +38,11 @@
 
 #include "emu/emu.h"
 
+/* A build outside of a kernel tree does not read Kconfig, which says why */
+#if !defined(CONFIG_64BIT) || !defined(CONFIG_ARCH_HAS_UACCESS_FLUSHCACHE)
+#error "This kernel's memcpy_flushcache() or memremap() will not do"
+#endif
+
 struct vfio_cxl_device;
 
 /**
