@@ -1,13 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * CXL DVSECs in config space (CXL r3.1 8.1): nothing written reaches hardware
+ * Config space: CXL DVSECs (CXL r3.1 8.1), and what a user does not see
  *
- * The body of the CXL Device DVSEC is the emulation's.  The other DVSECs that
- * CXL defines read as they are.  The first word of each is that of the virtual
- * capability chain: vfio_pci_core takes neighbours with the same capability ID
- * for one capability, and would serve the hardware's for all but the first.
+ * No write to a DVSEC that CXL defines reaches hardware.  The body of the CXL
+ * Device DVSEC is the emulation's, the others read as they are.  The first word
+ * of each is that of the virtual capability chain: vfio_pci_core takes
+ * neighbours with the same capability ID for one capability, and would serve
+ * the hardware's for all but the first.
+ *
+ * A capability that vfio_pci_core leaves out of the virtual chain, such as DOE,
+ * IDE or PASID, it would still serve at its offset, without any check: here it
+ * is not to be had at all.
  */
 #include <linux/uaccess.h>
+#include <linux/unaligned.h>
 
 #include "private.h"
 
@@ -15,6 +21,12 @@ static ssize_t config_drop_write(struct vfio_cxl_device *cvdev,
 				 const char __user *buf, size_t count, u64 pos)
 {
 	return count;
+}
+
+static ssize_t config_read_zero(struct vfio_cxl_device *cvdev,
+				char __user *buf, size_t count, u64 pos)
+{
+	return clear_user(buf, count) ? -EFAULT : count;
 }
 
 static ssize_t config_read_chain(struct vfio_cxl_device *cvdev,
@@ -114,8 +126,98 @@ static const struct vfio_cxl_trap config_emulated = {
 	.write = config_write_body,
 };
 
+static int config_trap_dvsec(struct vfio_cxl_device *cvdev, u16 dvsec, u32 end)
+{
+	u32 body = dvsec == cvdev->host.dvsec ?
+		   dvsec + VFIO_CXL_EMU_DVSEC_BODY : end;
+	int ret;
+
+	ret = config_trap(cvdev, &config_chain, dvsec,
+			  dvsec + PCI_DVSEC_HEADER1) ?:
+	      config_trap(cvdev, &config_read_only, dvsec + PCI_DVSEC_HEADER1,
+			  body);
+	if (!ret && body < end)
+		ret = config_trap(cvdev, &config_emulated, body, end);
+
+	return ret;
+}
+
+/*
+ * The first word of the first capability is in any case where the virtual chain
+ * starts.
+ */
+static int config_trap_unseen(struct vfio_cxl_device *cvdev, u16 cap, u32 end)
+{
+	const struct vfio_cxl_trap unseen = {
+		.cap = cap,
+		.read = config_read_zero,
+		.write = config_drop_write,
+	};
+	u32 start = cap == PCI_CFG_SPACE_SIZE ? cap + PCI_CAP_SIZEOF : cap;
+
+	return config_trap(cvdev, &unseen, start, end);
+}
+
+/* Return: the next capability of the hardware's chain, 0 at its end */
+static u16 config_next_cap(struct pci_dev *pdev, u16 cap)
+{
+	u32 header;
+
+	if (!cap)
+		return PCI_CFG_SPACE_SIZE;
+	pci_read_config_dword(pdev, cap, &header);
+	cap = PCI_EXT_CAP_NEXT(header);
+
+	return cap > PCI_CFG_SPACE_SIZE ? cap : 0;
+}
+
+/* Return: what the DVSEC says of its length, 0 where it is none of CXL's */
+static u32 config_dvsec_len(struct pci_dev *pdev, u16 cap)
+{
+	u32 header, header1;
+
+	pci_read_config_dword(pdev, cap, &header);
+	pci_read_config_dword(pdev, cap + PCI_DVSEC_HEADER1, &header1);
+
+	return PCI_EXT_CAP_ID(header) == PCI_EXT_CAP_ID_DVSEC &&
+	       PCI_DVSEC_HEADER1_VID(header1) == PCI_VENDOR_ID_CXL ?
+	       PCI_DVSEC_HEADER1_LEN(header1) : 0;
+}
+
+/*
+ * Nothing tells how long a capability is that nobody knows, and a DVSEC may say
+ * that it is longer than it is: each ends where another one starts.
+ */
+static int config_trap_caps(struct vfio_cxl_device *cvdev)
+{
+	struct pci_dev *pdev = vfio_cxl_pdev(cvdev);
+	u16 caps[VFIO_CXL_MAX_TRAPS], cap = 0;
+	unsigned int i, j, nr = 0;
+	u32 end, len;
+	int ret = 0;
+
+	while ((cap = config_next_cap(pdev, cap))) {
+		if (nr == ARRAY_SIZE(caps))
+			return -E2BIG;
+		caps[nr++] = cap;
+	}
+
+	for (i = 0; i < nr && !ret; i++) {
+		end = pdev->cfg_size;
+		for (j = 0; j < nr; j++)
+			if (caps[j] > caps[i])
+				end = min(end, caps[j]);
+		len = config_dvsec_len(pdev, caps[i]);
+		ret = len ? config_trap_dvsec(cvdev, caps[i],
+					      min(end, caps[i] + len)) :
+			    config_trap_unseen(cvdev, caps[i], end);
+	}
+
+	return ret;
+}
+
 /**
- * vfio_cxl_config_init - trap the DVSECs that CXL defines, and power state
+ * vfio_cxl_config_init - trap extended capabilities, and power state
  * @cvdev: the device, with its host side bound
  *
  * Return: 0, or -E2BIG where the device has too many of them.
@@ -123,8 +225,6 @@ static const struct vfio_cxl_trap config_emulated = {
 int vfio_cxl_config_init(struct vfio_cxl_device *cvdev)
 {
 	struct pci_dev *pdev = vfio_cxl_pdev(cvdev);
-	u32 header, body, end;
-	u16 dvsec = 0;
 	int ret = 0;
 
 	/* The memory needs D0: PowerState is not the guest's to write */
@@ -132,29 +232,37 @@ int vfio_cxl_config_init(struct vfio_cxl_device *cvdev)
 		ret = config_trap(cvdev, &config_read_only,
 				  pdev->pm_cap + PCI_PM_CTRL,
 				  pdev->pm_cap + PCI_PM_CTRL + 1);
-
-	while (!ret) {
-		dvsec = pci_find_next_ext_capability(pdev, dvsec,
-						     PCI_EXT_CAP_ID_DVSEC);
-		if (!dvsec)
-			break;
-		pci_read_config_dword(pdev, dvsec + PCI_DVSEC_HEADER1, &header);
-		if (PCI_DVSEC_HEADER1_VID(header) != PCI_VENDOR_ID_CXL)
-			continue;
-
-		end = dvsec + PCI_DVSEC_HEADER1_LEN(header);
-		body = dvsec == cvdev->host.dvsec ?
-		       dvsec + VFIO_CXL_EMU_DVSEC_BODY : end;
-		ret = config_trap(cvdev, &config_chain, dvsec,
-				  dvsec + PCI_DVSEC_HEADER1) ?:
-		      config_trap(cvdev, &config_read_only,
-				  dvsec + PCI_DVSEC_HEADER1, body);
-		if (!ret && body < end)
-			ret = config_trap(cvdev, &config_emulated, body, end);
-	}
+	if (!ret)
+		ret = config_trap_caps(cvdev);
 	if (ret)
-		pci_err(pdev, "more than %u DVSECs of CXL: not a layout that CXL defines\n",
+		pci_err(pdev, "more than %u extended capabilities and their parts: not a layout that PCI and CXL define\n",
 			VFIO_CXL_MAX_TRAPS);
 
 	return ret;
+}
+
+/**
+ * vfio_cxl_config_visible - whether a user sees a capability
+ * @cvdev: the device, open
+ * @cap: of the hardware's chain of extended capabilities, or 0
+ *
+ * Return: true where it is in the virtual chain, too.
+ */
+bool vfio_cxl_config_visible(struct vfio_cxl_device *cvdev, u16 cap)
+{
+	const u8 *vconfig = cvdev->core_device.vconfig;
+	u32 header, at = PCI_CFG_SPACE_SIZE;
+
+	if (!cap)
+		return false;
+
+	do {
+		header = get_unaligned_le32(vconfig + at);
+		/* vfio_pci_core leaves a first one that it hides without ID */
+		if (at == cap)
+			return PCI_EXT_CAP_ID(header);
+		at = PCI_EXT_CAP_NEXT(header);
+	} while (at >= PCI_CFG_SPACE_SIZE);
+
+	return false;
 }

@@ -198,6 +198,8 @@ static ssize_t vfio_cxl_pci_rw_piece(struct vfio_cxl_device *cvdev,
 	struct vfio_device *core_vdev = &cvdev->core_device.vdev;
 	loff_t core_pos = VFIO_PCI_INDEX_TO_OFFSET(region) + pos;
 
+	if (trap && vfio_cxl_config_visible(cvdev, trap->cap))
+		trap = NULL;
 	if (trap && iswrite && trap->write)
 		return trap->write(cvdev, buf, count, pos);
 	if (trap && !iswrite && trap->read)

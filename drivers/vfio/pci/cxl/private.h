@@ -7,7 +7,7 @@
  * scrub.c	clearing the memory between users
  * pm.c		system sleep
  * regs.c	component registers in their BAR
- * config.c	CXL DVSECs in config space
+ * config.c	config space: CXL DVSECs, what a user does not see
  * feature.c	VFIO_DEVICE_FEATURE_CXL_HDM_DECODER
  * host.c	the host's decoder: find, check, claim, restore
  * emu/		the virtual registers, pure
@@ -147,6 +147,8 @@ struct vfio_cxl_scrub {
  * @region: VFIO region index
  * @start: first byte, as an offset in the region
  * @end: byte past the last
+ * @cap: extended capability that the range is in: a user who sees it has the
+ *	device's; 0 for what is never the device's to serve
  * @read: serves a read of bytes that all lie in the range, from @pos in the
  *	region on; NULL to let vfio_pci_core read
  * @write: the same for a write; NULL to let vfio_pci_core write
@@ -157,14 +159,15 @@ struct vfio_cxl_trap {
 	unsigned int region;
 	u64 start;
 	u64 end;
+	u16 cap;
 	ssize_t (*read)(struct vfio_cxl_device *cvdev, char __user *buf,
 			size_t count, u64 pos);
 	ssize_t (*write)(struct vfio_cxl_device *cvdev, const char __user *buf,
 			 size_t count, u64 pos);
 };
 
-/* The component registers, the PM capability and the DVSECs that CXL defines */
-#define VFIO_CXL_MAX_TRAPS	24
+/* Component registers, power state, extended capabilities and their parts */
+#define VFIO_CXL_MAX_TRAPS	64
 
 /**
  * struct vfio_cxl_device - a CXL.mem device bound to this driver
@@ -236,6 +239,7 @@ bool vfio_cxl_regs_overlap(struct vfio_cxl_device *cvdev, unsigned int region,
 
 /* config.c */
 int vfio_cxl_config_init(struct vfio_cxl_device *cvdev);
+bool vfio_cxl_config_visible(struct vfio_cxl_device *cvdev, u16 cap);
 
 /* feature.c */
 int vfio_cxl_feature_hdm_decoder(struct vfio_cxl_device *cvdev, u32 flags,
@@ -254,7 +258,7 @@ static inline struct pci_dev *vfio_cxl_pdev(struct vfio_cxl_device *cvdev)
 
 /*
  * The traps of regs.c and config.c go through here at bind.  Return: 0, or
- * -E2BIG where the device has more ranges to trap than CXL defines.
+ * -E2BIG where the device has more ranges to trap than there is room for.
  */
 static inline int vfio_cxl_add_trap(struct vfio_cxl_device *cvdev,
 				    const struct vfio_cxl_trap *trap)
