@@ -20,6 +20,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <linux/bits.h>
+#include <linux/const.h>
 #include <linux/pci_regs.h>
 
 #include "kselftest.h"
@@ -225,6 +227,7 @@ static void use_until_gone(struct test_device *user, int port)
 		{ .work = work_read },
 	};
 	struct pollfd event = { .events = POLLIN };
+	uint32_t state;
 	uint64_t val;
 	unsigned int i;
 
@@ -246,6 +249,10 @@ static void use_until_gone(struct test_device *user, int port)
 	need(mem_read(&user->vfio, &val, 8, 0) == -EIO, "read() of nothing");
 	need(mem_write(&user->vfio, &val, 8, 0) == -EIO, "write() to nothing");
 	need(test_lock(user) == -EIO || test_lock(user) == 0, "SET of nothing");
+	state = guest_config(&user->vfio, user->host.dvsec +
+			     PCI_DVSEC_CXL_RANGE_SIZE_LOW(0), 4);
+	need(!(state & (PCI_DVSEC_CXL_MEM_INFO_VALID |
+			PCI_DVSEC_CXL_MEM_ACTIVE)), "memory that is active");
 	close(event.fd);
 }
 

@@ -11,6 +11,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <linux/bits.h>
+#include <linux/const.h>
 #include <linux/pci_regs.h>
 
 #include "harness.h"
@@ -694,6 +696,14 @@ static unsigned int count_lines(int kmsg, const char *text, const char *never,
 	return count;
 }
 
+/* Memory_Info_Valid and Memory_Active as a guest reads them */
+static uint32_t memory_state(const struct test_device *user)
+{
+	return guest_config(&user->vfio, user->host.dvsec +
+			    PCI_DVSEC_CXL_RANGE_SIZE_LOW(0), 4) &
+	       (PCI_DVSEC_CXL_MEM_INFO_VALID | PCI_DVSEC_CXL_MEM_ACTIVE);
+}
+
 static void expect_dead(struct __test_metadata *_metadata,
 			const struct test_device *user, char *map,
 			uint64_t base)
@@ -701,6 +711,7 @@ static void expect_dead(struct __test_metadata *_metadata,
 	uint64_t val = 0;
 
 	expect_decoder(_metadata, user, base, false);
+	EXPECT_EQ(0, memory_state(user));
 	EXPECT_FALSE(try_get(map, &val));
 	EXPECT_FALSE(try_put(map + SZ_2M, 0));
 	EXPECT_EQ(-EIO, mem_read(&user->vfio, &val, 8, 0));
@@ -762,6 +773,8 @@ TEST_F(reset, failed_restore)
 	EXPECT_HOST_INTACT(user);
 	EXPECT_EQ(0, count_lines(kmsg, lost, hpa, &leaked));
 	expect_decoder(_metadata, user, base, true);
+	EXPECT_EQ(PCI_DVSEC_CXL_MEM_INFO_VALID | PCI_DVSEC_CXL_MEM_ACTIVE,
+		  memory_state(user));
 	EXPECT_EQ(0, wrong_marks(user, map, 8));
 	munmap(map, user->vfio.mem.size);
 
@@ -784,6 +797,67 @@ TEST_F(reset, failed_restore)
 	munmap(map, user->vfio.mem.size);
 	close(kmsg);
 	free(image);
+}
+
+struct host_reset {
+	const struct test_device *user;
+	int ret;
+	uint32_t done;
+};
+
+static void *host_reset(void *arg)
+{
+	struct host_reset *this = arg;
+
+	this->ret = sysfs_reset(this->user->host.bdf, NULL);
+	__atomic_store_n(&this->done, 1, __ATOMIC_RELEASE);
+	return NULL;
+}
+
+/*
+ * Reads of a register of the Device DVSEC while the host resets the device, for
+ * as long as that takes: true where one of them waited for most of it
+ */
+static bool read_waits(struct __test_metadata *_metadata,
+		       const struct test_device *user, uint32_t reg)
+{
+	struct host_reset reset = { .user = user };
+	double start = seconds(), at = start, next, longest = 0;
+	pthread_t thread;
+
+	if (pthread_create(&thread, NULL, host_reset, &reset))
+		return false;
+	while (!__atomic_load_n(&reset.done, __ATOMIC_ACQUIRE)) {
+		guest_config(&user->vfio, user->host.dvsec + reg, 4);
+		next = seconds();
+		if (next - at > longest)
+			longest = next - at;
+		at = next;
+	}
+	pthread_join(thread, NULL);
+	EXPECT_EQ(0, reset.ret);
+
+	return longest > (at - start) / 2;
+}
+
+/*
+ * A device in reset must not get config cycles.  Only the state of its memory
+ * is the hardware's, so only who reads that has to wait; another read may have
+ * lost the processor for as long, but not every time.
+ */
+TEST_F(reset, dvsec_reads_in_a_reset)
+{
+	struct test_device *user = self->user;
+	unsigned int i, waited = 0;
+
+	OPEN(user);
+	for (i = 0; i < 5; i++) {
+		EXPECT_TRUE(read_waits(_metadata, user,
+				       PCI_DVSEC_CXL_RANGE_SIZE_LOW(0)));
+		waited += read_waits(_metadata, user,
+				     PCI_DVSEC_CXL_RANGE_SIZE_HIGH(0));
+	}
+	EXPECT_GT(5, waited);
 }
 
 /*

@@ -45,29 +45,51 @@ static unsigned int config_width(u64 offset, size_t count)
 	       min3(count, VFIO_CXL_EMU_DVSEC_SIZE - offset, 4) : 0;
 }
 
-static __le32 config_read_image(struct vfio_cxl_device *cvdev, u64 offset,
-				unsigned int width, u32 memory_state)
+/*
+ * Memory_Info_Valid and Memory_Active are the hardware's to tell, and 0 where
+ * it does not answer or decodes no more: the rest of the register means nothing
+ * then.  Config cycles must not go into a reset: wait for its end.
+ */
+static u32 config_memory_state(struct vfio_cxl_device *cvdev)
 {
-	guard(mutex)(&cvdev->emu_lock);
-	vfio_cxl_emu_set_memory_state(&cvdev->emu, memory_state);
+	u32 state;
 
-	return cpu_to_le32(vfio_cxl_emu_read_dvsec(&cvdev->emu, offset, width));
+	if (pci_user_read_config_dword(vfio_cxl_pdev(cvdev),
+				       cvdev->host.dvsec +
+				       PCI_DVSEC_CXL_RANGE_SIZE_LOW(0),
+				       &state) ||
+	    PCI_POSSIBLE_ERROR(state) ||
+	    vfio_cxl_mem_state(cvdev) == VFIO_CXL_MEM_LOST)
+		return 0;
+
+	return state;
 }
 
 static ssize_t config_read_body(struct vfio_cxl_device *cvdev, char __user *buf,
 				size_t count, u64 pos)
 {
-	u32 state = vfio_cxl_host_memory_state(cvdev);
 	u64 offset = pos - cvdev->host.dvsec;
 	unsigned int width;
 	size_t done;
-	__le32 val;
+
+	if (offset < PCI_DVSEC_CXL_RANGE_SIZE_LOW(0) + 4 &&
+	    offset + count > PCI_DVSEC_CXL_RANGE_SIZE_LOW(0)) {
+		u32 state = config_memory_state(cvdev);
+
+		guard(mutex)(&cvdev->emu_lock);
+		vfio_cxl_emu_set_memory_state(&cvdev->emu, state);
+	}
 
 	for (done = 0; done < count; done += width) {
+		__le32 val;
+
 		width = config_width(offset + done, count - done);
 		if (!width)	/* what a later revision appended */
 			break;
-		val = config_read_image(cvdev, offset + done, width, state);
+		scoped_guard(mutex, &cvdev->emu_lock)
+			val = cpu_to_le32(vfio_cxl_emu_read_dvsec(&cvdev->emu,
+								  offset + done,
+								  width));
 		if (copy_to_user(buf + done, &val, width))
 			return done ?: -EFAULT;
 	}
