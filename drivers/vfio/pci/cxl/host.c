@@ -290,14 +290,16 @@ static int host_in_window(struct resource *part, void *arg)
 }
 
 /*
- * The claim lies directly in a CXL window, hence in one window only, and not in
- * a region that the CXL core assembled there or in memory the kernel uses.
+ * The claim lies directly in a CXL window, not in a region that the CXL core
+ * assembled there or in memory the kernel uses.  Its descriptor is that of what
+ * it lies in, which __request_region() copied with the lock of the tree held:
+ * the parent itself may go at any time, with cxl_acpi.
  */
 static int host_claim(struct vfio_cxl_device *cvdev)
 {
 	struct pci_dev *pdev = vfio_cxl_pdev(cvdev);
 	struct vfio_cxl_host *host = &cvdev->host;
-	struct resource *window;
+	const struct resource *claim;
 
 	pci_dbg(pdev, "HDM decoder 0: %pa, %#llx bytes\n", &host->base,
 		host->size);
@@ -308,13 +310,11 @@ static int host_claim(struct vfio_cxl_device *cvdev)
 		return -EADDRNOTAVAIL;
 	}
 
-	host->claim = request_mem_region_exclusive(host->base, host->size,
-						   pci_name(pdev));
-	if (!host->claim)
+	claim = request_mem_region_exclusive(host->base, host->size,
+					     pci_name(pdev));
+	if (!claim)
 		goto busy;
-	window = host->claim->parent;
-	if (window->desc != IORES_DESC_CXL ||
-	    (window->parent && window->parent->desc == IORES_DESC_CXL)) {
+	if (claim->desc != IORES_DESC_CXL) {
 		release_mem_region(host->base, host->size);
 		goto busy;
 	}

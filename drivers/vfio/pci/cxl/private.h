@@ -56,7 +56,6 @@ struct vfio_cxl_device;
  * @dvsec_length: of the CXL Device DVSEC, in bytes
  * @base: host physical address of the memory
  * @size: of the memory, in bytes
- * @claim: the memory's range in the iomem tree
  * @mem: the memory, mapped write-back
  * @config: the component registers and the CXL Device DVSEC as they were at
  *	bind
@@ -73,7 +72,6 @@ struct vfio_cxl_host {
 	u16 dvsec_length;
 	phys_addr_t base;
 	u64 size;
-	struct resource *claim;
 	void *mem;
 	struct vfio_cxl_emu_config config;
 };
