@@ -676,6 +676,9 @@ TEST_F_TIMEOUT(reset, faults_during_200_resets, time_limit(300))
 	EXPECT_HOST_INTACT(user);
 }
 
+/* What the log says where the decoder is lost */
+static const char lost[] = "did not come back";
+
 /* Lines of the log with @text, and @never in none of them */
 static unsigned int count_lines(int kmsg, const char *text, const char *never,
 				bool *found)
@@ -724,7 +727,6 @@ static void expect_dead(struct __test_metadata *_metadata,
 /* The decoder does not come back: the memory is dead, all else is alive */
 TEST_F(reset, failed_restore)
 {
-	const char *const lost = "did not come back";
 	struct test_device *user = self->user;
 	const uint64_t base = test_base(user);
 	const uint32_t dvsec = user->host.dvsec;
@@ -797,6 +799,38 @@ TEST_F(reset, failed_restore)
 	munmap(map, user->vfio.mem.size);
 	close(kmsg);
 	free(image);
+}
+
+/* A user resets at any pace, and must not fill the host's log: ratelimit.h */
+TEST_F(reset, failed_restore_again_and_again)
+{
+	struct test_device *user = self->user;
+	unsigned int i, lines, limit;
+	bool found = false;
+	double start;
+	int kmsg;
+
+	if (!rig_can_fail(user->host.index))
+		SKIP(return, "needs the rig's device");
+	OPEN(user);
+	kmsg = kmsg_open();
+	ASSERT_LE(0, kmsg);
+	ASSERT_EQ(0, rig_commit_fails(user->host.index, true));
+	start = seconds();
+	for (i = 0; i < 60; i++)
+		EXPECT_EQ(0, reset_by_ioctl(user, NULL));
+	limit = 10 * (1 + (int)((seconds() - start) / 5));
+	ASSERT_EQ(0, rig_commit_fails(user->host.index, false));
+	EXPECT_EQ(0, reset_by_ioctl(user, NULL));
+	EXPECT_HOST_INTACT(user);
+
+	lines = count_lines(kmsg, lost, lost, &found);
+	TH_LOG("60 resets, %u lines", lines);
+	EXPECT_LE(1, lines);
+	EXPECT_GE(limit, lines);
+	close(kmsg);
+	/* Until the log takes the next line */
+	sleep(5);
 }
 
 struct host_reset {

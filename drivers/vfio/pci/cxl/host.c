@@ -556,8 +556,9 @@ int vfio_cxl_host_restore(struct vfio_cxl_device *cvdev)
 	ret = host_restore(cvdev);
 	host_put_back_regs(pdev, cmd);
 	if (ret)
-		pci_err(pdev, "HDM decoder 0 did not come back after a reset (%d), the memory is not usable: reset the device again\n",
-			ret);
+		dev_err_ratelimited(&pdev->dev,
+				    "HDM decoder 0 did not come back after a reset (%d), the memory is not usable: reset the device again\n",
+				    ret);
 
 	return ret;
 }

@@ -134,9 +134,9 @@ static void vfio_cxl_pci_close_device(struct vfio_device *core_vdev)
 	struct vfio_cxl_device *cvdev = vfio_cxl_pci_dev(core_vdev);
 
 	if (cvdev->emu.cm.bad_accesses)
-		pci_info(vfio_cxl_pdev(cvdev),
-			 "%llu accesses to component registers had a size or alignment that CXL does not define\n",
-			 cvdev->emu.cm.bad_accesses);
+		pci_info_ratelimited(vfio_cxl_pdev(cvdev),
+				     "%llu accesses to component registers had a size or alignment that CXL does not define\n",
+				     cvdev->emu.cm.bad_accesses);
 	vfio_cxl_pci_exclude_resets(cvdev);
 	vfio_cxl_mem_gate(cvdev, VFIO_CXL_MEM_GATED);
 	vfio_pci_core_close_device(core_vdev);
