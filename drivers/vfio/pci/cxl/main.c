@@ -363,8 +363,10 @@ static int vfio_cxl_pci_probe(struct pci_dev *pdev,
 
 	cvdev = vfio_alloc_device(vfio_cxl_device, core_device.vdev, &pdev->dev,
 				  &vfio_cxl_pci_device_ops);
-	if (IS_ERR(cvdev))
-		return PTR_ERR(cvdev);
+	if (IS_ERR(cvdev)) {
+		ret = PTR_ERR(cvdev);
+		goto err;
+	}
 
 	dev_set_drvdata(&pdev->dev, &cvdev->core_device);
 	cvdev->core_device.pci_ops = &vfio_cxl_pci_ops;
@@ -388,6 +390,8 @@ static int vfio_cxl_pci_probe(struct pci_dev *pdev,
 	sort(cvdev->traps, cvdev->nr_traps, sizeof(*cvdev->traps),
 	     vfio_cxl_pci_compare_traps, NULL);
 	ret = vfio_pci_core_register_device(&cvdev->core_device);
+	if (ret == -EINVAL)
+		pci_err(pdev, "no IOMMU protects the host from the device: turn the IOMMU on in platform firmware and on the kernel command line\n");
 	if (ret)
 		goto err_unbind;
 	ret = vfio_cxl_pm_register(cvdev);
@@ -403,6 +407,10 @@ err_unbind:
 	vfio_cxl_host_unbind(cvdev);
 err_put:
 	vfio_put_device(&cvdev->core_device.vdev);
+err:
+	/* Any other refusal has its line where it is found */
+	if (ret == -ENOMEM)
+		pci_err(pdev, "out of memory, or of address space to map the device's\n");
 	return ret;
 }
 
