@@ -6,10 +6,12 @@ from rig.cache import CHECKOUT
 from rig.config import MIB
 
 # panic=-1 and QEMU's -no-reboot: a panic ends the machine. Warnings have to
-# reach the console, less has not: a character costs an exit.
+# reach the console, less has not: a character costs an exit. modprobe takes
+# the driver's parameter from here: most of the devices are of class 0502h.
 ARGUMENTS = """
     loglevel=5 panic=-1 log_buf_len=16M nokaslr watchdog_thresh=30
     rcupdate.rcu_expedited=1 random.trust_cpu=on
+    vfio_cxl_pci.allow_unsafe_mailbox=1
 """.split()
 LEAKS = ["kmemleak=on"]
 

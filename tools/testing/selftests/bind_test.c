@@ -25,6 +25,8 @@
 #include "lib/sysfs.h"
 #include "lib/vfio.h"
 
+#define PARAMETER	"/sys/module/vfio_cxl_pci/parameters/allow_unsafe_mailbox"
+
 /* A part of the address space that no window of the rig comes near to */
 #define NOWHERE		0x200000000000ULL
 
@@ -423,7 +425,35 @@ TEST_F(bind, alias_is_no_catch_all)
 	EXPECT_EQ(0, pclose(modinfo));
 }
 
-/* driver_override needs no entry in the table of the driver */
+/*
+ * What mailbox commands of one user set, the next one finds.  The rig's command
+ * line has the parameter on.
+ */
+TEST_F(bind, memory_device_needs_the_parameter)
+{
+	const struct host_device *host = self->host;
+	int kmsg;
+
+	ASSERT_EQ(0, sysfs_unbind(host->bdf));
+	kmsg = kmsg_open();
+	EXPECT_EQ(0, sysfs_write(PARAMETER, "N"));
+	EXPECT_EQ(-EPERM, driver_write("bind", host->bdf));
+	EXPECT_FALSE(is_bound(host));
+	expect_log(_metadata, &self->test, kmsg, host->bdf,
+		   "use the module parameter \"allow_unsafe_mailbox\"");
+
+	EXPECT_EQ(0, sysfs_write(PARAMETER, "Y"));
+	EXPECT_EQ(0, driver_write("bind", host->bdf));
+	EXPECT_TRUE(is_bound(host));
+	expect_log(_metadata, &self->test, kmsg, host->bdf,
+		   "allow_unsafe_mailbox=Y");
+	close(kmsg);
+}
+
+/*
+ * driver_override needs no entry in the table of the driver, and an accelerator
+ * no parameter
+ */
 TEST_F(bind, class_outside_the_table)
 {
 	struct host_device accel;
@@ -435,7 +465,9 @@ TEST_F(bind, class_outside_the_table)
 	if (strcmp(class, "0x120000"))
 		SKIP(return, "no accelerator in the machine (x-accel=on)");
 	EXPECT_EQ(0, sysfs_unbind(accel.bdf));
+	EXPECT_EQ(0, sysfs_write(PARAMETER, "N"));
 	EXPECT_EQ(0, sysfs_bind(accel.bdf, DRIVER));
+	EXPECT_EQ(0, sysfs_write(PARAMETER, "Y"));
 	EXPECT_TRUE(is_bound(&accel));
 	EXPECT_TRUE(is_claimed(&accel));
 	host_close(&accel);

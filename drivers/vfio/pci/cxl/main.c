@@ -11,6 +11,10 @@
 
 #include "private.h"
 
+static bool allow_unsafe_mailbox;
+module_param(allow_unsafe_mailbox, bool, 0644);
+MODULE_PARM_DESC(allow_unsafe_mailbox, "Bind to CXL memory devices (class 0502h), too. Commands of their mailbox set what the next user finds, such as passphrase, partitions, labels and firmware: only where one tenant has the host (default: off)");
+
 static struct vfio_cxl_device *vfio_cxl_pci_dev(struct vfio_device *core_vdev)
 {
 	return container_of(core_vdev, struct vfio_cxl_device,
@@ -355,12 +359,34 @@ static int vfio_cxl_pci_compare_traps(const void *a, const void *b)
 	return cmp_int(x->start, y->start);
 }
 
+/*
+ * A memory device has a mailbox (CXL r3.1 8.2.8.4) in a BAR, and so the user
+ * has it.  Some of its commands (8.2.9) set what no reset and no clearing takes
+ * back.
+ */
+static int vfio_cxl_pci_check_class(struct pci_dev *pdev)
+{
+	if (pdev->class >> 8 != PCI_CLASS_MEMORY_CXL)
+		return 0;
+
+	if (!allow_unsafe_mailbox) {
+		pci_err(pdev, "a CXL memory device, whose mailbox commands set what the next user finds: use the module parameter \"allow_unsafe_mailbox\" where one tenant has the host\n");
+		return -EPERM;
+	}
+	pci_notice(pdev, "allow_unsafe_mailbox=Y: each user finds what mailbox commands of the one before set\n");
+
+	return 0;
+}
+
 static int vfio_cxl_pci_probe(struct pci_dev *pdev,
 			      const struct pci_device_id *id)
 {
 	struct vfio_cxl_device *cvdev;
 	int ret;
 
+	ret = vfio_cxl_pci_check_class(pdev);
+	if (ret)
+		return ret;
 	cvdev = vfio_alloc_device(vfio_cxl_device, core_device.vdev, &pdev->dev,
 				  &vfio_cxl_pci_device_ops);
 	if (IS_ERR(cvdev)) {
