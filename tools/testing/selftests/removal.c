@@ -156,7 +156,7 @@ static int plug_in(const struct host_device *host, unsigned int round)
 		 "{\"execute\":\"device_add\",\"arguments\":{\"driver\":"
 		 "\"cxl-type3\",\"id\":\"cxl-mem%u\",\"bus\":\"cxl-port%u\","
 		 "\"volatile-memdev\":\"again%u\",\"sn\":%u,"
-		 "\"x-flr\":true,\"x-pm\":true}}",
+		 "\"x-flr\":true,\"x-pm\":true,\"x-accel\":true}}",
 		 i, i, round, i + 1);
 
 	return qmp(command);
