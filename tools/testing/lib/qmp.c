@@ -90,13 +90,13 @@ int qmp(const char *command)
 	return ret;
 }
 
-/* The id of the rig's device, without the path that all devices have */
-static int device_id(unsigned int index, char *id, size_t size)
+/* The id of one of @list, without the path that all devices have */
+static int id_in(const char *list, unsigned int index, char *id, size_t size)
 {
 	const size_t path = strlen(PERIPHERAL);
 	int ret;
 
-	ret = env_word("RIG_QOM", index, id, size);
+	ret = env_word(list, index, id, size);
 	if (!ret && !strncmp(id, PERIPHERAL, path))
 		memmove(id, id + path, strlen(id + path) + 1);
 
@@ -109,7 +109,7 @@ static int device_command(unsigned int index, const char *command,
 	char id[128];
 	int ret;
 
-	ret = device_id(index, id, sizeof(id));
+	ret = id_in("RIG_QOM", index, id, sizeof(id));
 	if (!ret)
 		snprintf(text, size,
 			 "{\"execute\":\"%s\",\"arguments\":{%s%s\",%s}}",
@@ -127,30 +127,69 @@ int rig_command(unsigned int index, const char *command,
 	       qmp(text);
 }
 
-#define COMMIT_FAILS	"\"property\":\"x-hdm-commit-fails\""
+#define COMMIT_FAILS	"x-hdm-commit-fails"
+#define ACTIVE_DELAY	"x-memory-active-delay"
+#define ACTIVE_TIMEOUT	"x-memory-active-timeout"
 
-bool rig_can_fail(unsigned int index)
+static bool has_property(unsigned int index, const char *name)
 {
-	char text[512], line[8192];
+	char arguments[128], text[512], line[8192];
 
-	return !device_command(index, "qom-get", COMMIT_FAILS, text,
+	snprintf(arguments, sizeof(arguments), "\"property\":\"%s\"", name);
+	return !device_command(index, "qom-get", arguments, text,
 			       sizeof(text)) &&
 	       !ask(text, line, sizeof(line));
 }
 
-int rig_commit_fails(unsigned int index, bool fails)
+static int set_property(unsigned int index, const char *name,
+			const char *value)
 {
-	return rig_command(index, "qom-set", fails ?
-			   COMMIT_FAILS ",\"value\":true" :
-			   COMMIT_FAILS ",\"value\":false");
+	char arguments[128];
+
+	snprintf(arguments, sizeof(arguments),
+		 "\"property\":\"%s\",\"value\":%s", name, value);
+	return rig_command(index, "qom-set", arguments);
 }
 
-int rig_inject(unsigned int index, const char *error)
+static int set_number(unsigned int index, const char *name, unsigned int value)
+{
+	char text[16];
+
+	snprintf(text, sizeof(text), "%u", value);
+	return set_property(index, name, text);
+}
+
+bool rig_can_fail(unsigned int index)
+{
+	return has_property(index, COMMIT_FAILS);
+}
+
+int rig_commit_fails(unsigned int index, bool fails)
+{
+	return set_property(index, COMMIT_FAILS, fails ? "true" : "false");
+}
+
+bool rig_can_delay(unsigned int index)
+{
+	return has_property(index, ACTIVE_DELAY);
+}
+
+int rig_memory_delay(unsigned int index, unsigned int ms)
+{
+	return set_number(index, ACTIVE_DELAY, ms);
+}
+
+int rig_memory_timeout(unsigned int index, unsigned int timeout)
+{
+	return set_number(index, ACTIVE_TIMEOUT, timeout);
+}
+
+static int inject(const char *list, unsigned int index, const char *error)
 {
 	char command[256], id[128];
 	int ret;
 
-	ret = device_id(index, id, sizeof(id));
+	ret = id_in(list, index, id, sizeof(id));
 	if (ret)
 		return ret;
 	snprintf(command, sizeof(command),
@@ -158,4 +197,14 @@ int rig_inject(unsigned int index, const char *error)
 		 "\"command-line\":\"pcie_aer_inject_error ", id, error);
 
 	return qmp(command);
+}
+
+int rig_inject(unsigned int index, const char *error)
+{
+	return inject("RIG_QOM", index, error);
+}
+
+int rig_inject_port(unsigned int index, const char *error)
+{
+	return inject("RIG_PORTS", index, error);
 }

@@ -21,7 +21,20 @@ int rig_command(unsigned int index, const char *command,
 bool rig_can_fail(unsigned int index);
 int rig_commit_fails(unsigned int index, bool fails);
 
-/* An error of the PCI device's, by its name in QEMU */
+/*
+ * Have the memory become active so many milliseconds after each reset; 0 makes
+ * it active at once, where it is not yet, too.  And how long the device says
+ * that this may take at most, as its register encodes it.
+ */
+#define MEMORY_TIMEOUT_1S	0
+#define MEMORY_TIMEOUT_256S	4	/* of the rig's device at its start */
+
+bool rig_can_delay(unsigned int index);
+int rig_memory_delay(unsigned int index, unsigned int ms);
+int rig_memory_timeout(unsigned int index, unsigned int timeout);
+
+/* An error of the device or of the root port above, by its name in QEMU */
 int rig_inject(unsigned int index, const char *error);
+int rig_inject_port(unsigned int index, const char *error);
 
 #endif /* VFIO_CXL_TEST_QMP_H */

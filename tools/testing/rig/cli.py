@@ -27,6 +27,7 @@ environment of a command in the machine:
   RIG_DEVICES  PCI addresses of the devices, by serial number
   RIG_FILES    the files behind their memory, in the same order
   RIG_QOM      their QOM paths, in the same order
+  RIG_PORTS    those of the root ports above them
   RIG_QMP      character device: a QMP monitor of the machine itself
   RIG_SPLATS   file with patterns of kernel bug reports, one a line
   RIG_KNOWN    pattern of --known

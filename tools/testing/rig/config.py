@@ -48,6 +48,11 @@ class Device:
         """Return its QOM path, which device_del takes, too."""
         return f"/machine/peripheral/cxl-mem{self.index}"
 
+    @property
+    def port(self):
+        """Return its root port's QOM path."""
+        return f"/machine/peripheral/cxl-port{self.index}"
+
 
 def parse_devices(text):
     """Return the devices of SIZE[:PROPERTY=VALUE]...,..."""

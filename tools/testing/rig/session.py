@@ -128,6 +128,7 @@ def initrd(config, kernel, common, folder):
                  if interactive else "raw -echo"),
         "RIG_FILES": " ".join(f"/run/rig/mem/{i}" for i in indices),
         "RIG_QOM": " ".join(d.qom for d in config.devices),
+        "RIG_PORTS": " ".join(d.port for d in config.devices),
         "RIG_SPLATS": splats.PATTERNS,
         "RIG_KNOWN": config.known,
         "RIG_TIME_SCALE": config.time_scale,
