@@ -95,10 +95,10 @@ check_kconfig() {
 	offers x86_64 64BIT=y && offers arm64 ARM64_PMEM=y || return
 	refuses x86 64BIT=n && refuses arm64 ARM64_PMEM=n || return
 
-	echo "#undef CONFIG_ARCH_HAS_UACCESS_FLUSHCACHE" > "$work/undef.h"
+	echo "#undef CONFIG_ARCH_HAS_PMEM_API" > "$work/undef.h"
 	! kbuild undef KCFLAGS="-include $work/undef.h" modules \
 		> "$work/undef.log" 2>&1 &&
-		grep -q 'error: #error .*memcpy_flushcache' "$work/undef.log"
+		grep -q 'error: #error .*arch_wb_cache_pmem' "$work/undef.log"
 }
 
 check_coccicheck() {

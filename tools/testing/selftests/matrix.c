@@ -180,21 +180,6 @@ static void enter_setting(struct run *run)
 	start(run, work_set);
 }
 
-static void enter_dma(struct run *run)
-{
-	struct vfio_iommu_type1_dma_map map = {
-		.argsz = sizeof(map),
-		.flags = VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE,
-		.iova = SZ_1G,
-		.size = SZ_2M,
-	};
-
-	enter_mapped(run);
-	map.vaddr = (uintptr_t)run->map;
-	need(!ioctl(run->user->vfio.container, VFIO_IOMMU_MAP_DMA, &map),
-	     "VFIO_IOMMU_MAP_DMA");
-}
-
 static int export(struct run *run, uint32_t region)
 {
 	union {
@@ -256,7 +241,6 @@ static const struct state {
 	{ "faulting", enter_faulting, VFIO_CDEV_INTERFACE, true },
 	{ "read+write", enter_reading, VFIO_GROUP_INTERFACE, true },
 	{ "SET", enter_setting, VFIO_CDEV_INTERFACE, true },
-	{ "DMA", enter_dma, VFIO_GROUP_INTERFACE, true },
 	{ "dma-buf", enter_dma_buf, VFIO_CDEV_INTERFACE, true },
 	{ "D3", enter_d3, VFIO_CDEV_INTERFACE, true },
 };

@@ -869,20 +869,39 @@ static int64_t dma_unmap(const struct vfio_cxl_fd *vfio, uint64_t len,
 	       -errno : (int64_t)ioas.length;
 }
 
-/* As a VMM maps all of guest memory, this too, for address translation */
+/*
+ * As a VMM maps all of guest memory, this too: a container would keep it after
+ * the close, and iommufd takes no mapping of device memory
+ */
 TEST_F(mem, dma_map)
 {
-	const uint64_t iova = 4 * SZ_1G;
 	char *map = MAP(self->size, 0);
-	int ret;
 
 	put(map, word(0, 16));
-	ret = dma_map(self->vfio, map, self->size, iova);
-	/* iommufd takes no mapping of device memory, a BAR's as little */
-	EXPECT_EQ(variant->interface == VFIO_CDEV_INTERFACE ? -EFAULT : 0, ret);
-	if (!ret)
-		EXPECT_EQ(self->size, dma_unmap(self->vfio, self->size, iova));
+	EXPECT_EQ(-EFAULT, dma_map(self->vfio, map, self->size, 4 * SZ_1G));
 	EXPECT_EQ(word(0, 16), get(map));
+	munmap(map, self->size);
+}
+
+#define TYPE1_PARAMETER	\
+	"/sys/module/vfio_cxl_pci/parameters/allow_unsafe_type1_dma"
+
+/* Where one tenant has the host, a type 1 container can have it */
+TEST_F(mem, dma_map_where_it_is_allowed)
+{
+	const uint64_t iova = 4 * SZ_1G;
+	char *map;
+
+	if (variant->interface != VFIO_GROUP_INTERFACE)
+		SKIP(return, "iommufd does not take it anyway");
+	ASSERT_EQ(0, sysfs_write(TYPE1_PARAMETER, "1"));
+	map = guest_map(self->vfio, 0, self->size, RW, pmd_size(), 0);
+	EXPECT_EQ(0, sysfs_write(TYPE1_PARAMETER, "0"));
+	ASSERT_NE(MAP_FAILED, map);
+	put(map, word(0, 19));
+	EXPECT_EQ(0, dma_map(self->vfio, map, self->size, iova));
+	EXPECT_EQ(self->size, dma_unmap(self->vfio, self->size, iova));
+	EXPECT_EQ(word(0, 19), get(map));
 	munmap(map, self->size);
 }
 

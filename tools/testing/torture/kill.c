@@ -94,7 +94,7 @@ static int start_vmm(const struct host_device *host,
 	ret = vfio_irq_eventfd(vfio.device, VFIO_PCI_MSIX_IRQ_INDEX);
 	if (ret < 0)
 		return ret;
-	/* iommufd takes no such memory: a warning in a VMM's log */
+	/* Neither takes such memory: a warning in a VMM's log */
 	map_dma(&vfio, map, SZ_1G, SZ_2M);
 	ret = guest_config_write(&vfio, PCI_COMMAND, 2, PCI_COMMAND_MEMORY |
 				 PCI_COMMAND_MASTER) ?:

@@ -59,7 +59,8 @@ static u32 config_memory_state(struct vfio_cxl_device *cvdev)
 				       PCI_DVSEC_CXL_RANGE_SIZE_LOW(0),
 				       &state) ||
 	    PCI_POSSIBLE_ERROR(state) ||
-	    vfio_cxl_mem_state(cvdev) == VFIO_CXL_MEM_LOST)
+	    vfio_cxl_gate_reasons(cvdev) & (VFIO_CXL_SHUT_LOST |
+					    VFIO_CXL_SHUT_GONE))
 		return 0;
 
 	return state;

@@ -26,7 +26,7 @@ feature_get(struct vfio_cxl_device *cvdev,
 				 VFIO_CXL_HDM_DECODER_LOCKED;
 	if (vfio_cxl_host_device_coherent(cvdev))
 		decoder.flags |= VFIO_CXL_HDM_DECODER_DEVICE_COHERENT;
-	if (vfio_cxl_mem_state(cvdev) == VFIO_CXL_MEM_READY)
+	if (!vfio_cxl_gate_reasons(cvdev))
 		decoder.flags |= VFIO_CXL_HDM_DECODER_USABLE;
 
 	return copy_to_user(arg, &decoder, sizeof(decoder)) ? -EFAULT : 0;
@@ -47,7 +47,8 @@ feature_set(struct vfio_cxl_device *cvdev,
 		return -EOVERFLOW;
 	if (decoder->size < cvdev->host.size)
 		return -ENOSPC;
-	if (vfio_cxl_mem_state(cvdev) == VFIO_CXL_MEM_LOST)
+	if (vfio_cxl_gate_reasons(cvdev) & (VFIO_CXL_SHUT_LOST |
+					    VFIO_CXL_SHUT_GONE))
 		return -EIO;
 
 	guard(mutex)(&cvdev->emu_lock);

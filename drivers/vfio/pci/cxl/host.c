@@ -7,10 +7,10 @@
  * device's BAR, which vfio_pci_core must own as a whole.
  */
 #include <linux/bitfield.h>
-#include <linux/delay.h>
 #include <linux/io.h>
 #include <linux/ioport.h>
 #include <linux/iopoll.h>
+#include <linux/memregion.h>
 #include <linux/pci.h>
 #include <linux/unaligned.h>
 
@@ -221,10 +221,12 @@ static int host_find_hdm(struct vfio_cxl_device *cvdev)
 	/* RAS is a courtesy: leave it out where it makes no sense */
 	ras = FIELD_GET(CXL_CM_CAP_PTR_MASK, config->ras_header);
 	if (host_cm_fits(config->ras_header, entries, VFIO_CXL_EMU_RAS_SIZE) &&
-	    (ras + VFIO_CXL_EMU_RAS_SIZE <= hdm || hdm + hdm_size <= ras))
+	    (ras + VFIO_CXL_EMU_RAS_SIZE <= hdm || hdm + hdm_size <= ras)) {
 		host_snapshot(cm + ras, config->ras, sizeof(config->ras));
-	else
+		host->ras = CXL_CM_OFFSET + ras;
+	} else {
 		config->ras_header = 0;
+	}
 
 	return 0;
 
@@ -252,6 +254,11 @@ static int host_check_decoders(struct vfio_cxl_device *cvdev)
 	if (FIELD_GET(CXL_HDM_DECODER0_CTRL_IW_MASK, ctrl)) {
 		pci_err(pdev, "HDM decoder 0 is interleaved: turn interleaving of this device off in platform firmware\n");
 		return -EXDEV;
+	}
+	/* A restore would have to know what the way to the host needs for it */
+	if (ctrl & (CXL_HDM_DECODER0_CTRL_BI | CXL_HDM_DECODER0_CTRL_UIO)) {
+		pci_err(pdev, "HDM decoder 0 uses Back-Invalidate or Unordered I/O, which are not supported: turn them off in platform firmware\n");
+		return -EOPNOTSUPP;
 	}
 
 	host->base = host_saved64(host, CXL_HDM_DECODER0_BASE_LOW_OFFSET(0));
@@ -319,22 +326,26 @@ static int host_claim(struct vfio_cxl_device *cvdev)
 		goto busy;
 	}
 
-	/*
-	 * One write-back mapping of the whole range for as long as the device
-	 * is bound: read() and write() use it, and on x86 it reserves the
-	 * memory type without which user mappings would be uncached.
-	 */
-	host->mem = memremap(host->base, host->size, MEMREMAP_WB);
-	if (!host->mem) {
-		release_mem_region(host->base, host->size);
-		return -ENOMEM;
-	}
-
 	return 0;
 
 busy:
 	pci_err(pdev, "the memory is in use: unbind whatever uses it, see /proc/iomem\n");
 	return -EBUSY;
+}
+
+static int host_save_config(struct vfio_cxl_device *cvdev)
+{
+	struct pci_dev *pdev = vfio_cxl_pdev(cvdev);
+	struct vfio_cxl_host *host = &cvdev->host;
+	unsigned int i;
+
+	for (i = 0; i < PCI_STD_NUM_BARS; i++)
+		pci_read_config_dword(pdev, PCI_BASE_ADDRESS_0 + 4 * i,
+				      &host->bars[i]);
+	pci_save_state(pdev);
+	host->state = pci_store_saved_state(pdev);
+
+	return host->state ? 0 : -ENOMEM;
 }
 
 /**
@@ -345,7 +356,7 @@ busy:
  * line in the log that says what to do:
  *
  * * -ENODEV - no CXL Device DVSEC
- * * -EOPNOTSUPP - no CXL.mem capability
+ * * -EOPNOTSUPP - no CXL.mem capability, or Back-Invalidate or UIO in use
  * * -ENXIO - no component registers
  * * -ERANGE - component registers outside any memory BAR
  * * -ENOENT - no HDM Decoder Capability
@@ -365,14 +376,15 @@ int vfio_cxl_host_bind(struct vfio_cxl_device *cvdev)
 	u16 cmd;
 	int ret;
 
-	mutex_init(&host->lock);
-
 	ret = host_find_dvsec(cvdev);
 	if (ret)
 		return ret;
 	ret = host_find_regs(cvdev);
 	if (ret)
 		return ret;
+	ret = host_save_config(cvdev);
+	if (ret)
+		goto err_unmap;
 
 	cmd = host_enable_regs(pdev);
 	ret = host_find_hdm(cvdev);
@@ -382,8 +394,16 @@ int vfio_cxl_host_bind(struct vfio_cxl_device *cvdev)
 	if (!ret)
 		ret = host_claim(cvdev);
 	if (ret)
-		iounmap(host->regs);
+		goto err_free;
+	if (!cpu_cache_has_invalidate_memregion())
+		pci_info(pdev, "the platform has no way to invalidate CPU caches before a reset\n");
 
+	return 0;
+
+err_free:
+	kfree(host->state);
+err_unmap:
+	iounmap(host->regs);
 	return ret;
 }
 
@@ -395,10 +415,9 @@ void vfio_cxl_host_unbind(struct vfio_cxl_device *cvdev)
 {
 	struct vfio_cxl_host *host = &cvdev->host;
 
-	memunmap(host->mem);
 	release_mem_region(host->base, host->size);
+	kfree(host->state);
 	iounmap(host->regs);
-	mutex_destroy(&host->lock);
 }
 
 /* Registers that a reset clears, in the order that they are put back */
@@ -410,6 +429,31 @@ static const u32 host_decoder_regs[] = {
 	CXL_HDM_DECODER0_SKIP_LOW(0),
 	CXL_HDM_DECODER0_SKIP_HIGH(0),
 };
+
+/* Registers that a reset clears, of RAS */
+static const u32 host_ras_regs[] = {
+	CXL_RAS_UNCORRECTABLE_MASK_OFFSET,
+	CXL_RAS_UNCORRECTABLE_SEVERITY_OFFSET,
+	CXL_RAS_CORRECTABLE_MASK_OFFSET,
+};
+
+/* What must be on in the DVSEC CXL Control Register (8.1.3.2) */
+#define HOST_ENABLES	(PCI_DVSEC_CXL_MEM_ENABLE | CXL_DVSEC_CACHE_ENABLE)
+
+static bool host_config_intact(struct vfio_cxl_device *cvdev)
+{
+	unsigned int i;
+	u32 bar;
+
+	for (i = 0; i < PCI_STD_NUM_BARS; i++) {
+		pci_read_config_dword(vfio_cxl_pdev(cvdev),
+				      PCI_BASE_ADDRESS_0 + 4 * i, &bar);
+		if (bar != cvdev->host.bars[i])
+			return false;
+	}
+
+	return true;
+}
 
 static bool host_decoder_intact(struct vfio_cxl_device *cvdev)
 {
@@ -425,50 +469,34 @@ static bool host_decoder_intact(struct vfio_cxl_device *cvdev)
 
 	pci_read_config_word(vfio_cxl_pdev(cvdev),
 			     host->dvsec + PCI_DVSEC_CXL_CTRL, &ctrl);
+	ctrl ^= host_saved_dvsec(host, PCI_DVSEC_CXL_CTRL);
 
 	decoder = host_readl(host, CXL_HDM_DECODER0_CTRL_OFFSET(0));
 
 	return decoder == host_saved(host, CXL_HDM_DECODER0_CTRL_OFFSET(0)) &&
 	       host_readl(host, CXL_HDM_DECODER_CTRL_OFFSET) &
-	       CXL_HDM_DECODER_ENABLE &&
-	       ctrl & PCI_DVSEC_CXL_MEM_ENABLE;
+	       CXL_HDM_DECODER_ENABLE && !(ctrl & HOST_ENABLES);
 }
 
 /**
- * vfio_cxl_host_memory_state - what the hardware says of the memory now
- * @cvdev: the device
+ * vfio_cxl_host_intact - whether the decoder is as platform firmware left it
+ * @cvdev: the device, with config access locked
  *
- * Return: the DVSEC CXL Range 1 Size Low Register (8.1.3.8.2).
+ * Return: true where the device decodes its memory.
  */
-u32 vfio_cxl_host_memory_state(struct vfio_cxl_device *cvdev)
+bool vfio_cxl_host_intact(struct vfio_cxl_device *cvdev)
 {
-	u32 val;
+	struct pci_dev *pdev = vfio_cxl_pdev(cvdev);
+	bool intact;
+	u16 cmd;
 
-	pci_read_config_dword(vfio_cxl_pdev(cvdev), cvdev->host.dvsec +
-			      PCI_DVSEC_CXL_RANGE_SIZE_LOW(0), &val);
-	return val;
-}
+	if (!host_config_intact(cvdev))
+		return false;
+	cmd = host_enable_regs(pdev);
+	intact = host_decoder_intact(cvdev);
+	host_put_back_regs(pdev, cmd);
 
-/* Memory_Info_Valid within a second, Memory_Active as the device says */
-static int host_wait_active(struct vfio_cxl_device *cvdev)
-{
-	u64 timeout;
-	u32 val;
-	int ret;
-
-	ret = read_poll_timeout(vfio_cxl_host_memory_state, val,
-				val & PCI_DVSEC_CXL_MEM_INFO_VALID,
-				10 * USEC_PER_MSEC, USEC_PER_SEC, false, cvdev);
-	if (ret)
-		return ret;
-
-	/* 1, 4, 16, 64 or 256 s (8.1.3.8.2) */
-	timeout = min(FIELD_GET(PCI_DVSEC_CXL_MEM_ACTIVE_TIMEOUT, val), 4);
-	timeout = (u64)USEC_PER_SEC << (2 * timeout);
-	ret = read_poll_timeout(vfio_cxl_host_memory_state, val,
-				val & PCI_DVSEC_CXL_MEM_ACTIVE,
-				10 * USEC_PER_MSEC, timeout, false, cvdev);
-	return ret ?: PCI_POSSIBLE_ERROR(val) ? -ENODEV : 0;
+	return intact;
 }
 
 static int host_commit(struct vfio_cxl_device *cvdev)
@@ -502,7 +530,23 @@ static int host_commit(struct vfio_cxl_device *cvdev)
 				  100, HDM_COMMIT_TIMEOUT_US);
 }
 
-static int host_restore(struct vfio_cxl_device *cvdev)
+static void host_restore_ras(struct vfio_cxl_host *host)
+{
+	void __iomem *ras = host->regs + host->ras;
+	unsigned int i;
+	u32 saved;
+
+	if (!host->ras)
+		return;
+	for (i = 0; i < ARRAY_SIZE(host_ras_regs); i++) {
+		saved = get_unaligned_le32(host->config.cm.ras +
+					   host_ras_regs[i]);
+		if (readl(ras + host_ras_regs[i]) != saved)
+			writel(saved, ras + host_ras_regs[i]);
+	}
+}
+
+static int host_restore_decoder(struct vfio_cxl_device *cvdev)
 {
 	struct pci_dev *pdev = vfio_cxl_pdev(cvdev);
 	struct vfio_cxl_host *host = &cvdev->host;
@@ -514,7 +558,7 @@ static int host_restore(struct vfio_cxl_device *cvdev)
 	int ret;
 
 	if (host_decoder_intact(cvdev))
-		return host_wait_active(cvdev);
+		return 0;
 
 	for (i = 0; i < ARRAY_SIZE(range_base); i++)
 		pci_write_config_dword(pdev, host->dvsec + range_base[i],
@@ -522,9 +566,6 @@ static int host_restore(struct vfio_cxl_device *cvdev)
 						host->config.dvsec));
 	pci_write_config_word(pdev, host->dvsec + PCI_DVSEC_CXL_CTRL,
 			      host_saved_dvsec(host, PCI_DVSEC_CXL_CTRL));
-	ret = host_wait_active(cvdev);
-	if (ret)
-		return ret;
 	ret = host_commit(cvdev);
 	if (ret)
 		return ret;
@@ -534,15 +575,65 @@ static int host_restore(struct vfio_cxl_device *cvdev)
 	return host_decoder_intact(cvdev) ? 0 : -EIO;
 }
 
+/* The DVSEC CXL Range 1 Size Low Register (8.1.3.8.2) as it is now */
+static u32 host_memory_state(struct vfio_cxl_device *cvdev)
+{
+	u32 state;
+
+	pci_read_config_dword(vfio_cxl_pdev(cvdev), cvdev->host.dvsec +
+			      PCI_DVSEC_CXL_RANGE_SIZE_LOW(0), &state);
+	return state;
+}
+
+/* Return: 0 where the memory answers, -EAGAIN where it may do so later */
+static int host_check_memory(struct vfio_cxl_device *cvdev)
+{
+	const u32 ready = PCI_DVSEC_CXL_MEM_INFO_VALID |
+			  PCI_DVSEC_CXL_MEM_ACTIVE;
+	struct pci_dev *pdev = vfio_cxl_pdev(cvdev);
+	u32 state = host_memory_state(cvdev);
+	u16 pm;
+
+	if (PCI_POSSIBLE_ERROR(state))
+		return -ENODEV;
+	if (pdev->pm_cap) {
+		pci_read_config_word(pdev, pdev->pm_cap + PCI_PM_CTRL, &pm);
+		if (pm & PCI_PM_CTRL_STATE_MASK)
+			return -EIO;
+	}
+
+	return (state & ready) == ready ? 0 : -EAGAIN;
+}
+
 /**
- * vfio_cxl_host_restore - make sure the decoder is as platform firmware left it
- * @cvdev: the device
+ * vfio_cxl_host_patience - how long to wait for the memory
+ * @cvdev: the device, with config access locked
  *
- * A reset clears the decoder.  Program it again with what was there at bind,
- * commit it, and check by reading back.  May sleep for as long as the device
- * says that its memory needs to become active, 256 s at most.
+ * Return: for how long after a reset Memory_Info_Valid or Memory_Active may be
+ * 0, in jiffies: a second for the former; 1, 4, 16, 64 or 256 for the latter,
+ * as the device says (8.1.3.8.2).
+ */
+unsigned long vfio_cxl_host_patience(struct vfio_cxl_device *cvdev)
+{
+	u32 state = host_memory_state(cvdev);
+
+	if (!(state & PCI_DVSEC_CXL_MEM_INFO_VALID))
+		return HZ;
+
+	return HZ << 2 * min(FIELD_GET(PCI_DVSEC_CXL_MEM_ACTIVE_TIMEOUT, state),
+			     4);
+}
+
+/**
+ * vfio_cxl_host_restore - make sure the device is as platform firmware left it
+ * @cvdev: the device, with config access locked
  *
- * Return: 0, or a negative errno where the memory must not be touched.
+ * A reset clears the decoder, masks of RAS and, where nobody restores it, config
+ * space.  Program what is not there again with what was at bind, and check by
+ * reading back.  Does not wait for the memory.
+ *
+ * Return: 0 where the memory can be used, -EAGAIN where that is so later, or
+ * another negative errno where it must not be touched.
  */
 int vfio_cxl_host_restore(struct vfio_cxl_device *cvdev)
 {
@@ -550,17 +641,66 @@ int vfio_cxl_host_restore(struct vfio_cxl_device *cvdev)
 	u16 cmd;
 	int ret;
 
-	guard(mutex)(&cvdev->host.lock);
+	if (!host_config_intact(cvdev)) {
+		pci_load_saved_state(pdev, cvdev->host.state);
+		pci_restore_state(pdev);
+	}
 
 	cmd = host_enable_regs(pdev);
-	ret = host_restore(cvdev);
+	ret = host_restore_decoder(cvdev);
+	if (!ret)
+		host_restore_ras(&cvdev->host);
 	host_put_back_regs(pdev, cmd);
-	if (ret)
-		dev_err_ratelimited(&pdev->dev,
-				    "HDM decoder 0 did not come back after a reset (%d), the memory is not usable: reset the device again\n",
-				    ret);
 
-	return ret;
+	return ret ?: host_check_memory(cvdev);
+}
+
+/**
+ * vfio_cxl_host_error - whether the device reports an error of its own
+ * @cvdev: the device
+ *
+ * Everything below a port hears of an error of any device there.  A request
+ * that the device does not support is its requester's error.
+ *
+ * Return: true where AER or RAS of this device shows one that is not masked.
+ */
+bool vfio_cxl_host_error(struct vfio_cxl_device *cvdev)
+{
+	struct pci_dev *pdev = vfio_cxl_pdev(cvdev);
+	void __iomem *ras = cvdev->host.regs + cvdev->host.ras;
+	u32 status = 0, mask = 0, cxl = 0;
+	u16 cmd;
+
+	pci_cfg_access_lock(pdev);
+	if (pdev->aer_cap) {
+		pci_read_config_dword(pdev, pdev->aer_cap +
+				      PCI_ERR_UNCOR_STATUS, &status);
+		pci_read_config_dword(pdev, pdev->aer_cap + PCI_ERR_UNCOR_MASK,
+				      &mask);
+	}
+	if (cvdev->host.ras) {
+		cmd = host_enable_regs(pdev);
+		cxl = readl(ras + CXL_RAS_UNCORRECTABLE_STATUS_OFFSET) &
+		      ~readl(ras + CXL_RAS_UNCORRECTABLE_MASK_OFFSET);
+		host_put_back_regs(pdev, cmd);
+	}
+	pci_cfg_access_unlock(pdev);
+
+	return status & ~(mask | PCI_ERR_UNC_UNSUP) || cxl;
+}
+
+/**
+ * vfio_cxl_host_flush - nothing of the memory is in the CPU's caches afterwards
+ * @cvdev: the device, of whose memory the CPU has no mapping
+ *
+ * What stays in a cache is lost, or written back to where nothing decodes it.
+ * Without a way of the platform this does nothing: bind says so.
+ */
+void vfio_cxl_host_flush(struct vfio_cxl_device *cvdev)
+{
+	if (cpu_cache_has_invalidate_memregion())
+		cpu_cache_invalidate_memregion(cvdev->host.base,
+					       cvdev->host.size);
 }
 
 /**

@@ -21,20 +21,15 @@ static struct vfio_cxl_device *vfio_cxl_pci_dev(struct vfio_device *core_vdev)
 			    core_device.vdev);
 }
 
-static struct vfio_cxl_device *vfio_cxl_pci_drvdata(struct pci_dev *pdev)
-{
-	return vfio_cxl_from_core(dev_get_drvdata(&pdev->dev));
-}
-
 static int vfio_cxl_pci_init(struct vfio_device *core_vdev)
 {
 	struct vfio_cxl_device *cvdev = vfio_cxl_pci_dev(core_vdev);
 
 	/* A device in D3 has no memory */
 	cvdev->core_device.disable_idle_d3 = true;
-	sema_init(&cvdev->reset_sem, 1);
 	mutex_init(&cvdev->emu_lock);
-	vfio_cxl_mem_init(cvdev);
+	vfio_cxl_gate_init(cvdev);
+	vfio_cxl_reset_init(cvdev);
 
 	return vfio_pci_core_init_dev(core_vdev);
 }
@@ -47,64 +42,12 @@ static void vfio_cxl_pci_release(struct vfio_device *core_vdev)
 	vfio_pci_core_release_dev(core_vdev);
 }
 
-/*
- * A semaphore, for a reset takes it in one callback and gives it back in
- * another, and with vfio_pci_core's memory_lock held, which a close takes
- * later: the user that resets has the device open, so nobody closes it
- * meanwhile.
- */
-static void vfio_cxl_pci_exclude_resets(struct vfio_cxl_device *cvdev)
-{
-	down(&cvdev->reset_sem);
-	WRITE_ONCE(cvdev->opener, current);
-}
-
-static void vfio_cxl_pci_allow_resets(struct vfio_cxl_device *cvdev)
-{
-	WRITE_ONCE(cvdev->opener, NULL);
-	up(&cvdev->reset_sem);
-}
-
-/* The end of a reset: put the host's decoder back, then open the gate */
-static void vfio_cxl_pci_restore(struct vfio_cxl_device *cvdev)
-{
-	vfio_cxl_mem_ungate(cvdev, !vfio_cxl_host_restore(cvdev));
-}
-
-/* After vfio_pci_core reset the device on its own, without our hooks */
+/* The device is closed, or was never quite opened */
 static void vfio_cxl_pci_left(struct vfio_cxl_device *cvdev)
 {
-	vfio_cxl_pci_restore(cvdev);
-	vfio_cxl_scrub_start(cvdev);
-}
-
-static void vfio_cxl_pci_disable(struct vfio_cxl_device *cvdev)
-{
-	vfio_cxl_mem_gate(cvdev, VFIO_CXL_MEM_GATED);
-	vfio_pci_core_disable(&cvdev->core_device);
-	vfio_cxl_pci_left(cvdev);
-}
-
-static int vfio_cxl_pci_enable(struct vfio_cxl_device *cvdev)
-{
-	int ret;
-
-	ret = vfio_pci_core_enable(&cvdev->core_device);
-	if (ret)
-		return ret;
-
-	ret = vfio_cxl_mem_open(cvdev);
-	if (ret) {
-		vfio_cxl_pci_disable(cvdev);
-		return ret;
-	}
-
-	scoped_guard(mutex, &cvdev->emu_lock)
-		vfio_cxl_emu_init(&cvdev->emu, &cvdev->host.config);
-	/* The enable reset the device, if it could: trust only what is read */
-	vfio_cxl_pci_restore(cvdev);
-
-	return 0;
+	vfio_cxl_reset_settle(cvdev, VFIO_CXL_SHUT_SWITCH);
+	/* vfio_pci_core needs the device's lock for its reset, and may lack it */
+	vfio_cxl_scrub_leave(cvdev, !cvdev->core_device.needs_reset);
 }
 
 static int vfio_cxl_pci_open_device(struct vfio_device *core_vdev)
@@ -112,25 +55,33 @@ static int vfio_cxl_pci_open_device(struct vfio_device *core_vdev)
 	struct vfio_cxl_device *cvdev = vfio_cxl_pci_dev(core_vdev);
 	int ret;
 
-	if (cvdev->asleep)
+	if (READ_ONCE(cvdev->asleep))
 		return -EBUSY;
-
-	vfio_cxl_pci_exclude_resets(cvdev);
-	ret = vfio_cxl_pci_enable(cvdev);
-	vfio_cxl_pci_allow_resets(cvdev);
+	ret = vfio_cxl_scrub_wait(cvdev);
 	if (ret)
 		return ret;
 
-	ret = vfio_cxl_scrub_finish(cvdev);
-	if (ret) {
-		vfio_cxl_pci_exclude_resets(cvdev);
-		vfio_cxl_pci_disable(cvdev);
-		vfio_cxl_pci_allow_resets(cvdev);
-		return ret;
-	}
+	vfio_cxl_gate_change(cvdev, VFIO_CXL_SHUT_SWITCH, 0);
+	ret = vfio_cxl_reset_enable(cvdev);
+	if (ret)
+		goto err;
+	ret = vfio_cxl_mem_open(cvdev) ?: vfio_cxl_scrub_enter(cvdev);
+	if (ret)
+		goto err_disable;
+
+	scoped_guard(mutex, &cvdev->emu_lock)
+		vfio_cxl_emu_init(&cvdev->emu, &cvdev->host.config);
+	vfio_cxl_reset_settle(cvdev, VFIO_CXL_SHUT_SWITCH);
+	vfio_cxl_gate_change(cvdev, 0, VFIO_CXL_SHUT_UNCLEAN);
 	vfio_pci_core_finish_enable(&cvdev->core_device);
 
 	return 0;
+
+err_disable:
+	vfio_pci_core_disable(&cvdev->core_device);
+err:
+	vfio_cxl_pci_left(cvdev);
+	return ret;
 }
 
 static void vfio_cxl_pci_close_device(struct vfio_device *core_vdev)
@@ -141,21 +92,29 @@ static void vfio_cxl_pci_close_device(struct vfio_device *core_vdev)
 		pci_info_ratelimited(vfio_cxl_pdev(cvdev),
 				     "%llu accesses to component registers had a size or alignment that CXL does not define\n",
 				     cvdev->emu.cm.bad_accesses);
-	vfio_cxl_pci_exclude_resets(cvdev);
-	vfio_cxl_mem_gate(cvdev, VFIO_CXL_MEM_GATED);
+	/* This resets the device without the hooks */
+	vfio_cxl_gate_change(cvdev, VFIO_CXL_SHUT_SWITCH |
+				    VFIO_CXL_SHUT_UNCLEAN, 0);
+	vfio_cxl_host_flush(cvdev);
 	vfio_pci_core_close_device(core_vdev);
 	vfio_cxl_pci_left(cvdev);
-	vfio_cxl_pci_allow_resets(cvdev);
 }
 
 static long vfio_cxl_pci_ioctl(struct vfio_device *core_vdev, unsigned int cmd,
 			       unsigned long arg)
 {
+	long ret;
+
 	/* An ioeventfd would write to a BAR behind our traps */
 	if (cmd == VFIO_DEVICE_IOEVENTFD)
 		return -ENOTTY;
 
-	return vfio_pci_core_ioctl(core_vdev, cmd, arg);
+	ret = vfio_pci_core_ioctl(core_vdev, cmd, arg);
+	if (!ret && (cmd == VFIO_DEVICE_RESET ||
+		     cmd == VFIO_DEVICE_PCI_HOT_RESET))
+		vfio_cxl_reset_worked(vfio_cxl_pci_dev(core_vdev));
+
+	return ret;
 }
 
 static int vfio_cxl_pci_device_feature(struct vfio_device *core_vdev, u32 flags,
@@ -208,11 +167,8 @@ static ssize_t vfio_cxl_pci_rw_piece(struct vfio_cxl_device *cvdev,
 		return trap->write(cvdev, buf, count, pos);
 	if (trap && !iswrite && trap->read)
 		return trap->read(cvdev, buf, count, pos);
-	if (iswrite) {
-		/* The memory, or what may have the device write to it */
-		vfio_cxl_scrub_mark(cvdev);
+	if (iswrite)
 		return vfio_pci_core_write(core_vdev, buf, count, &core_pos);
-	}
 
 	return vfio_pci_core_read(core_vdev, buf, count, &core_pos);
 }
@@ -286,8 +242,6 @@ static int vfio_cxl_pci_mmap(struct vfio_device *core_vdev,
 				  pos & VFIO_PCI_OFFSET_MASK,
 				  vma->vm_end - vma->vm_start))
 		return -EINVAL;
-	if (vma->vm_flags & VM_MAYWRITE)
-		vfio_cxl_scrub_mark(cvdev);
 
 	return vfio_pci_core_mmap(core_vdev, vma);
 }
@@ -309,9 +263,6 @@ vfio_cxl_pci_get_dmabuf_phys(struct vfio_pci_core_device *vdev,
 					  dma_ranges[i].offset,
 					  dma_ranges[i].length))
 			return -EINVAL;
-
-	/* Whoever imports it may have the device write to its memory */
-	vfio_cxl_scrub_mark(cvdev);
 
 	return vfio_pci_core_get_dmabuf_phys(vdev, provider, region_index,
 					     phys_vec, dma_ranges, nr_ranges);
@@ -378,6 +329,14 @@ static int vfio_cxl_pci_check_class(struct pci_dev *pdev)
 	return 0;
 }
 
+/* Nobody has the device open, or can open it */
+static void vfio_cxl_pci_stop(struct vfio_cxl_device *cvdev)
+{
+	vfio_cxl_scrub_stop(cvdev);
+	vfio_cxl_reset_stop(cvdev, VFIO_CXL_SHUT_GONE);
+	vfio_cxl_reset_unbind(cvdev);
+}
+
 static int vfio_cxl_pci_probe(struct pci_dev *pdev,
 			      const struct pci_device_id *id)
 {
@@ -396,6 +355,7 @@ static int vfio_cxl_pci_probe(struct pci_dev *pdev,
 
 	dev_set_drvdata(&pdev->dev, &cvdev->core_device);
 	cvdev->core_device.pci_ops = &vfio_cxl_pci_ops;
+	vfio_cxl_mem_init(cvdev);
 	vfio_cxl_scrub_init(cvdev);
 
 	/* A driver before us may have left the device asleep */
@@ -415,11 +375,14 @@ static int vfio_cxl_pci_probe(struct pci_dev *pdev,
 		goto err_unbind;
 	sort(cvdev->traps, cvdev->nr_traps, sizeof(*cvdev->traps),
 	     vfio_cxl_pci_compare_traps, NULL);
+	/* From here on the memory may be looked at, and then cleared */
+	vfio_cxl_reset_settle(cvdev, 0);
+	vfio_cxl_scrub_start(cvdev);
 	ret = vfio_pci_core_register_device(&cvdev->core_device);
 	if (ret == -EINVAL)
 		pci_err(pdev, "no IOMMU protects the host from the device: turn the IOMMU on in platform firmware and on the kernel command line\n");
 	if (ret)
-		goto err_unbind;
+		goto err_stop;
 	ret = vfio_cxl_pm_register(cvdev);
 	if (ret)
 		goto err_unregister;
@@ -428,7 +391,8 @@ static int vfio_cxl_pci_probe(struct pci_dev *pdev,
 
 err_unregister:
 	vfio_pci_core_unregister_device(&cvdev->core_device);
-	vfio_cxl_scrub_stop(cvdev);
+err_stop:
+	vfio_cxl_pci_stop(cvdev);
 err_unbind:
 	vfio_cxl_host_unbind(cvdev);
 err_put:
@@ -442,74 +406,17 @@ err:
 
 static void vfio_cxl_pci_remove(struct pci_dev *pdev)
 {
-	struct vfio_cxl_device *cvdev = vfio_cxl_pci_drvdata(pdev);
+	struct vfio_cxl_device *cvdev = vfio_cxl_drvdata(pdev);
 
 	/* Pulled out: nothing is left to touch until the user has closed */
 	if (pci_dev_is_disconnected(pdev))
-		vfio_cxl_mem_gate(cvdev, VFIO_CXL_MEM_LOST);
+		vfio_cxl_gate_change(cvdev, VFIO_CXL_SHUT_GONE, 0);
 	vfio_cxl_pm_unregister(cvdev);
 	vfio_pci_core_unregister_device(&cvdev->core_device);
-	vfio_cxl_scrub_stop(cvdev);
+	vfio_cxl_pci_stop(cvdev);
 	vfio_cxl_host_unbind(cvdev);
 	vfio_put_device(&cvdev->core_device.vdev);
 }
-
-/* Every reset but the one at close comes here first, whoever asked for it */
-static void vfio_cxl_pci_reset_prepare(struct pci_dev *pdev)
-{
-	struct vfio_cxl_device *cvdev = vfio_cxl_pci_drvdata(pdev);
-
-	if (READ_ONCE(cvdev->opener) != current)
-		down(&cvdev->reset_sem);
-	vfio_cxl_mem_gate(cvdev, VFIO_CXL_MEM_RESET);
-}
-
-static void vfio_cxl_pci_reset_done(struct pci_dev *pdev)
-{
-	struct vfio_cxl_device *cvdev = vfio_cxl_pci_drvdata(pdev);
-
-	scoped_guard(mutex, &cvdev->emu_lock)
-		vfio_cxl_emu_reset(&cvdev->emu);
-	vfio_cxl_pci_restore(cvdev);
-	if (READ_ONCE(cvdev->opener) != current)
-		up(&cvdev->reset_sem);
-}
-
-/*
- * Memory that reported an error is not touched until a reset.  After a fatal
- * error the port above resets the device first, without our hooks: tell the
- * user when that is over, for then a reset finds the registers in their place.
- */
-static pci_ers_result_t vfio_cxl_pci_error_detected(struct pci_dev *pdev,
-						    pci_channel_state_t state)
-{
-	vfio_cxl_mem_gate(vfio_cxl_pci_drvdata(pdev), VFIO_CXL_MEM_GATED);
-	if (state == pci_channel_io_frozen)
-		return PCI_ERS_RESULT_NEED_RESET;
-
-	return vfio_pci_core_aer_err_detected(pdev, state);
-}
-
-static pci_ers_result_t vfio_cxl_pci_slot_reset(struct pci_dev *pdev)
-{
-	struct vfio_cxl_device *cvdev = vfio_cxl_pci_drvdata(pdev);
-	int ret;
-
-	/* A reset of the user's may have come in between */
-	vfio_cxl_mem_gate(cvdev, VFIO_CXL_MEM_GATED);
-	pci_restore_state(pdev);
-	ret = vfio_cxl_host_restore(cvdev);
-	vfio_pci_core_aer_err_detected(pdev, pci_channel_io_frozen);
-
-	return ret ? PCI_ERS_RESULT_DISCONNECT : PCI_ERS_RESULT_RECOVERED;
-}
-
-static const struct pci_error_handlers vfio_cxl_pci_err_handlers = {
-	.error_detected = vfio_cxl_pci_error_detected,
-	.slot_reset = vfio_cxl_pci_slot_reset,
-	.reset_prepare = vfio_cxl_pci_reset_prepare,
-	.reset_done = vfio_cxl_pci_reset_done,
-};
 
 /*
  * Software that gives devices to guests, such as libvirt, finds the driver by
@@ -533,7 +440,7 @@ static struct pci_driver vfio_cxl_pci_driver = {
 	.id_table = vfio_cxl_pci_table,
 	.probe = vfio_cxl_pci_probe,
 	.remove = vfio_cxl_pci_remove,
-	.err_handler = &vfio_cxl_pci_err_handlers,
+	.err_handler = &vfio_cxl_reset_err_handlers,
 	.driver_managed_dma = true,
 };
 
@@ -557,4 +464,5 @@ static void __exit vfio_cxl_pci_module_exit(void)
 module_exit(vfio_cxl_pci_module_exit);
 
 MODULE_LICENSE("GPL");
+MODULE_IMPORT_NS("DEVMEM");
 MODULE_DESCRIPTION("VFIO variant driver for CXL.mem devices");

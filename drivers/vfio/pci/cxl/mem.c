@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The HDM memory region: mmap and faults, read and write, gate and zap
+ * The HDM memory region: mmap and faults, read and write
  *
  * CXL.mem does not depend on Memory Space Enable of the PCI command register,
- * so the region has a gate of its own.  vfio_pci_vmf_insert_pfn(), which
+ * so the memory has a gate of its own.  vfio_pci_vmf_insert_pfn(), which
  * refuses while memory decode is off, would take a guest's memory away while it
  * sizes BARs.
  */
+#include <linux/file.h>
 #include <linux/mm.h>
+#include <linux/module.h>
 #include <linux/overflow.h>
 #include <linux/sched/signal.h>
 #include <linux/string.h>
@@ -18,39 +20,20 @@
 
 #include "private.h"
 
-/* Copied by read() and write() with the lock held: a reset waits for so much */
+/* Copied by read() and write() in one go: a reset waits for so much */
 #define MEM_CHUNK		SZ_64K
 
 /* Where a page of the user's is missing, a few bytes take a detour */
 #define MEM_BOUNCE_SIZE		64
 
+static bool allow_unsafe_type1_dma;
+module_param(allow_unsafe_type1_dma, bool, 0644);
+MODULE_PARM_DESC(allow_unsafe_type1_dma, "Let type 1 containers map the memory for DMA. Such a mapping stays after the device's close, where other devices of the container reach the next user's data: only where one tenant has the host (default: off)");
+
 /* Offset in the region of a file offset or of a mapping's */
 static u64 mem_offset(u64 file_offset)
 {
 	return file_offset & VFIO_PCI_OFFSET_MASK;
-}
-
-/*
- * Take the lock for touching or mapping the memory, after the end of a reset.
- * Return: 0 with the lock held for reading, -EIO where the memory is not
- * usable, -EINTR where the task is killed.
- */
-static int mem_lock_ready(struct vfio_cxl_mem *mem)
-{
-	for (;;) {
-		if (wait_event_killable(mem->wait, READ_ONCE(mem->state) !=
-						   VFIO_CXL_MEM_RESET))
-			return -EINTR;
-
-		down_read(&mem->lock);
-		if (mem->state == VFIO_CXL_MEM_READY)
-			return 0;
-		if (mem->state != VFIO_CXL_MEM_RESET) {
-			up_read(&mem->lock);
-			return -EIO;
-		}
-		up_read(&mem->lock);
-	}
 }
 
 static vm_fault_t mem_insert_pfn(struct vm_fault *vmf, unsigned long pfn,
@@ -68,6 +51,33 @@ static vm_fault_t mem_insert_pfn(struct vm_fault *vmf, unsigned long pfn,
 	return VM_FAULT_FALLBACK;
 }
 
+/*
+ * A fault that has to wait gives back the lock of the address space first, so
+ * that the task's other threads go on and can be killed, and is tried again.
+ * The file keeps the device open meanwhile.
+ */
+static vm_fault_t mem_fault_enter(struct vm_fault *vmf,
+				  struct vfio_cxl_device *cvdev)
+{
+	struct file *file;
+	int ret;
+
+	ret = vfio_cxl_gate_try_enter(cvdev, 0);
+	if (ret == -EAGAIN && !(vmf->flags & FAULT_FLAG_ALLOW_RETRY))
+		ret = vfio_cxl_gate_enter(cvdev);
+	if (ret != -EAGAIN)
+		return ret ? VM_FAULT_SIGBUS : 0;
+
+	if (!(vmf->flags & FAULT_FLAG_RETRY_NOWAIT)) {
+		file = get_file(vmf->vma->vm_file);
+		release_fault_lock(vmf);
+		vfio_cxl_gate_wait(cvdev);
+		fput(file);
+	}
+
+	return VM_FAULT_RETRY;
+}
+
 static vm_fault_t mem_huge_fault(struct vm_fault *vmf, unsigned int order)
 {
 	struct vm_area_struct *vma = vmf->vma;
@@ -81,10 +91,11 @@ static vm_fault_t mem_huge_fault(struct vm_fault *vmf, unsigned int order)
 	if (!is_aligned_for_order(vma, addr, pfn, order))
 		return VM_FAULT_FALLBACK;
 
-	if (mem_lock_ready(&cvdev->mem))
-		return VM_FAULT_SIGBUS;
+	ret = mem_fault_enter(vmf, cvdev);
+	if (ret)
+		return ret;
 	ret = mem_insert_pfn(vmf, pfn, order);
-	up_read(&cvdev->mem.lock);
+	vfio_cxl_gate_leave(cvdev);
 
 	return ret;
 }
@@ -112,10 +123,19 @@ static int mem_mmap(struct vfio_pci_core_device *vdev,
 		return -EINVAL;
 
 	/*
-	 * The page protection stays as it is, write-back: KVM follows it, and
-	 * coherent memory must not be mapped uncached.
+	 * The page protection stays write-back: KVM follows it, and coherent
+	 * memory must not be mapped uncached.  The device does not have the
+	 * key of the host's memory encryption.
 	 */
-	vm_flags_set(vma, VM_IO | VM_PFNMAP | VM_DONTEXPAND | VM_DONTDUMP);
+	vma->vm_page_prot = pgprot_decrypted(vma->vm_page_prot);
+
+	/*
+	 * vfio_iommu_type1 takes addresses out of a VM_PFNMAP mapping
+	 * (vaddr_get_pfns(), follow_fault_pfn()) and is told of nothing that
+	 * happens to them.  It refuses VM_IO memory of any other kind.
+	 */
+	vm_flags_set(vma, VM_IO | VM_DONTEXPAND | VM_DONTDUMP |
+			  (allow_unsafe_type1_dma ? VM_PFNMAP : VM_MIXEDMAP));
 	vma->vm_ops = &mem_vm_ops;
 	vma->vm_private_data = vfio_cxl_from_core(vdev);
 
@@ -124,54 +144,29 @@ static int mem_mmap(struct vfio_pci_core_device *vdev,
 
 /*
  * Copy straight between the memory and user memory.  That one may be a mapping
- * of this very region, whose faults take the lock again: with page faults off
+ * of this very region, whose faults pass the gate again: with page faults off
  * the copy ends at the first page that is not there.  So does it at poison.
  * Return: bytes copied, or a negative errno.
  */
 static ssize_t mem_copy(struct vfio_cxl_device *cvdev, struct iov_iter *iter,
 			u64 offset, size_t count)
 {
-	void *mem = cvdev->host.mem + offset;
+	void *mem;
 	ssize_t ret;
 
-	ret = mem_lock_ready(&cvdev->mem);
+	ret = vfio_cxl_gate_enter(cvdev);
 	if (ret)
 		return ret;
+	mem = cvdev->gate.mem + offset;
 	pagefault_disable();
 	if (iov_iter_rw(iter) == WRITE)
 		ret = copy_from_iter(mem, count, iter);
 	else
 		ret = _copy_mc_to_iter(mem, count, iter);
 	pagefault_enable();
-	up_read(&cvdev->mem.lock);
+	vfio_cxl_gate_leave(cvdev);
 
 	return ret;
-}
-
-/**
- * vfio_cxl_mem_clear - fill memory with zeroes
- * @cvdev: the device
- * @offset: where in the memory, in bytes
- * @count: how many bytes; whole pages, like @offset
- *
- * The zeroes are in the memory itself on return, not in the CPU's caches, from
- * where a later reset of the device would lose them.
- *
- * Return: 0, or -EIO where the memory is not usable.
- */
-int vfio_cxl_mem_clear(struct vfio_cxl_device *cvdev, u64 offset, size_t count)
-{
-	void *mem = cvdev->host.mem + offset, *end = mem + count;
-	int ret;
-
-	ret = mem_lock_ready(&cvdev->mem);
-	if (ret)
-		return ret;
-	for (; mem < end; mem += PAGE_SIZE)
-		memcpy_flushcache(mem, page_address(ZERO_PAGE(0)), PAGE_SIZE);
-	up_read(&cvdev->mem.lock);
-
-	return 0;
 }
 
 /*
@@ -182,9 +177,9 @@ int vfio_cxl_mem_clear(struct vfio_cxl_device *cvdev, u64 offset, size_t count)
 static ssize_t mem_copy_bounce(struct vfio_cxl_device *cvdev,
 			       struct iov_iter *iter, u64 offset, size_t count)
 {
-	void *mem = cvdev->host.mem + offset;
 	u8 bounce[MEM_BOUNCE_SIZE];
 	size_t left = 0;
+	void *mem;
 	int ret;
 
 	count = min(count, sizeof(bounce));
@@ -194,14 +189,15 @@ static ssize_t mem_copy_bounce(struct vfio_cxl_device *cvdev,
 			return -EFAULT;
 	}
 
-	ret = mem_lock_ready(&cvdev->mem);
+	ret = vfio_cxl_gate_enter(cvdev);
 	if (ret)
 		return ret;
+	mem = cvdev->gate.mem + offset;
 	if (iov_iter_rw(iter) == WRITE)
 		memcpy(mem, bounce, count);
 	else
 		left = copy_mc_to_kernel(bounce, mem, count);
-	up_read(&cvdev->mem.lock);
+	vfio_cxl_gate_leave(cvdev);
 
 	if (iov_iter_rw(iter) == WRITE)
 		return count;
@@ -258,56 +254,22 @@ static const struct vfio_pci_regops mem_regops = {
 	.release = mem_release,
 };
 
-/* Leave no mapping behind, whoever holds it */
-static void mem_zap(struct vfio_cxl_device *cvdev)
-{
-	unmap_mapping_range(cvdev->core_device.vdev.inode->i_mapping,
-			    VFIO_PCI_INDEX_TO_OFFSET(cvdev->mem.region),
-			    cvdev->host.size, true);
-}
-
 /**
- * vfio_cxl_mem_gate - from here on nobody touches the memory
+ * vfio_cxl_mem_init - no region yet
  * @cvdev: the device
- * @state: why, anything but VFIO_CXL_MEM_READY
  */
-void vfio_cxl_mem_gate(struct vfio_cxl_device *cvdev,
-		       enum vfio_cxl_mem_state state)
+void vfio_cxl_mem_init(struct vfio_cxl_device *cvdev)
 {
-	scoped_guard(rwsem_write, &cvdev->mem.lock)
-		WRITE_ONCE(cvdev->mem.state, state);
-	mem_zap(cvdev);
-}
+	cvdev->mem.region = VFIO_PCI_NUM_REGIONS;
 
-/**
- * vfio_cxl_mem_ungate - the end of a reset, of an open or of a close
- * @cvdev: the device
- * @restored: the host's decoder is as it was
- */
-void vfio_cxl_mem_ungate(struct vfio_cxl_device *cvdev, bool restored)
-{
-	struct vfio_cxl_mem *mem = &cvdev->mem;
-
-	scoped_guard(rwsem_write, &mem->lock)
-		WRITE_ONCE(mem->state, restored ? VFIO_CXL_MEM_READY :
-						  VFIO_CXL_MEM_LOST);
-	wake_up_all(&mem->wait);
-}
-
-/**
- * vfio_cxl_mem_state - whether the memory may be touched
- * @cvdev: the device
- *
- * Return: the state of this moment.
- */
-enum vfio_cxl_mem_state vfio_cxl_mem_state(struct vfio_cxl_device *cvdev)
-{
-	return READ_ONCE(cvdev->mem.state);
+	if (allow_unsafe_type1_dma)
+		pci_notice(vfio_cxl_pdev(cvdev),
+			   "allow_unsafe_type1_dma=Y: devices of a user's container may reach the next user's data\n");
 }
 
 /**
  * vfio_cxl_mem_open - offer the region to a user
- * @cvdev: the device, enabled; vfio_cxl_mem_ungate() opens the gate
+ * @cvdev: the device, enabled
  *
  * Return: 0 or -ENOMEM.
  */
@@ -330,16 +292,4 @@ int vfio_cxl_mem_open(struct vfio_cxl_device *cvdev)
 	cvdev->mem.region = VFIO_PCI_NUM_REGIONS + vdev->num_regions - 1;
 
 	return 0;
-}
-
-/**
- * vfio_cxl_mem_init - a closed gate
- * @cvdev: the device
- */
-void vfio_cxl_mem_init(struct vfio_cxl_device *cvdev)
-{
-	init_rwsem(&cvdev->mem.lock);
-	init_waitqueue_head(&cvdev->mem.wait);
-	cvdev->mem.state = VFIO_CXL_MEM_GATED;
-	cvdev->mem.region = VFIO_PCI_NUM_REGIONS;
 }

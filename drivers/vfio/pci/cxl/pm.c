@@ -21,8 +21,9 @@ static bool pm_prepare(struct vfio_cxl_device *cvdev)
 		return false;
 	idle = !core_vdev->open_count;
 	if (idle) {
-		cvdev->asleep = true;
+		WRITE_ONCE(cvdev->asleep, true);
 		vfio_cxl_scrub_stop(cvdev);
+		vfio_cxl_reset_stop(cvdev, VFIO_CXL_SHUT_SETTLING);
 	}
 	mutex_unlock(&core_vdev->dev_set->lock);
 
@@ -45,8 +46,12 @@ static int pm_notify(struct notifier_block *nb, unsigned long action,
 			"in use, the system cannot sleep: end the virtual machine that has the device\n");
 		return notifier_from_errno(-EBUSY);
 	default:
-		scoped_guard(mutex, &cvdev->core_device.vdev.dev_set->lock)
-			cvdev->asleep = false;
+		/* Also where another driver's refusal keeps the system awake */
+		if (!READ_ONCE(cvdev->asleep))
+			break;
+		vfio_cxl_reset_settle(cvdev, 0);
+		vfio_cxl_scrub_start(cvdev);
+		WRITE_ONCE(cvdev->asleep, false);
 	}
 
 	return NOTIFY_OK;

@@ -3,6 +3,8 @@
  * vfio-cxl-pci: VFIO variant driver for CXL.mem devices
  *
  * main.c	pci_driver, vfio_device_ops, dispatch of reads and writes
+ * gate.c	when the memory may be touched: the set of reasons why not
+ * reset.c	resets and error recovery
  * mem.c	the HDM memory region
  * scrub.c	clearing the memory between users
  * pm.c		system sleep
@@ -18,10 +20,11 @@
  *
  *	vfio_device_set.lock (held by VFIO around open and close)
  *	vfio_pci_core_device.memory_lock (never taken here, often held)
- *	vfio_cxl_device.reset_sem
- *	vfio_cxl_host.lock
- *	vfio_cxl_mem.lock
- *	vfio_cxl_device.emu_lock
+ *	device_lock() (never taken here, held around resets and unbind)
+ *	pci_cfg_access_lock()
+ *	vfio_cxl_reset.lock
+ *	vfio_cxl_gate.lock
+ *	vfio_cxl_device.emu_lock, vfio_cxl_scrub.lock
  */
 #ifndef VFIO_CXL_PRIVATE_H
 #define VFIO_CXL_PRIVATE_H
@@ -31,7 +34,7 @@
 #include <linux/notifier.h>
 #include <linux/ratelimit.h>
 #include <linux/rwsem.h>
-#include <linux/semaphore.h>
+#include <linux/spinlock.h>
 #include <linux/vfio_pci_core.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
@@ -39,103 +42,155 @@
 #include "emu/emu.h"
 
 /* A build outside of a kernel tree does not read Kconfig, which says why */
-#if !defined(CONFIG_64BIT) || !defined(CONFIG_ARCH_HAS_UACCESS_FLUSHCACHE)
-#error "This kernel's memcpy_flushcache() or memremap() will not do"
+#if !defined(CONFIG_64BIT) || !defined(CONFIG_ARCH_HAS_PMEM_API)
+#error "This kernel's arch_wb_cache_pmem() or memremap() will not do"
 #endif
 
 struct vfio_cxl_device;
 
 /**
  * struct vfio_cxl_host - what the host's firmware set up, found at bind
- * @lock: held while the decoder is put back
  * @regs: the component registers, mapped
  * @bar: index of the BAR that they are in
  * @offset: of the component registers in that BAR, in bytes
  * @hdm: HDM Decoder Capability Structure in @regs, in bytes from their start
+ * @ras: RAS Capability Structure, the same, or 0
  * @dvsec: CXL Device DVSEC in config space
  * @dvsec_length: of the CXL Device DVSEC, in bytes
  * @base: host physical address of the memory
  * @size: of the memory, in bytes
- * @mem: the memory, mapped write-back
  * @config: the component registers and the CXL Device DVSEC as they were at
  *	bind
+ * @bars: the base address registers as they were at bind
+ * @state: all config space that the PCI core restores, as it was at bind
  *
- * All but the lock are constant while the driver is bound.
+ * Constant while the driver is bound.  The hardware is accessed with config
+ * access locked, by pci_cfg_access_lock() or by who resets the device.
  */
 struct vfio_cxl_host {
-	struct mutex lock;	/* serialises vfio_cxl_host_restore() */
 	void __iomem *regs;
 	unsigned int bar;
 	u64 offset;
 	u32 hdm;
+	u32 ras;
 	u16 dvsec;
 	u16 dvsec_length;
 	phys_addr_t base;
 	u64 size;
-	void *mem;
 	struct vfio_cxl_emu_config config;
+	u32 bars[PCI_STD_NUM_BARS];
+	struct pci_saved_state *state;
 };
 
 /**
- * enum vfio_cxl_mem_state - whether the device's memory may be touched
- * @VFIO_CXL_MEM_GATED: no: an error was reported, or the driver is about to
- *	reset the device itself
- * @VFIO_CXL_MEM_RESET: not now: a reset is under way, wait for its end
- * @VFIO_CXL_MEM_READY: yes
- * @VFIO_CXL_MEM_LOST: no: a reset took the host's decoder, and it did not come
- *	back, or somebody pulled the device out
+ * enum vfio_cxl_shut - why nobody may touch the memory, one bit for each reason
+ * @VFIO_CXL_SHUT_SWITCH: vfio_pci_core opens or closes the device
+ * @VFIO_CXL_SHUT_RESET: a reset is under way
+ * @VFIO_CXL_SHUT_RECOVERY: the PCI core recovers from an error
+ * @VFIO_CXL_SHUT_SETTLING: the decoder was put back, the memory is not known to
+ *	be active yet
+ * @VFIO_CXL_SHUT_ERROR: the device reported an error, or the port above reset
+ *	it for one, and it was not reset since
+ * @VFIO_CXL_SHUT_LOST: the decoder did not come back, or the memory did not
+ *	become active
+ * @VFIO_CXL_SHUT_GONE: the device was pulled out, or is being unbound
+ * @VFIO_CXL_SHUT_UNCLEAN: nobody has the device open, or it is not clean yet
+ *	for who opens it
  */
-enum vfio_cxl_mem_state {
-	VFIO_CXL_MEM_GATED,
-	VFIO_CXL_MEM_RESET,
-	VFIO_CXL_MEM_READY,
-	VFIO_CXL_MEM_LOST,
+enum vfio_cxl_shut {
+	VFIO_CXL_SHUT_SWITCH	= BIT(0),
+	VFIO_CXL_SHUT_RESET	= BIT(1),
+	VFIO_CXL_SHUT_RECOVERY	= BIT(2),
+	VFIO_CXL_SHUT_SETTLING	= BIT(3),
+	VFIO_CXL_SHUT_ERROR	= BIT(4),
+	VFIO_CXL_SHUT_LOST	= BIT(5),
+	VFIO_CXL_SHUT_GONE	= BIT(6),
+	VFIO_CXL_SHUT_UNCLEAN	= BIT(7),
+};
+
+/**
+ * struct vfio_cxl_gate - what everybody passes who touches or maps the memory
+ * @lock: held for reading by who has passed
+ * @shut: reasons to be shut, of enum vfio_cxl_shut
+ * @wait: for a change of @shut
+ * @mem: the memory, mapped write-back, while there is no reason of the
+ *	hardware, else NULL
+ */
+struct vfio_cxl_gate {
+	struct rw_semaphore lock;	/* protects shut and mem */
+	unsigned long shut;
+	wait_queue_head_t wait;
+	void *mem;
+};
+
+/**
+ * struct vfio_cxl_reset - resets and error recovery
+ * @lock: protects @errors, @errors_before and VFIO_CXL_SHUT_ERROR
+ * @errors: reported so far
+ * @errors_before: reported when the last reset began
+ * @settle: looks whether the memory is active
+ * @since: when the decoder was put back, in jiffies
+ * @opener: the task that has vfio_pci_core open the device
+ * @disturbed: a reset or an error of somebody else's came since that began
+ */
+struct vfio_cxl_reset {
+	struct mutex lock;
+	unsigned long errors;
+	unsigned long errors_before;
+	struct delayed_work settle;
+	unsigned long since;
+	struct task_struct *opener;
+	bool disturbed;
 };
 
 /**
  * struct vfio_cxl_mem - the HDM memory region
- * @lock: held for reading while the memory is touched or mapped
- * @state: changes with @lock held for writing
- * @wait: for the end of a reset
  * @region: VFIO region index
  */
 struct vfio_cxl_mem {
-	struct rw_semaphore lock;	/* protects state */
-	enum vfio_cxl_mem_state state;
-	wait_queue_head_t wait;
 	unsigned int region;
 };
 
 #define VFIO_CXL_SCRUB_WORKERS	16
 
 /**
- * struct vfio_cxl_scrub_worker - one of those that clear a memory together
+ * struct vfio_cxl_scrub_helper - one of those that clear a memory together
  * @work: on an unbound workqueue
  * @cvdev: the device
  */
-struct vfio_cxl_scrub_worker {
+struct vfio_cxl_scrub_helper {
 	struct work_struct work;
 	struct vfio_cxl_device *cvdev;
 };
 
 /**
  * struct vfio_cxl_scrub - clearing the memory between users
- * @workers: started while the VFIO device set's lock is held
- * @running: workers that have not ended
- * @next: offset of the next chunk that has no worker
- * @done: bytes cleared
+ * @work: clears the memory, where it needs to be
+ * @helpers: clear with it
+ * @next: offset of the next chunk that nobody clears yet
+ * @failed: why the helpers stop early, a negative errno, or 0
+ * @lock: protects all below
+ * @in_use: somebody has the device open
+ * @quiet: the device was reset after its last user
  * @dirty: the memory may hold what a user, or who had it before bind, left
- * @error: why the workers stop early, a negative errno, or 0
- * @wait: for the last worker's end
+ * @marks: how often @dirty was set
+ * @error: why the memory could not be cleared, a negative errno, or 0
+ * @stop: the device is about to go, or the system to sleep
+ * @wait: for a change of @dirty, @error or @stop
  * @progress: of the lines in the log
  */
 struct vfio_cxl_scrub {
-	struct vfio_cxl_scrub_worker workers[VFIO_CXL_SCRUB_WORKERS];
-	atomic_t running;
+	struct delayed_work work;
+	struct vfio_cxl_scrub_helper helpers[VFIO_CXL_SCRUB_WORKERS - 1];
 	atomic64_t next;
-	atomic64_t done;
+	int failed;
+	spinlock_t lock;
+	bool in_use;
+	bool quiet;
 	bool dirty;
+	unsigned int marks;
 	int error;
+	bool stop;
 	wait_queue_head_t wait;
 	struct ratelimit_state progress;
 };
@@ -171,14 +226,12 @@ struct vfio_cxl_trap {
  * struct vfio_cxl_device - a CXL.mem device bound to this driver
  * @core_device: what vfio_pci_core keeps
  * @host: the host's side
+ * @gate: when the memory may be touched
+ * @reset: resets and error recovery
  * @mem: the HDM memory region
  * @scrub: clearing it between users
  * @traps: constant while bound
  * @nr_traps: in use
- * @reset_sem: held from reset_prepare to reset_done, and by an open or a close
- *	while vfio_pci_core resets the device and saves or restores its config
- *	space: in the midst of another's reset it would save what is not there
- * @opener: the task that opens or closes, whose own resets need not wait
  * @emu_lock: held while the virtual registers are accessed
  * @emu: the virtual registers, set up at bind and for each user
  * @pm_notifier: for system sleep
@@ -187,12 +240,12 @@ struct vfio_cxl_trap {
 struct vfio_cxl_device {
 	struct vfio_pci_core_device core_device;
 	struct vfio_cxl_host host;
+	struct vfio_cxl_gate gate;
+	struct vfio_cxl_reset reset;
 	struct vfio_cxl_mem mem;
 	struct vfio_cxl_scrub scrub;
 	struct vfio_cxl_trap traps[VFIO_CXL_MAX_TRAPS];
 	unsigned int nr_traps;
-	struct semaphore reset_sem;
-	struct task_struct *opener;
 	struct mutex emu_lock;	/* protects emu */
 	struct vfio_cxl_emu emu;
 	struct notifier_block pm_notifier;
@@ -202,24 +255,47 @@ struct vfio_cxl_device {
 /* host.c */
 int vfio_cxl_host_bind(struct vfio_cxl_device *cvdev);
 void vfio_cxl_host_unbind(struct vfio_cxl_device *cvdev);
+bool vfio_cxl_host_intact(struct vfio_cxl_device *cvdev);
 int vfio_cxl_host_restore(struct vfio_cxl_device *cvdev);
-u32 vfio_cxl_host_memory_state(struct vfio_cxl_device *cvdev);
+unsigned long vfio_cxl_host_patience(struct vfio_cxl_device *cvdev);
+bool vfio_cxl_host_error(struct vfio_cxl_device *cvdev);
+void vfio_cxl_host_flush(struct vfio_cxl_device *cvdev);
 bool vfio_cxl_host_device_coherent(struct vfio_cxl_device *cvdev);
+
+/* gate.c */
+void vfio_cxl_gate_init(struct vfio_cxl_device *cvdev);
+void vfio_cxl_gate_change(struct vfio_cxl_device *cvdev, unsigned long set,
+			  unsigned long clear);
+unsigned long vfio_cxl_gate_reasons(struct vfio_cxl_device *cvdev);
+int vfio_cxl_gate_try_enter(struct vfio_cxl_device *cvdev,
+			    unsigned long despite);
+int vfio_cxl_gate_wait(struct vfio_cxl_device *cvdev);
+int vfio_cxl_gate_enter(struct vfio_cxl_device *cvdev);
+void vfio_cxl_gate_leave(struct vfio_cxl_device *cvdev);
+
+/* reset.c */
+extern const struct pci_error_handlers vfio_cxl_reset_err_handlers;
+
+void vfio_cxl_reset_init(struct vfio_cxl_device *cvdev);
+int vfio_cxl_reset_enable(struct vfio_cxl_device *cvdev);
+void vfio_cxl_reset_settle(struct vfio_cxl_device *cvdev, unsigned long over);
+void vfio_cxl_reset_worked(struct vfio_cxl_device *cvdev);
+int vfio_cxl_reset_try(struct vfio_cxl_device *cvdev);
+void vfio_cxl_reset_stop(struct vfio_cxl_device *cvdev, unsigned long reason);
+void vfio_cxl_reset_unbind(struct vfio_cxl_device *cvdev);
 
 /* mem.c */
 void vfio_cxl_mem_init(struct vfio_cxl_device *cvdev);
 int vfio_cxl_mem_open(struct vfio_cxl_device *cvdev);
-void vfio_cxl_mem_gate(struct vfio_cxl_device *cvdev,
-		       enum vfio_cxl_mem_state state);
-void vfio_cxl_mem_ungate(struct vfio_cxl_device *cvdev, bool restored);
-enum vfio_cxl_mem_state vfio_cxl_mem_state(struct vfio_cxl_device *cvdev);
-int vfio_cxl_mem_clear(struct vfio_cxl_device *cvdev, u64 offset, size_t count);
 
 /* scrub.c */
 void vfio_cxl_scrub_init(struct vfio_cxl_device *cvdev);
 void vfio_cxl_scrub_mark(struct vfio_cxl_device *cvdev);
 void vfio_cxl_scrub_start(struct vfio_cxl_device *cvdev);
-int vfio_cxl_scrub_finish(struct vfio_cxl_device *cvdev);
+int vfio_cxl_scrub_wait(struct vfio_cxl_device *cvdev);
+int vfio_cxl_scrub_enter(struct vfio_cxl_device *cvdev);
+void vfio_cxl_scrub_leave(struct vfio_cxl_device *cvdev, bool quiet);
+bool vfio_cxl_scrub_quiet(struct vfio_cxl_device *cvdev);
 void vfio_cxl_scrub_cancel(struct vfio_cxl_device *cvdev);
 void vfio_cxl_scrub_stop(struct vfio_cxl_device *cvdev);
 
@@ -252,6 +328,11 @@ vfio_cxl_from_core(struct vfio_pci_core_device *vdev)
 static inline struct pci_dev *vfio_cxl_pdev(struct vfio_cxl_device *cvdev)
 {
 	return cvdev->core_device.pdev;
+}
+
+static inline struct vfio_cxl_device *vfio_cxl_drvdata(struct pci_dev *pdev)
+{
+	return vfio_cxl_from_core(dev_get_drvdata(&pdev->dev));
 }
 
 /*

@@ -2,25 +2,38 @@
 /*
  * What one user leaves in the memory is not readable by the next
  *
- * The memory is cleared after the last close of a user who could have changed
- * it, and before the first open after bind.  Workers of an unbound workqueue
- * take chunk after chunk, so that a large memory has several processors.  An
- * open waits until they are done; unbind and system sleep stop them, and the
- * next open starts afresh.
+ * Every user makes the memory dirty: even a read of a device's register may
+ * have its engines write to the memory.  It is clean once the device was reset
+ * after its last user, so that no engine goes on, the memory was cleared after
+ * that, and the decoder was still there at the end.
+ *
+ * A work item sees to that after bind and after each close.  Helpers on an
+ * unbound workqueue take chunk after chunk with it, so that a large memory has
+ * several processors.  Unbind and system sleep stop it.
  */
+#include <linux/delay.h>
 #include <linux/jiffies.h>
+#include <linux/libnvdimm.h>
 #include <linux/module.h>
+#include <linux/pci.h>
 #include <linux/sizes.h>
+#include <linux/string.h>
 
 #include "private.h"
 
-/* Cleared with the memory's lock held: a reset waits for so much */
+/* Cleared with the gate held open: a reset waits for so much */
 #define SCRUB_CHUNK		SZ_2M
 
-/* A memory has one worker for each so many bytes */
-#define SCRUB_WORKER_SHARE	SZ_256M
+/* A memory has one processor for each so many bytes */
+#define SCRUB_SHARE		SZ_256M
 
 #define SCRUB_PROGRESS_INTERVAL	(10 * HZ)
+
+/* An open waits for so long: it holds locks that other devices' users need */
+#define SCRUB_OPEN_TIMEOUT	(10 * HZ)
+
+/* How often to try what somebody else is in the way of, in milliseconds */
+#define SCRUB_RETRY_INTERVAL	10
 
 static bool scrub = true;
 module_param(scrub, bool, 0444);
@@ -35,105 +48,296 @@ static void scrub_progress(struct vfio_cxl_device *cvdev, u64 offset)
 			 offset / SZ_1M, cvdev->host.size / SZ_1M);
 }
 
-static void scrub_work(struct work_struct *work)
+/* Pass the gate, which may be shut for a while, unless there is no time */
+static int scrub_pass_gate(struct vfio_cxl_device *cvdev)
 {
-	struct vfio_cxl_scrub_worker *worker =
-		container_of(work, struct vfio_cxl_scrub_worker, work);
-	struct vfio_cxl_device *cvdev = worker->cvdev;
+	int ret;
+
+	while ((ret = vfio_cxl_gate_try_enter(cvdev, VFIO_CXL_SHUT_UNCLEAN)) ==
+	       -EAGAIN) {
+		if (READ_ONCE(cvdev->scrub.stop))
+			return -ECANCELED;
+		msleep(SCRUB_RETRY_INTERVAL);
+	}
+
+	return ret;
+}
+
+/*
+ * The zeroes are in the memory itself in the end, not in the CPU's caches, from
+ * where a later reset of the device would lose them.
+ */
+static int scrub_chunk(struct vfio_cxl_device *cvdev, u64 offset)
+{
+	void *mem;
+	int ret;
+
+	ret = scrub_pass_gate(cvdev);
+	if (ret)
+		return ret;
+	mem = cvdev->gate.mem + offset;
+	memset(mem, 0, SCRUB_CHUNK);
+	arch_wb_cache_pmem(mem, SCRUB_CHUNK);
+	vfio_cxl_gate_leave(cvdev);
+
+	return 0;
+}
+
+/* Chunk after chunk that nobody else has taken */
+static void scrub_chunks(struct vfio_cxl_device *cvdev)
+{
 	struct vfio_cxl_scrub *s = &cvdev->scrub;
 	u64 offset;
 	int ret;
 
-	while (!READ_ONCE(s->error)) {
+	while (!READ_ONCE(s->failed)) {
 		offset = atomic64_fetch_add(SCRUB_CHUNK, &s->next);
 		if (offset >= cvdev->host.size)
 			break;
-		ret = vfio_cxl_mem_clear(cvdev, offset, SCRUB_CHUNK);
+		ret = READ_ONCE(s->stop) ? -ECANCELED :
+					   scrub_chunk(cvdev, offset);
 		if (ret)
-			WRITE_ONCE(s->error, ret);
-		else if (atomic64_add_return(SCRUB_CHUNK, &s->done) ==
-			 cvdev->host.size)
-			WRITE_ONCE(s->dirty, false);
+			WRITE_ONCE(s->failed, ret);
 		scrub_progress(cvdev, offset);
 		cond_resched();
 	}
+}
 
-	if (atomic_dec_and_test(&s->running))
-		wake_up_all(&s->wait);
+static void scrub_help(struct work_struct *work)
+{
+	struct vfio_cxl_scrub_helper *helper =
+		container_of(work, struct vfio_cxl_scrub_helper, work);
+
+	scrub_chunks(helper->cvdev);
+}
+
+static int scrub_all(struct vfio_cxl_device *cvdev)
+{
+	struct vfio_cxl_scrub *s = &cvdev->scrub;
+	unsigned int i, helpers;
+
+	helpers = min3(cvdev->host.size / SCRUB_SHARE, num_online_cpus(),
+		       VFIO_CXL_SCRUB_WORKERS) - 1;
+	s->failed = 0;
+	atomic64_set(&s->next, 0);
+	ratelimit_state_init(&s->progress, SCRUB_PROGRESS_INTERVAL, 1);
+	ratelimit_set_flags(&s->progress, RATELIMIT_MSG_ON_RELEASE);
+	__ratelimit(&s->progress);
+
+	for (i = 0; i < helpers; i++)
+		queue_work(system_dfl_wq, &s->helpers[i].work);
+	scrub_chunks(cvdev);
+	for (i = 0; i < helpers; i++)
+		flush_work(&s->helpers[i].work);
+
+	return s->failed;
+}
+
+/*
+ * Was all that written to the memory?  Where the decoder has gone meanwhile and
+ * nobody noticed, put it back and start again.
+ */
+static int scrub_verify(struct vfio_cxl_device *cvdev)
+{
+	struct pci_dev *pdev = vfio_cxl_pdev(cvdev);
+	unsigned long shut;
+	bool intact;
+	int ret;
+
+	vfio_cxl_host_flush(cvdev);
+	do {
+		ret = scrub_pass_gate(cvdev);
+		if (ret)
+			return ret;
+		vfio_cxl_gate_leave(cvdev);
+
+		pci_cfg_access_lock(pdev);
+		shut = vfio_cxl_gate_reasons(cvdev) & ~VFIO_CXL_SHUT_UNCLEAN;
+		intact = vfio_cxl_host_intact(cvdev);
+		pci_cfg_access_unlock(pdev);
+	} while (shut);
+	if (intact)
+		return 0;
+
+	vfio_cxl_reset_settle(cvdev, 0);
+	return -EAGAIN;
+}
+
+/* The close's reset may have failed, or the decoder not have come back */
+static int scrub_reset(struct vfio_cxl_device *cvdev)
+{
+	const unsigned long reasons = vfio_cxl_gate_reasons(cvdev);
+	int ret;
+
+	if (reasons & VFIO_CXL_SHUT_RECOVERY)
+		return -EAGAIN;
+	if (vfio_cxl_scrub_quiet(cvdev) &&
+	    !(reasons & (VFIO_CXL_SHUT_ERROR | VFIO_CXL_SHUT_LOST)))
+		return 0;
+
+	ret = vfio_cxl_reset_try(cvdev);
+	if (ret && ret != -EAGAIN) {
+		dev_err_ratelimited(&vfio_cxl_pdev(cvdev)->dev,
+				    "no reset works (%d), so that its last user's work may go on: nobody else gets the device, bind it again\n",
+				    ret);
+		return -EIO;
+	}
+	if (ret)
+		return ret;
+
+	guard(spinlock)(&cvdev->scrub.lock);
+	cvdev->scrub.quiet = true;
+
+	return 0;
+}
+
+static void scrub_work(struct work_struct *work)
+{
+	struct vfio_cxl_device *cvdev =
+		container_of(to_delayed_work(work), struct vfio_cxl_device,
+			     scrub.work);
+	struct vfio_cxl_scrub *s = &cvdev->scrub;
+	unsigned int marks;
+	int ret;
+
+	scoped_guard(spinlock, &s->lock) {
+		if (!s->dirty || s->in_use || s->stop)
+			return;
+		marks = s->marks;
+	}
+
+	ret = scrub_reset(cvdev) ?: scrub_all(cvdev) ?: scrub_verify(cvdev);
+
+	scoped_guard(spinlock, &s->lock) {
+		if (!ret && marks != s->marks)
+			ret = -EAGAIN;
+		if (!ret)
+			s->dirty = false;
+		else if (ret != -EAGAIN)
+			s->error = ret;
+	}
+	if (ret == -EAGAIN)
+		queue_delayed_work(system_dfl_wq, &s->work,
+				   msecs_to_jiffies(SCRUB_RETRY_INTERVAL));
+	wake_up_all(&s->wait);
 }
 
 /**
  * vfio_cxl_scrub_start - have the memory cleared, where it needs to be
- * @cvdev: the device, not open
+ * @cvdev: the device
  *
  * Returns at once.
  */
 void vfio_cxl_scrub_start(struct vfio_cxl_device *cvdev)
 {
 	struct vfio_cxl_scrub *s = &cvdev->scrub;
-	unsigned int i, workers;
 
-	lockdep_assert_held(&cvdev->core_device.vdev.dev_set->lock);
-
-	if (!scrub || !READ_ONCE(s->dirty) || atomic_read(&s->running))
+	if (!scrub)
 		return;
-
-	workers = min3(cvdev->host.size / SCRUB_WORKER_SHARE,
-		       num_online_cpus(), VFIO_CXL_SCRUB_WORKERS);
-	WRITE_ONCE(s->error, 0);
-	atomic64_set(&s->next, 0);
-	atomic64_set(&s->done, 0);
-	atomic_set(&s->running, workers);
-	ratelimit_state_init(&s->progress, SCRUB_PROGRESS_INTERVAL, 1);
-	ratelimit_set_flags(&s->progress, RATELIMIT_MSG_ON_RELEASE);
-	__ratelimit(&s->progress);
-
-	for (i = 0; i < workers; i++)
-		queue_work(system_dfl_wq, &s->workers[i].work);
+	scoped_guard(spinlock, &s->lock) {
+		if (!s->dirty || s->in_use)
+			return;
+		s->error = 0;
+		s->stop = false;
+	}
+	queue_delayed_work(system_dfl_wq, &s->work, 0);
 }
 
-static int scrub_wait(struct vfio_cxl_device *cvdev)
+/**
+ * vfio_cxl_scrub_wait - wait until the memory is clean
+ * @cvdev: the device, not open
+ *
+ * Return: 0; -EAGAIN where it takes longer than an open may hold up others, and
+ * goes on; -EIO where the memory cannot be cleared; -ENODEV where the device is
+ * about to go; -EINTR where the task was killed.
+ */
+int vfio_cxl_scrub_wait(struct vfio_cxl_device *cvdev)
+{
+	struct vfio_cxl_scrub *s = &cvdev->scrub;
+	long left;
+
+	if (!scrub)
+		return 0;
+
+	vfio_cxl_scrub_start(cvdev);
+	left = wait_event_killable_timeout(s->wait, !READ_ONCE(s->dirty) ||
+						    READ_ONCE(s->error) ||
+						    READ_ONCE(s->stop),
+					   SCRUB_OPEN_TIMEOUT);
+	if (left < 0)
+		return -EINTR;
+	if (!READ_ONCE(s->dirty))
+		return 0;
+	if (READ_ONCE(s->stop))
+		return -ENODEV;
+	if (READ_ONCE(s->error))
+		return -EIO;
+
+	pci_info_ratelimited(vfio_cxl_pdev(cvdev),
+			     "the memory is still being cleared: open the device later\n");
+	return -EAGAIN;
+}
+
+/**
+ * vfio_cxl_scrub_enter - a user comes
+ * @cvdev: the device
+ *
+ * Return: 0, or -EAGAIN where the memory is not clean: an error came since
+ * vfio_cxl_scrub_wait().
+ */
+int vfio_cxl_scrub_enter(struct vfio_cxl_device *cvdev)
 {
 	struct vfio_cxl_scrub *s = &cvdev->scrub;
 
-	return wait_event_killable(s->wait, !atomic_read(&s->running));
+	guard(spinlock)(&s->lock);
+
+	if (scrub && s->dirty)
+		return -EAGAIN;
+	s->in_use = true;
+	s->quiet = false;
+	s->dirty = true;
+	s->marks++;
+
+	return 0;
 }
 
 /**
- * vfio_cxl_scrub_finish - wait until the memory is clean
- * @cvdev: the device; its memory is ready
- *
- * What a close before started may have met a reset that failed: where the
- * memory is not clean then, it is cleared once more.
- *
- * Return: 0; -EIO where the memory cannot be cleared, -ENODEV where the device
- * is about to go, -EINTR where the task was killed.
- */
-int vfio_cxl_scrub_finish(struct vfio_cxl_device *cvdev)
-{
-	int ret;
-
-	ret = scrub_wait(cvdev);
-	if (!ret) {
-		vfio_cxl_scrub_start(cvdev);
-		ret = scrub_wait(cvdev);
-	}
-	if (ret)
-		return -EINTR;
-	if (!scrub || !READ_ONCE(cvdev->scrub.dirty))
-		return 0;
-
-	return READ_ONCE(cvdev->scrub.error) == -ECANCELED ? -ENODEV : -EIO;
-}
-
-/**
- * vfio_cxl_scrub_mark - the user can change the memory from here on
+ * vfio_cxl_scrub_leave - a user has gone
  * @cvdev: the device
+ * @quiet: the device was reset since
+ */
+void vfio_cxl_scrub_leave(struct vfio_cxl_device *cvdev, bool quiet)
+{
+	scoped_guard(spinlock, &cvdev->scrub.lock) {
+		cvdev->scrub.in_use = false;
+		cvdev->scrub.quiet |= quiet;
+	}
+	vfio_cxl_scrub_start(cvdev);
+}
+
+/**
+ * vfio_cxl_scrub_quiet - whether the device was reset after its last user
+ * @cvdev: the device
+ *
+ * Return: true where it was, or where it had none since bind.
+ */
+bool vfio_cxl_scrub_quiet(struct vfio_cxl_device *cvdev)
+{
+	return READ_ONCE(cvdev->scrub.quiet);
+}
+
+/**
+ * vfio_cxl_scrub_mark - the memory may hold anything from here on
+ * @cvdev: the device
+ *
+ * A clearing that goes on meanwhile does not count.
  */
 void vfio_cxl_scrub_mark(struct vfio_cxl_device *cvdev)
 {
-	if (!READ_ONCE(cvdev->scrub.dirty))
-		WRITE_ONCE(cvdev->scrub.dirty, true);
+	guard(spinlock)(&cvdev->scrub.lock);
+
+	cvdev->scrub.dirty = true;
+	cvdev->scrub.marks++;
 }
 
 /**
@@ -142,22 +346,20 @@ void vfio_cxl_scrub_mark(struct vfio_cxl_device *cvdev)
  */
 void vfio_cxl_scrub_cancel(struct vfio_cxl_device *cvdev)
 {
-	WRITE_ONCE(cvdev->scrub.error, -ECANCELED);
+	WRITE_ONCE(cvdev->scrub.stop, true);
+	wake_up_all(&cvdev->scrub.wait);
 }
 
 /**
  * vfio_cxl_scrub_stop - leave the memory as it is
  * @cvdev: the device, not open
  *
- * The workers are gone on return.
+ * Nobody clears it on return.
  */
 void vfio_cxl_scrub_stop(struct vfio_cxl_device *cvdev)
 {
-	unsigned int i;
-
 	vfio_cxl_scrub_cancel(cvdev);
-	for (i = 0; i < VFIO_CXL_SCRUB_WORKERS; i++)
-		flush_work(&cvdev->scrub.workers[i].work);
+	cancel_delayed_work_sync(&cvdev->scrub.work);
 }
 
 /**
@@ -169,12 +371,15 @@ void vfio_cxl_scrub_init(struct vfio_cxl_device *cvdev)
 	struct vfio_cxl_scrub *s = &cvdev->scrub;
 	unsigned int i;
 
-	for (i = 0; i < VFIO_CXL_SCRUB_WORKERS; i++) {
-		INIT_WORK(&s->workers[i].work, scrub_work);
-		s->workers[i].cvdev = cvdev;
+	INIT_DELAYED_WORK(&s->work, scrub_work);
+	for (i = 0; i < ARRAY_SIZE(s->helpers); i++) {
+		INIT_WORK(&s->helpers[i].work, scrub_help);
+		s->helpers[i].cvdev = cvdev;
 	}
+	spin_lock_init(&s->lock);
 	init_waitqueue_head(&s->wait);
 	s->dirty = true;
+	s->quiet = true;
 
 	if (!scrub)
 		pci_notice(vfio_cxl_pdev(cvdev),

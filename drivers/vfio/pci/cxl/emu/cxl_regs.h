@@ -27,6 +27,7 @@
 #define   CXL_DVSEC_MEM_HWINIT_MODE		BIT_U32(3)
 #define   CXL_DVSEC_PM_INIT_REPORTING		BIT_U32(15)
 /* PCI_DVSEC_CXL_CTRL */
+#define   CXL_DVSEC_CACHE_ENABLE		BIT_U32(0)
 #define   CXL_DVSEC_IO_ENABLE			BIT_U32(1)
 /* Cache_Enable, snoop filter coverage and granularity, clean eviction */
 #define   CXL_DVSEC_CTRL_CACHE_MASK \
@@ -101,6 +102,9 @@
 #define   CXL_HDM_DECODER0_CTRL_COMMITTED	BIT_U32(10)
 #define   CXL_HDM_DECODER0_CTRL_COMMIT_ERROR	BIT_U32(11)
 #define   CXL_HDM_DECODER0_CTRL_HOSTONLY	BIT_U32(12)
+/* No name in Linux: Back-Invalidate, Unordered I/O */
+#define   CXL_HDM_DECODER0_CTRL_BI		BIT_U32(13)
+#define   CXL_HDM_DECODER0_CTRL_UIO		BIT_U32(14)
 #define CXL_HDM_DECODER0_SKIP_LOW(i)		(0x20 * (i) + 0x24)
 #define CXL_HDM_DECODER0_SKIP_HIGH(i)		(0x20 * (i) + 0x28)
 

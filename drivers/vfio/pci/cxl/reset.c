@@ -1,0 +1,333 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Resets and error recovery: when the memory may be touched again
+ *
+ * A reset takes the host's decoder.  It is put back where the reset ends, which
+ * takes microseconds.  Then the memory settles: the device may need up to 256 s
+ * until it is active (CXL r3.1 8.1.3.8.2).  Nobody waits for that with a lock
+ * held: delayed work looks at it, and who touches the memory waits at its gate.
+ *
+ * Config access is locked (pci_cfg_access_lock()) while the decoder is put
+ * back: that excludes resets and the user's own config accesses.  An unbind,
+ * which holds the device's lock and waits for the user, does not hold this one.
+ */
+#include <linux/jiffies.h>
+#include <linux/pci.h>
+
+#include "private.h"
+
+/* Look at memory that settles this often */
+#define RESET_POLL_INTERVAL	msecs_to_jiffies(10)
+
+/* An open waits for the end of a reset or recovery for so long */
+#define RESET_OPEN_TIMEOUT	(10 * HZ)
+
+/* Something is to tell the user of: the error eventfd is VFIO's way */
+static void reset_tell_user(struct vfio_cxl_device *cvdev)
+{
+	vfio_pci_core_aer_err_detected(vfio_cxl_pdev(cvdev),
+				       pci_channel_io_normal);
+}
+
+static void reset_lose(struct vfio_cxl_device *cvdev, int why)
+{
+	dev_err_ratelimited(&vfio_cxl_pdev(cvdev)->dev,
+			    "HDM decoder 0 did not come back after a reset (%d), the memory is not usable: reset the device again\n",
+			    why);
+	vfio_cxl_gate_change(cvdev, VFIO_CXL_SHUT_LOST,
+			     VFIO_CXL_SHUT_SETTLING);
+	reset_tell_user(cvdev);
+}
+
+/* One look at the decoder and the memory, with config access locked */
+static void reset_look(struct vfio_cxl_device *cvdev)
+{
+	struct vfio_cxl_reset *reset = &cvdev->reset;
+	int ret;
+
+	if (vfio_cxl_gate_reasons(cvdev) & VFIO_CXL_SHUT_GONE)
+		return;
+	ret = vfio_cxl_host_restore(cvdev);
+	if (!ret)
+		vfio_cxl_gate_change(cvdev, 0, VFIO_CXL_SHUT_LOST |
+					       VFIO_CXL_SHUT_SETTLING);
+	else if (ret != -EAGAIN)
+		reset_lose(cvdev, ret);
+	else if (time_after(jiffies, reset->since +
+				     vfio_cxl_host_patience(cvdev)))
+		reset_lose(cvdev, -ETIMEDOUT);
+	else
+		queue_delayed_work(system_dfl_wq, &reset->settle,
+				   RESET_POLL_INTERVAL);
+}
+
+static void reset_settle_work(struct work_struct *work)
+{
+	struct vfio_cxl_device *cvdev =
+		container_of(to_delayed_work(work), struct vfio_cxl_device,
+			     reset.settle);
+	struct pci_dev *pdev = vfio_cxl_pdev(cvdev);
+
+	pci_cfg_access_lock(pdev);
+	/* Recovery resets the device once more, and then it settles again */
+	if (!(vfio_cxl_gate_reasons(cvdev) & VFIO_CXL_SHUT_RECOVERY))
+		reset_look(cvdev);
+	pci_cfg_access_unlock(pdev);
+}
+
+/* After a reset, with config access locked: put the decoder back, let settle */
+static void reset_settle_locked(struct vfio_cxl_device *cvdev,
+				unsigned long over)
+{
+	cvdev->reset.since = jiffies;
+	vfio_cxl_gate_change(cvdev, VFIO_CXL_SHUT_SETTLING, over);
+	reset_look(cvdev);
+}
+
+/**
+ * vfio_cxl_reset_settle - see whether the decoder is there, put it back if not
+ * @cvdev: the device
+ * @over: the reason that this ends, of enum vfio_cxl_shut
+ *
+ * Does not wait until the memory is active.
+ */
+void vfio_cxl_reset_settle(struct vfio_cxl_device *cvdev, unsigned long over)
+{
+	struct pci_dev *pdev = vfio_cxl_pdev(cvdev);
+
+	pci_cfg_access_lock(pdev);
+	reset_settle_locked(cvdev, over);
+	pci_cfg_access_unlock(pdev);
+}
+
+/**
+ * vfio_cxl_reset_worked - a reset is known to have reset the device
+ * @cvdev: the device
+ *
+ * Memory whose device had reported an error is usable again, unless an error
+ * came after the reset began or its recovery is not over.
+ */
+void vfio_cxl_reset_worked(struct vfio_cxl_device *cvdev)
+{
+	struct vfio_cxl_reset *reset = &cvdev->reset;
+
+	guard(mutex)(&reset->lock);
+
+	if (reset->errors == reset->errors_before &&
+	    !(vfio_cxl_gate_reasons(cvdev) & VFIO_CXL_SHUT_RECOVERY))
+		vfio_cxl_gate_change(cvdev, 0, VFIO_CXL_SHUT_ERROR);
+}
+
+/**
+ * vfio_cxl_reset_try - reset a device that nobody uses
+ * @cvdev: the device
+ *
+ * Return: 0, -EAGAIN where somebody else has the device's lock, another
+ * negative errno where the device cannot be reset.
+ */
+int vfio_cxl_reset_try(struct vfio_cxl_device *cvdev)
+{
+	int ret = pci_try_reset_function(vfio_cxl_pdev(cvdev));
+
+	if (!ret)
+		vfio_cxl_reset_worked(cvdev);
+
+	return ret;
+}
+
+static int reset_enable(struct vfio_cxl_device *cvdev)
+{
+	struct vfio_cxl_reset *reset = &cvdev->reset;
+	int ret;
+
+	WRITE_ONCE(reset->disturbed, false);
+	WRITE_ONCE(reset->opener, current);
+	if (vfio_cxl_gate_reasons(cvdev) & (VFIO_CXL_SHUT_RESET |
+					    VFIO_CXL_SHUT_RECOVERY))
+		ret = -EAGAIN;
+	else
+		ret = vfio_pci_core_enable(&cvdev->core_device);
+	WRITE_ONCE(reset->opener, NULL);
+	if (!ret && READ_ONCE(reset->disturbed)) {
+		vfio_pci_core_disable(&cvdev->core_device);
+		ret = -EAGAIN;
+	}
+
+	return ret;
+}
+
+/**
+ * vfio_cxl_reset_enable - vfio_pci_core_enable(), with nobody else's reset in it
+ * @cvdev: the device
+ *
+ * vfio_pci_core_enable() resets the device and keeps its config space, for the
+ * user to see and to be restored at close.  It excludes no other reset after
+ * its own, and would keep what a reset or a recovery has just cleared.  Try
+ * again where one came in between.
+ *
+ * Return: 0, -EAGAIN where resets or recovery do not come to an end, another
+ * negative errno of vfio_pci_core_enable(), -EINTR where the task is killed.
+ */
+int vfio_cxl_reset_enable(struct vfio_cxl_device *cvdev)
+{
+	unsigned long end = jiffies + RESET_OPEN_TIMEOUT;
+	int ret;
+
+	while ((ret = reset_enable(cvdev)) == -EAGAIN) {
+		if (time_after(jiffies, end))
+			break;
+		schedule_timeout_killable(RESET_POLL_INTERVAL);
+		if (fatal_signal_pending(current))
+			return -EINTR;
+	}
+	if (!ret && cvdev->core_device.reset_works)
+		vfio_cxl_reset_worked(cvdev);
+
+	return ret;
+}
+
+/* The virtual registers are what firmware would leave after a reset */
+static void reset_emulation(struct vfio_cxl_device *cvdev)
+{
+	guard(mutex)(&cvdev->emu_lock);
+	vfio_cxl_emu_reset(&cvdev->emu);
+}
+
+/* Every reset but those at close and in error recovery comes here first */
+static void reset_prepare(struct pci_dev *pdev)
+{
+	struct vfio_cxl_device *cvdev = vfio_cxl_drvdata(pdev);
+	struct vfio_cxl_reset *reset = &cvdev->reset;
+
+	if (READ_ONCE(reset->opener) != current)
+		WRITE_ONCE(reset->disturbed, true);
+	scoped_guard(mutex, &reset->lock)
+		reset->errors_before = reset->errors;
+	vfio_cxl_gate_change(cvdev, VFIO_CXL_SHUT_RESET, 0);
+	vfio_cxl_host_flush(cvdev);
+}
+
+/*
+ * The PCI core calls this whether or not the device was reset.  Where the
+ * decoder is not what it was, it was.
+ */
+static void reset_done(struct pci_dev *pdev)
+{
+	struct vfio_cxl_device *cvdev = vfio_cxl_drvdata(pdev);
+	bool worked = !vfio_cxl_host_intact(cvdev);
+
+	reset_emulation(cvdev);
+	reset_settle_locked(cvdev, VFIO_CXL_SHUT_RESET);
+	if (worked)
+		vfio_cxl_reset_worked(cvdev);
+}
+
+/*
+ * Between the steps of a recovery nothing is locked, and its reset calls none
+ * of the hooks above: the gate is shut from the first step to the last.  An
+ * error of the device's own stays a reason after that, until a reset.
+ */
+static pci_ers_result_t reset_error_detected(struct pci_dev *pdev,
+					     pci_channel_state_t state)
+{
+	struct vfio_cxl_device *cvdev = vfio_cxl_drvdata(pdev);
+	unsigned long reasons = VFIO_CXL_SHUT_RECOVERY;
+
+	if (state == pci_channel_io_perm_failure) {
+		vfio_cxl_gate_change(cvdev, VFIO_CXL_SHUT_LOST,
+				     VFIO_CXL_SHUT_RECOVERY |
+				     VFIO_CXL_SHUT_SETTLING);
+		reset_tell_user(cvdev);
+		return PCI_ERS_RESULT_DISCONNECT;
+	}
+
+	/* An error of another device below the same port takes no memory */
+	if (state == pci_channel_io_frozen || vfio_cxl_host_error(cvdev))
+		reasons |= VFIO_CXL_SHUT_ERROR;
+	WRITE_ONCE(cvdev->reset.disturbed, true);
+	scoped_guard(mutex, &cvdev->reset.lock) {
+		cvdev->reset.errors++;
+		vfio_cxl_gate_change(cvdev, reasons, 0);
+	}
+	vfio_cxl_scrub_mark(cvdev);
+
+	return state == pci_channel_io_frozen ? PCI_ERS_RESULT_NEED_RESET :
+						PCI_ERS_RESULT_CAN_RECOVER;
+}
+
+/* The port above has reset the device, whoever's the error was */
+static pci_ers_result_t reset_slot_reset(struct pci_dev *pdev)
+{
+	struct vfio_cxl_device *cvdev = vfio_cxl_drvdata(pdev);
+
+	vfio_cxl_gate_change(cvdev, VFIO_CXL_SHUT_ERROR, 0);
+	reset_emulation(cvdev);
+	vfio_cxl_reset_settle(cvdev, 0);
+
+	return vfio_cxl_gate_reasons(cvdev) & VFIO_CXL_SHUT_LOST ?
+	       PCI_ERS_RESULT_DISCONNECT : PCI_ERS_RESULT_RECOVERED;
+}
+
+/* A user who is told earlier would reset the device in the midst of it */
+static void reset_resume(struct pci_dev *pdev)
+{
+	struct vfio_cxl_device *cvdev = vfio_cxl_drvdata(pdev);
+
+	vfio_cxl_reset_settle(cvdev, VFIO_CXL_SHUT_RECOVERY);
+	if (vfio_cxl_gate_reasons(cvdev) & VFIO_CXL_SHUT_ERROR)
+		reset_tell_user(cvdev);
+	vfio_cxl_scrub_start(cvdev);
+}
+
+const struct pci_error_handlers vfio_cxl_reset_err_handlers = {
+	.error_detected = reset_error_detected,
+	.slot_reset = reset_slot_reset,
+	.resume = reset_resume,
+	.reset_prepare = reset_prepare,
+	.reset_done = reset_done,
+};
+
+/**
+ * vfio_cxl_reset_stop - look at the memory no more
+ * @cvdev: the device, not open
+ * @reason: why the memory is not touched from here on, of enum vfio_cxl_shut
+ */
+void vfio_cxl_reset_stop(struct vfio_cxl_device *cvdev, unsigned long reason)
+{
+	vfio_cxl_gate_change(cvdev, reason, 0);
+	cancel_delayed_work_sync(&cvdev->reset.settle);
+}
+
+/**
+ * vfio_cxl_reset_unbind - leave the device as platform firmware had
+ * @cvdev: the device, with its lock held, stopped
+ *
+ * An unbind that waits for a user has the lock that the reset at the user's
+ * close needs: where it is still due, whatever the user had the device do would
+ * go on in the next owner's time.
+ */
+void vfio_cxl_reset_unbind(struct vfio_cxl_device *cvdev)
+{
+	struct pci_dev *pdev = vfio_cxl_pdev(cvdev);
+
+	if (pci_dev_is_disconnected(pdev))
+		return;
+
+	pci_cfg_access_lock(pdev);
+	if (!vfio_cxl_scrub_quiet(cvdev)) {
+		vfio_cxl_host_flush(cvdev);
+		__pci_reset_function_locked(pdev);
+	}
+	vfio_cxl_host_restore(cvdev);
+	pci_cfg_access_unlock(pdev);
+}
+
+/**
+ * vfio_cxl_reset_init - no reset so far
+ * @cvdev: the device
+ */
+void vfio_cxl_reset_init(struct vfio_cxl_device *cvdev)
+{
+	mutex_init(&cvdev->reset.lock);
+	INIT_DELAYED_WORK(&cvdev->reset.settle, reset_settle_work);
+}
