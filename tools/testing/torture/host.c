@@ -9,8 +9,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "lib/aer.h"
 #include "lib/array.h"
 #include "lib/clock.h"
+#include "lib/kmsg.h"
 #include "lib/qmp.h"
 #include "lib/sysfs.h"
 
@@ -103,44 +105,80 @@ static int lose_memory(struct random *r)
 	return sysfs_reset(host->bdf, NULL) ?: ret;
 }
 
+static bool can_lose(void)
+{
+	return rig_can_fail(0);
+}
+
+/*
+ * The device or the port above reports an error: what the user does may fail
+ * until a reset after the recovery.  An error of a device without a driver is
+ * one that it never recovers from, whatever driver it has later.
+ */
+static int report_error(struct random *r)
+{
+	static const char *const errors[] = { "MALF_TLP", "MALF_TLP",
+					      "COMP_ABORT", "POISON_TLP" };
+	const char *error = errors[below(r, ARRAY_SIZE(errors))];
+	const struct host_device *host = any_host(r);
+	char driver[64];
+	int kmsg, ret;
+
+	if (strcmp(sysfs_driver(host->bdf, driver, sizeof(driver)), DRIVER))
+		return -ENODEV;
+	kmsg = kmsg_open();
+	if (kmsg < 0)
+		return kmsg;
+	ret = one_in(r, 4) ? rig_inject_port(host->index, "COMP_ABORT") :
+			     rig_inject(host->index, error);
+	/* The end of the round finds the device at rest */
+	if (!ret)
+		ret = aer_wait(kmsg);
+	close(kmsg);
+
+	return ret ?: -EIO;
+}
+
+static bool can_report(void)
+{
+	return getenv("RIG_QOM");
+}
+
 const struct host_operation host_operations[] = {
 	{ .name = "host-reset", .weight = 8, .run = any_reset },
 	{ .name = "host-rebind", .weight = 3, .run = rebind },
 	{ .name = "host-reload", .weight = 1, .run = reload },
 	{ .name = "host-config", .weight = 4, .run = read_config },
-	{ .name = "host-lose", .weight = 2, .run = lose_memory },
+	{ .name = "host-lose", .weight = 2, .run = lose_memory,
+	  .possible = can_lose },
+	{ .name = "host-error", .weight = 3, .run = report_error,
+	  .possible = can_report },
 	{ }
 };
 
-static unsigned int operation_weight(const struct options *options,
-				     const struct host_operation *op,
-				     bool can_fail)
-{
-	if (op->run == lose_memory && !can_fail)
-		return 0;
-	return chosen(options->only, op->name) ? op->weight : 0;
-}
-
 void host_process(const struct options *options, uint64_t seed)
 {
-	/* Devices of flesh and blood cannot */
-	const bool can_fail = rig_can_fail(0);
+	unsigned int weight[ARRAY_SIZE(host_operations)] = { };
 	const struct host_operation *op;
-	unsigned int weights = 0;
+	unsigned int weights = 0, i;
 	uint64_t number, at;
 	struct random r;
 
-	for (op = host_operations; op->name; op++)
-		weights += operation_weight(options, op, can_fail);
+	for (i = 0; host_operations[i].name; i++) {
+		op = &host_operations[i];
+		if (chosen(options->only, op->name) &&
+		    (!op->possible || op->possible()))
+			weight[i] = op->weight;
+		weights += weight[i];
+	}
 
 	for (number = 1; weights && !atomic_load(&shared->stop); number++) {
 		random_init(&r, seed, MAX_THREADS, number);
 		sleep_ms(below(&r, 300));
 		at = below(&r, weights);
-		for (op = host_operations;
-		     at >= operation_weight(options, op, can_fail); op++)
-			at -= operation_weight(options, op, can_fail);
-		count(&shared->host[op - host_operations], op->run(&r));
+		for (i = 0; at >= weight[i]; i++)
+			at -= weight[i];
+		count(&shared->host[i], host_operations[i].run(&r));
 	}
 	_exit(0);
 }

@@ -5,6 +5,7 @@
 #ifndef VFIO_CXL_TORTURE_HOST_H
 #define VFIO_CXL_TORTURE_HOST_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "random.h"
@@ -14,6 +15,8 @@ struct host_operation {
 	const char *name;
 	unsigned int weight;
 	int (*run)(struct random *r);
+	/* NULL: with any device, not only with the rig's */
+	bool (*possible)(void);
 };
 
 extern const struct host_operation host_operations[];
