@@ -30,6 +30,7 @@ static int vfio_cxl_pci_init(struct vfio_device *core_vdev)
 	mutex_init(&cvdev->emu_lock);
 	vfio_cxl_gate_init(cvdev);
 	vfio_cxl_reset_init(cvdev);
+	vfio_cxl_poison_init(cvdev);
 
 	return vfio_pci_core_init_dev(core_vdev);
 }
@@ -65,9 +66,12 @@ static int vfio_cxl_pci_open_device(struct vfio_device *core_vdev)
 	ret = vfio_cxl_reset_enable(cvdev);
 	if (ret)
 		goto err;
-	ret = vfio_cxl_mem_open(cvdev) ?: vfio_cxl_scrub_enter(cvdev);
+	ret = vfio_cxl_mem_open(cvdev) ?: vfio_cxl_poison_register(cvdev);
 	if (ret)
 		goto err_disable;
+	ret = vfio_cxl_scrub_enter(cvdev);
+	if (ret)
+		goto err_unregister;
 
 	scoped_guard(mutex, &cvdev->emu_lock)
 		vfio_cxl_emu_init(&cvdev->emu, &cvdev->host.config);
@@ -77,6 +81,8 @@ static int vfio_cxl_pci_open_device(struct vfio_device *core_vdev)
 
 	return 0;
 
+err_unregister:
+	vfio_cxl_poison_unregister(cvdev);
 err_disable:
 	vfio_pci_core_disable(&cvdev->core_device);
 err:
@@ -92,6 +98,7 @@ static void vfio_cxl_pci_close_device(struct vfio_device *core_vdev)
 		pci_info_ratelimited(vfio_cxl_pdev(cvdev),
 				     "%llu accesses to component registers had a size or alignment that CXL does not define\n",
 				     cvdev->emu.cm.bad_accesses);
+	vfio_cxl_poison_unregister(cvdev);
 	/* This resets the device without the hooks */
 	vfio_cxl_gate_change(cvdev, VFIO_CXL_SHUT_SWITCH |
 				    VFIO_CXL_SHUT_UNCLEAN, 0);
@@ -442,6 +449,7 @@ static struct pci_driver vfio_cxl_pci_driver = {
 	.remove = vfio_cxl_pci_remove,
 	.err_handler = &vfio_cxl_reset_err_handlers,
 	.driver_managed_dma = true,
+	.dev_groups = vfio_cxl_poison_groups,
 };
 
 static int __init vfio_cxl_pci_module_init(void)
@@ -460,6 +468,7 @@ module_init(vfio_cxl_pci_module_init);
 static void __exit vfio_cxl_pci_module_exit(void)
 {
 	pci_unregister_driver(&vfio_cxl_pci_driver);
+	vfio_cxl_poison_exit();
 }
 module_exit(vfio_cxl_pci_module_exit);
 

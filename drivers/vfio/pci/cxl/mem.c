@@ -83,9 +83,9 @@ static vm_fault_t mem_huge_fault(struct vm_fault *vmf, unsigned int order)
 	struct vm_area_struct *vma = vmf->vma;
 	struct vfio_cxl_device *cvdev = vma->vm_private_data;
 	unsigned long addr = ALIGN_DOWN(vmf->address, PAGE_SIZE << order);
-	unsigned long pfn = PHYS_PFN(cvdev->host.base +
-				     mem_offset(PFN_PHYS(vma->vm_pgoff)) +
-				     addr - vma->vm_start);
+	u64 offset = mem_offset(PFN_PHYS(vma->vm_pgoff)) + addr - vma->vm_start;
+	unsigned long pfn = PHYS_PFN(cvdev->host.base + offset);
+	size_t size = PAGE_SIZE << order;
 	vm_fault_t ret;
 
 	if (!is_aligned_for_order(vma, addr, pfn, order))
@@ -94,7 +94,10 @@ static vm_fault_t mem_huge_fault(struct vm_fault *vmf, unsigned int order)
 	ret = mem_fault_enter(vmf, cvdev);
 	if (ret)
 		return ret;
-	ret = mem_insert_pfn(vmf, pfn, order);
+	if (vfio_cxl_poison_before(cvdev, offset, size) == size)
+		ret = mem_insert_pfn(vmf, pfn, order);
+	else
+		ret = order ? VM_FAULT_FALLBACK : VM_FAULT_HWPOISON;
 	vfio_cxl_gate_leave(cvdev);
 
 	return ret;
@@ -201,8 +204,10 @@ static ssize_t mem_copy_bounce(struct vfio_cxl_device *cvdev,
 
 	if (iov_iter_rw(iter) == WRITE)
 		return count;
-	if (left == count)
+	if (left == count) {
+		vfio_cxl_poison_found(cvdev, offset);
 		return -EIO;
+	}
 	return copy_to_iter(bounce, count - left, iter) ?: -EFAULT;
 }
 
@@ -223,7 +228,12 @@ static ssize_t mem_rw(struct vfio_pci_core_device *vdev, char __user *buf,
 		return ret;
 
 	while (done < count) {
-		chunk = min(count - done, MEM_CHUNK);
+		chunk = vfio_cxl_poison_before(cvdev, offset + done,
+					       min(count - done, MEM_CHUNK));
+		if (!chunk) {
+			ret = -EIO;
+			break;
+		}
 		ret = mem_copy(cvdev, &iter, offset + done, chunk);
 		if (!ret)
 			ret = mem_copy_bounce(cvdev, &iter, offset + done,
@@ -253,6 +263,35 @@ static const struct vfio_pci_regops mem_regops = {
 	.mmap = mem_mmap,
 	.release = mem_release,
 };
+
+/**
+ * vfio_cxl_mem_unmap - take some of the memory out of all mappings
+ * @cvdev: the device, open
+ * @offset: where in the memory, in bytes
+ * @count: how many bytes; whole pages, like @offset
+ *
+ * Faults from here on see what the caller did before, and those that did not
+ * are over.
+ */
+void vfio_cxl_mem_unmap(struct vfio_cxl_device *cvdev, u64 offset, size_t count)
+{
+	down_write(&cvdev->gate.lock);
+	up_write(&cvdev->gate.lock);
+	unmap_mapping_range(cvdev->core_device.vdev.inode->i_mapping,
+			    VFIO_PCI_INDEX_TO_OFFSET(cvdev->mem.region) +
+			    offset, count, true);
+}
+
+/**
+ * vfio_cxl_mem_mapped_by - whose memory a mapping shows
+ * @vma: a mapping of anything
+ *
+ * Return: the device, or NULL for another mapping.
+ */
+struct vfio_cxl_device *vfio_cxl_mem_mapped_by(struct vm_area_struct *vma)
+{
+	return vma->vm_ops == &mem_vm_ops ? vma->vm_private_data : NULL;
+}
 
 /**
  * vfio_cxl_mem_init - no region yet

@@ -7,6 +7,7 @@
  * reset.c	resets and error recovery
  * mem.c	the HDM memory region
  * scrub.c	clearing the memory between users
+ * poison.c	pages of the memory that are bad
  * pm.c		system sleep
  * regs.c	component registers in their BAR
  * config.c	config space: CXL DVSECs, what a user does not see
@@ -30,6 +31,7 @@
 #define VFIO_CXL_PRIVATE_H
 
 #include <linux/atomic.h>
+#include <linux/memory-failure.h>
 #include <linux/mutex.h>
 #include <linux/notifier.h>
 #include <linux/ratelimit.h>
@@ -196,6 +198,18 @@ struct vfio_cxl_scrub {
 };
 
 /**
+ * struct vfio_cxl_poison - what tells of bad pages of the memory
+ * @space: of whose poison the kernel tells
+ * @registered: it does
+ * @unmap: takes poisoned pages out of all mappings
+ */
+struct vfio_cxl_poison {
+	struct pfn_address_space space;
+	bool registered;
+	struct work_struct unmap;
+};
+
+/**
  * struct vfio_cxl_trap - a range of a region that is not the device's to serve
  * @region: VFIO region index
  * @start: first byte, as an offset in the region
@@ -230,6 +244,7 @@ struct vfio_cxl_trap {
  * @reset: resets and error recovery
  * @mem: the HDM memory region
  * @scrub: clearing it between users
+ * @poison: its bad pages
  * @traps: constant while bound
  * @nr_traps: in use
  * @emu_lock: held while the virtual registers are accessed
@@ -244,6 +259,7 @@ struct vfio_cxl_device {
 	struct vfio_cxl_reset reset;
 	struct vfio_cxl_mem mem;
 	struct vfio_cxl_scrub scrub;
+	struct vfio_cxl_poison poison;
 	struct vfio_cxl_trap traps[VFIO_CXL_MAX_TRAPS];
 	unsigned int nr_traps;
 	struct mutex emu_lock;	/* protects emu */
@@ -287,6 +303,8 @@ void vfio_cxl_reset_unbind(struct vfio_cxl_device *cvdev);
 /* mem.c */
 void vfio_cxl_mem_init(struct vfio_cxl_device *cvdev);
 int vfio_cxl_mem_open(struct vfio_cxl_device *cvdev);
+void vfio_cxl_mem_unmap(struct vfio_cxl_device *cvdev, u64 offset, size_t count);
+struct vfio_cxl_device *vfio_cxl_mem_mapped_by(struct vm_area_struct *vma);
 
 /* scrub.c */
 void vfio_cxl_scrub_init(struct vfio_cxl_device *cvdev);
@@ -298,6 +316,18 @@ void vfio_cxl_scrub_leave(struct vfio_cxl_device *cvdev, bool quiet);
 bool vfio_cxl_scrub_quiet(struct vfio_cxl_device *cvdev);
 void vfio_cxl_scrub_cancel(struct vfio_cxl_device *cvdev);
 void vfio_cxl_scrub_stop(struct vfio_cxl_device *cvdev);
+
+/* poison.c */
+extern const struct attribute_group *vfio_cxl_poison_groups[];
+void vfio_cxl_poison_init(struct vfio_cxl_device *cvdev);
+void vfio_cxl_poison_exit(void);
+int vfio_cxl_poison_register(struct vfio_cxl_device *cvdev);
+void vfio_cxl_poison_unregister(struct vfio_cxl_device *cvdev);
+void vfio_cxl_poison_found(struct vfio_cxl_device *cvdev, u64 offset);
+size_t vfio_cxl_poison_before(struct vfio_cxl_device *cvdev, u64 offset,
+			      size_t count);
+void vfio_cxl_poison_retry(struct vfio_cxl_device *cvdev, u64 offset,
+			   size_t count);
 
 /* pm.c */
 int vfio_cxl_pm_register(struct vfio_cxl_device *cvdev);

@@ -78,6 +78,7 @@ static int scrub_chunk(struct vfio_cxl_device *cvdev, u64 offset)
 	mem = cvdev->gate.mem + offset;
 	memset(mem, 0, SCRUB_CHUNK);
 	arch_wb_cache_pmem(mem, SCRUB_CHUNK);
+	vfio_cxl_poison_retry(cvdev, offset, SCRUB_CHUNK);
 	vfio_cxl_gate_leave(cvdev);
 
 	return 0;

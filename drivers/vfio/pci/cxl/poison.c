@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Poison: pages of the memory that the hardware cannot read any more
+ *
+ * Such a page is not mapped and not read or written, whoever the user is, until
+ * a clearing of the memory has found it good again.  The kernel's handler of
+ * memory errors tells of them while a user has the memory mapped; so does a
+ * read() that meets one.
+ *
+ * Pages are known by their host physical address and outlive an unbind: a
+ * device that comes back there has the same memory.
+ */
+#include <linux/device.h>
+#include <linux/memory-failure.h>
+#include <linux/mm.h>
+#include <linux/string.h>
+#include <linux/sysfs.h>
+#include <linux/uaccess.h>
+#include <linux/xarray.h>
+
+#include "private.h"
+
+/* Read back at once, on the stack */
+#define POISON_PIECE		64
+
+/* By PFN, of all devices: changed with xa_lock held, read under RCU */
+static DEFINE_XARRAY(poison_pages);
+
+static unsigned long poison_pfn(struct vfio_cxl_device *cvdev, u64 offset)
+{
+	return PHYS_PFN(cvdev->host.base + offset);
+}
+
+static u64 poison_offset(struct vfio_cxl_device *cvdev, unsigned long pfn)
+{
+	return PFN_PHYS(pfn) - cvdev->host.base;
+}
+
+/**
+ * vfio_cxl_poison_before - how much of a range comes before poison
+ * @cvdev: the device
+ * @offset: where in the memory, in bytes
+ * @count: how many bytes, not 0
+ *
+ * Return: @count where no page of the range is poisoned, else the bytes before
+ * the first that is.
+ */
+size_t vfio_cxl_poison_before(struct vfio_cxl_device *cvdev, u64 offset,
+			      size_t count)
+{
+	unsigned long pfn = poison_pfn(cvdev, offset);
+	unsigned long last = poison_pfn(cvdev, offset + count - 1);
+	u64 start;
+
+	if (!xa_find(&poison_pages, &pfn, last, XA_PRESENT))
+		return count;
+
+	start = poison_offset(cvdev, pfn);
+	return start > offset ? start - offset : 0;
+}
+
+/* Neither sleeps nor takes a lock that is held while somebody sleeps */
+static void poison_add(struct vfio_cxl_device *cvdev, unsigned long pfn)
+{
+	int ret;
+
+	ret = xa_insert(&poison_pages, pfn, xa_mk_value(0),
+			GFP_ATOMIC | __GFP_NOWARN);
+	if (ret == -EBUSY)
+		return;
+
+	dev_warn_ratelimited(&vfio_cxl_pdev(cvdev)->dev,
+			     "poison in the memory at offset %#llx%s\n",
+			     poison_offset(cvdev, pfn),
+			     ret ? ", and no memory to remember it" : "");
+	if (!ret)
+		queue_work(system_dfl_wq, &cvdev->poison.unmap);
+}
+
+/**
+ * vfio_cxl_poison_found - remember a page, and take it from who has it mapped
+ * @cvdev: the device, open
+ * @offset: of a byte of the page in the memory
+ */
+void vfio_cxl_poison_found(struct vfio_cxl_device *cvdev, u64 offset)
+{
+	poison_add(cvdev, poison_pfn(cvdev, offset));
+}
+
+/*
+ * memory_failure() asks every mapping of the device that belongs to a task
+ * which it may signal, with i_mmap_rwsem and rcu_read_lock() held: the unmapping
+ * is left to a worker.  That the page is in another part of the memory than the
+ * mapping is no reason not to remember it.
+ */
+static int poison_pfn_to_vma_pgoff(struct vm_area_struct *vma,
+				   unsigned long pfn, pgoff_t *pgoff)
+{
+	struct vfio_cxl_device *cvdev = vfio_cxl_mem_mapped_by(vma);
+	pgoff_t at;
+
+	if (!cvdev)
+		return -ENOENT;
+
+	poison_add(cvdev, pfn);
+	at = PHYS_PFN(VFIO_PCI_INDEX_TO_OFFSET(cvdev->mem.region) +
+		      poison_offset(cvdev, pfn));
+	/* A page that is not in the mapping would have the task killed */
+	if (at < vma->vm_pgoff || at - vma->vm_pgoff >= vma_pages(vma))
+		return -EFAULT;
+	*pgoff = at;
+
+	return 0;
+}
+
+static void poison_unmap(struct work_struct *work)
+{
+	struct vfio_cxl_device *cvdev =
+		container_of(work, struct vfio_cxl_device, poison.unmap);
+	unsigned long pfn, last = poison_pfn(cvdev, cvdev->host.size - 1);
+	void *entry;
+
+	xa_for_each_range(&poison_pages, pfn, entry, poison_pfn(cvdev, 0), last)
+		vfio_cxl_mem_unmap(cvdev, poison_offset(cvdev, pfn), PAGE_SIZE);
+}
+
+/**
+ * vfio_cxl_poison_retry - look which poisoned pages are good again
+ * @cvdev: the device, not open; its gate held open
+ * @offset: where in the memory, in bytes
+ * @count: how many bytes; whole pages, like @offset, full of zeroes
+ *
+ * Whether a write takes poison away is the device's choice (CXL r3.1
+ * 8.2.9.9.4.3 has a command for it): what reads as zeroes is good.
+ */
+void vfio_cxl_poison_retry(struct vfio_cxl_device *cvdev, u64 offset,
+			   size_t count)
+{
+	unsigned long pfn, last = poison_pfn(cvdev, offset + count - 1);
+	u8 piece[POISON_PIECE];
+	void *entry, *mem;
+	size_t at;
+
+	xa_for_each_range(&poison_pages, pfn, entry, poison_pfn(cvdev, offset),
+			  last) {
+		mem = cvdev->gate.mem + poison_offset(cvdev, pfn);
+		for (at = 0; at < PAGE_SIZE; at += sizeof(piece))
+			if (copy_mc_to_kernel(piece, mem + at, sizeof(piece)) ||
+			    memchr_inv(piece, 0, sizeof(piece)))
+				break;
+		if (at == PAGE_SIZE)
+			xa_erase(&poison_pages, pfn);
+	}
+}
+
+/**
+ * vfio_cxl_poison_register - have the kernel tell of poison in the memory
+ * @cvdev: the device, about to be open
+ *
+ * Return: 0, also where the kernel does not handle memory errors; -EBUSY where
+ * somebody else hears of them already.
+ */
+int vfio_cxl_poison_register(struct vfio_cxl_device *cvdev)
+{
+	struct pfn_address_space *space = &cvdev->poison.space;
+	int ret;
+
+	space->node.start = poison_pfn(cvdev, 0);
+	space->node.last = poison_pfn(cvdev, cvdev->host.size - 1);
+	space->mapping = cvdev->core_device.vdev.inode->i_mapping;
+	space->pfn_to_vma_pgoff = poison_pfn_to_vma_pgoff;
+	ret = register_pfn_address_space(space);
+	cvdev->poison.registered = !ret;
+
+	return ret == -EOPNOTSUPP ? 0 : ret;
+}
+
+/**
+ * vfio_cxl_poison_unregister - nobody has the memory mapped any more
+ * @cvdev: the device, about to be closed
+ */
+void vfio_cxl_poison_unregister(struct vfio_cxl_device *cvdev)
+{
+	/* It takes out what is not in there, too */
+	if (cvdev->poison.registered)
+		unregister_pfn_address_space(&cvdev->poison.space);
+	cvdev->poison.registered = false;
+	cancel_work_sync(&cvdev->poison.unmap);
+}
+
+/**
+ * vfio_cxl_poison_init - before the first open
+ * @cvdev: the device
+ */
+void vfio_cxl_poison_init(struct vfio_cxl_device *cvdev)
+{
+	INIT_WORK(&cvdev->poison.unmap, poison_unmap);
+}
+
+/**
+ * vfio_cxl_poison_exit - forget all pages
+ */
+void vfio_cxl_poison_exit(void)
+{
+	xa_destroy(&poison_pages);
+}
+
+static ssize_t hwpoison_pages_show(struct device *dev,
+				   struct device_attribute *attr, char *buf)
+{
+	struct vfio_cxl_device *cvdev =
+		vfio_cxl_from_core(dev_get_drvdata(dev));
+	unsigned long pfn, last = poison_pfn(cvdev, cvdev->host.size - 1);
+	unsigned long pages = 0;
+	void *entry;
+
+	xa_for_each_range(&poison_pages, pfn, entry, poison_pfn(cvdev, 0), last)
+		pages++;
+
+	return sysfs_emit(buf, "%lu\n", pages);
+}
+static DEVICE_ATTR_RO(hwpoison_pages);
+
+static struct attribute *poison_attrs[] = {
+	&dev_attr_hwpoison_pages.attr,
+	NULL
+};
+
+static const struct attribute_group poison_group = {
+	.attrs = poison_attrs,
+};
+
+/* Of a bound device */
+const struct attribute_group *vfio_cxl_poison_groups[] = {
+	&poison_group,
+	NULL
+};
