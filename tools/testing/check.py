@@ -97,8 +97,8 @@ def arm64(kernel):
     return selftests(
         ["--arch", "arm64", "--kernel", kernel, "--devices", "256M,512M",
          "--timeout", "900"], "regs_test", "config_test", "feature_test",
-        "mem_test", "bind_test", "reset_test", "scrub_test", "kvm_test",
-        build="build/selftests-arm64")
+        "mem_test", "bind_test", "reset_test", "scrub_test", "poison_test",
+        "kvm_test", build="build/selftests-arm64")
 
 
 # What prepares comes first, then what takes longest.

@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -86,6 +87,26 @@ int test_reopen(struct test_device *test, const char *driver)
 	}
 
 	return test_vfio_open(test, interface);
+}
+
+int test_reload(const char *options)
+{
+	char command[128];
+	struct host_device host;
+	unsigned int i;
+	int ret = 0;
+
+	for (i = 0; !ret && i < host_count(); i++) {
+		ret = host_open(&host, i);
+		if (ret)
+			break;
+		ret = sysfs_unbind(host.bdf);
+		host_close(&host);
+	}
+	snprintf(command, sizeof(command),
+		 "modprobe -r vfio-cxl-pci && modprobe vfio-cxl-pci %s",
+		 options);
+	return ret ?: system(command);
 }
 
 const char *test_differs(const struct test_device *test)

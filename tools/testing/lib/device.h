@@ -44,6 +44,8 @@ int test_reopen(struct test_device *test, const char *driver);
 int test_begin(struct test_device *test, unsigned int index);
 const char *test_end(struct test_device *test);
 int test_vfio_open(struct test_device *test, enum vfio_interface interface);
+/* Load the driver anew, with options for modprobe, bound to no device */
+int test_reload(const char *options);
 /* NULL, or what of the host's side is not as it was */
 const char *test_differs(const struct test_device *test);
 

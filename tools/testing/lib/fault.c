@@ -3,18 +3,21 @@
  * Accesses to memory that may not be there
  */
 #include <setjmp.h>
-#include <signal.h>
 
 #include "fault.h"
 
 /* Each thread has its own faults, where it expects them */
 static __thread sigjmp_buf env;
 static __thread volatile sig_atomic_t expected;
+static __thread siginfo_t fault;
 
-static void handler(int sig)
+static void handler(int sig, siginfo_t *info, void *context)
 {
-	if (expected)
+	(void)context;
+	if (expected) {
+		fault = *info;
 		siglongjmp(env, sig);
+	}
 	/* Back to the access, which ends the process now */
 	signal(sig, SIG_DFL);
 }
@@ -23,8 +26,8 @@ static void handler(int sig)
 __attribute__((constructor)) static void handle_faults(void)
 {
 	const struct sigaction act = {
-		.sa_handler = handler,
-		.sa_flags = SA_NODEFER,
+		.sa_sigaction = handler,
+		.sa_flags = SA_NODEFER | SA_SIGINFO,
 	};
 
 	sigaction(SIGBUS, &act, NULL);
@@ -43,6 +46,11 @@ int survive(void (*access)(void *arg), void *arg)
 	expected = 0;
 
 	return sig;
+}
+
+const siginfo_t *last_fault(void)
+{
+	return &fault;
 }
 
 struct word_access {

@@ -5,6 +5,7 @@
 #ifndef VFIO_CXL_TEST_FAULT_H
 #define VFIO_CXL_TEST_FAULT_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -23,6 +24,8 @@ static inline void put(void *p, uint64_t val)
  * may, and as many at once.
  */
 int survive(void (*access)(void *arg), void *arg);
+/* What ended this thread's last one that a signal ended */
+const siginfo_t *last_fault(void);
 /* get() and put(), false where a signal ended them */
 bool try_get(void *p, uint64_t *val);
 bool try_put(void *p, uint64_t val);

@@ -460,27 +460,7 @@ TEST_F(scrub, unbind_resets)
 	EXPECT_EQ(0, status);
 	EXPECT_EQ(0, left_behind(self->host));
 	EXPECT_FINE(test_differs(&self->test));
-}
-
-/* All devices that are bound to the driver, away from it and back */
-static int reload(const char *options)
-{
-	char command[128];
-	struct host_device host;
-	unsigned int i;
-	int ret = 0;
-
-	for (i = 0; !ret && i < host_count(); i++) {
-		ret = host_open(&host, i);
-		if (ret)
-			break;
-		ret = sysfs_unbind(host.bdf);
-		host_close(&host);
-	}
-	snprintf(command, sizeof(command),
-		 "modprobe -r vfio-cxl-pci && modprobe vfio-cxl-pci %s",
-		 options);
-	return ret ?: system(command);
+	ASSERT_EQ(0, sysfs_bind(self->host->bdf, DRIVER));
 }
 
 TEST_F(scrub, parameter)
@@ -495,7 +475,7 @@ TEST_F(scrub, parameter)
 	close(fd);
 
 	kmsg = kmsg_open();
-	ASSERT_EQ(0, reload("scrub=off"));
+	ASSERT_EQ(0, test_reload("scrub=off"));
 	ASSERT_EQ(0, plant(self->host));
 	EXPECT_EQ(0, sysfs_bind(self->host->bdf, DRIVER));
 	EXPECT_EQ(1, kmsg_contains(kmsg, "scrub=off"));
@@ -506,7 +486,7 @@ TEST_F(scrub, parameter)
 	close(fd);
 	close(kmsg);
 
-	ASSERT_EQ(0, reload(""));
+	ASSERT_EQ(0, test_reload(""));
 	ASSERT_EQ(0, sysfs_bind(self->host->bdf, DRIVER));
 	EXPECT_EQ(0, find(&self->test));
 }
