@@ -13,7 +13,9 @@
 #include <linux/pci_regs.h>
 
 #include "array.h"
+#include "clock.h"
 #include "device.h"
+#include "env.h"
 #include "fault.h"
 #include "kmsg.h"
 #include "page.h"
@@ -50,7 +52,15 @@ err_kmsg:
 
 int test_vfio_open(struct test_device *test, enum vfio_interface interface)
 {
-	return vfio_open(&test->vfio, &test->host, interface);
+	const double end = seconds() + time_limit(60);
+	int ret;
+
+	/* What the last user left is cleared first, for as long as it takes */
+	while ((ret = vfio_open(&test->vfio, &test->host, interface)) ==
+	       -EAGAIN && seconds() < end)
+		sleep_ms(10);
+
+	return ret;
 }
 
 int test_open(struct test_device *test, unsigned int index,

@@ -8,11 +8,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
-#include <stdlib.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "harness.h"
@@ -262,35 +258,6 @@ TEST_F(gate, accesses_wait_for_a_reset)
 	ASSERT_EQ(0, begin_reset(self));
 	EXPECT_EQ(0, test_lock(test));
 	end_reset(_metadata, self);
-}
-
-/* Who waits can be killed, and others of the same task go on meanwhile */
-TEST_F(gate, who_waits_can_be_killed)
-{
-	unsigned int i;
-	double start;
-	uint64_t val;
-	pid_t pid;
-	int status;
-
-	for (i = 0; i < 2; i++) {
-		ASSERT_EQ(0, begin_reset(self));
-		pid = fork();
-		ASSERT_LE(0, pid);
-		if (!pid) {
-			if (i)
-				mem_read(self->vfio, &val, 8, MARK);
-			else
-				get(self->map + MARK);
-			pause();
-		}
-		sleep_ms(50);
-		start = seconds();
-		ASSERT_EQ(0, kill(pid, SIGKILL));
-		ASSERT_EQ(pid, waitpid(pid, &status, 0));
-		EXPECT_GT(time_limit(1), seconds() - start);
-		end_reset(_metadata, self);
-	}
 }
 
 TEST_HARNESS_MAIN

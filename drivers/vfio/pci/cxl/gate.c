@@ -98,7 +98,8 @@ unsigned long vfio_cxl_gate_reasons(struct vfio_cxl_device *cvdev)
  * @despite: reasons that the caller has nothing to do with
  *
  * Return: 0, and the gate stays open until vfio_cxl_gate_leave(); -EAGAIN where
- * it is shut for reasons that pass by themselves; -EIO where one does not.
+ * it is shut for reasons that pass by themselves; -EIO where one does not; -EINTR
+ * where the task is killed.
  */
 int vfio_cxl_gate_try_enter(struct vfio_cxl_device *cvdev,
 			    unsigned long despite)
@@ -106,7 +107,8 @@ int vfio_cxl_gate_try_enter(struct vfio_cxl_device *cvdev,
 	struct vfio_cxl_gate *gate = &cvdev->gate;
 	unsigned long shut;
 
-	down_read(&gate->lock);
+	if (down_read_killable(&gate->lock))
+		return -EINTR;
 	shut = gate->shut & ~despite;
 	if (!shut)
 		return 0;
