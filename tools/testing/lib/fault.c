@@ -18,8 +18,9 @@ static void handler(int sig, siginfo_t *info, void *context)
 		fault = *info;
 		siglongjmp(env, sig);
 	}
-	/* Back to the access, which ends the process now */
+	/* Of itself only an access comes again, and no signal that was sent */
 	signal(sig, SIG_DFL);
+	raise(sig);
 }
 
 /* Before main(), so that no program forgets it */
