@@ -395,9 +395,10 @@ TEST_F(reset, memory_decode_off)
 	munmap(map, user->vfio.mem.size);
 }
 
-TEST_F(reset, open_close)
+/* Each open waits until what the one before left is cleared */
+TEST_F_TIMEOUT(reset, open_close, time_limit(120))
 {
-	const unsigned int count = 25;
+	const unsigned int count = 10;
 	struct test_device *user = self->user;
 	const double start = seconds();
 	unsigned int i;
