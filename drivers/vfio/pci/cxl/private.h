@@ -136,7 +136,7 @@ struct vfio_cxl_gate {
  * @disturbed: a reset or an error of somebody else's came since that began
  */
 struct vfio_cxl_reset {
-	struct mutex lock;
+	struct mutex lock;	/* protects errors, errors_before */
 	unsigned long errors;
 	unsigned long errors_before;
 	struct delayed_work settle;
@@ -186,7 +186,7 @@ struct vfio_cxl_scrub {
 	struct vfio_cxl_scrub_helper helpers[VFIO_CXL_SCRUB_WORKERS - 1];
 	atomic64_t next;
 	int failed;
-	spinlock_t lock;
+	spinlock_t lock;	/* protects all below */
 	bool in_use;
 	bool quiet;
 	bool dirty;

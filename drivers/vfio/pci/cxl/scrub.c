@@ -69,6 +69,7 @@ static int scrub_pass_gate(struct vfio_cxl_device *cvdev)
  */
 static int scrub_chunk(struct vfio_cxl_device *cvdev, u64 offset)
 {
+	size_t len = min(SCRUB_CHUNK, cvdev->host.size - offset);
 	void *mem;
 	int ret;
 
@@ -76,9 +77,9 @@ static int scrub_chunk(struct vfio_cxl_device *cvdev, u64 offset)
 	if (ret)
 		return ret;
 	mem = cvdev->gate.mem + offset;
-	memset(mem, 0, SCRUB_CHUNK);
-	arch_wb_cache_pmem(mem, SCRUB_CHUNK);
-	vfio_cxl_poison_retry(cvdev, offset, SCRUB_CHUNK);
+	memset(mem, 0, len);
+	arch_wb_cache_pmem(mem, len);
+	vfio_cxl_poison_retry(cvdev, offset, len);
 	vfio_cxl_gate_leave(cvdev);
 
 	return 0;
@@ -244,6 +245,13 @@ void vfio_cxl_scrub_start(struct vfio_cxl_device *cvdev)
 	queue_delayed_work(system_dfl_wq, &s->work, 0);
 }
 
+/* There is nothing to wait for any more, for better or worse */
+static bool scrub_is_over(const struct vfio_cxl_scrub *s)
+{
+	return !READ_ONCE(s->dirty) || READ_ONCE(s->error) ||
+	       READ_ONCE(s->stop);
+}
+
 /**
  * vfio_cxl_scrub_wait - wait until the memory is clean
  * @cvdev: the device, not open
@@ -261,9 +269,7 @@ int vfio_cxl_scrub_wait(struct vfio_cxl_device *cvdev)
 		return 0;
 
 	vfio_cxl_scrub_start(cvdev);
-	left = wait_event_killable_timeout(s->wait, !READ_ONCE(s->dirty) ||
-						    READ_ONCE(s->error) ||
-						    READ_ONCE(s->stop),
+	left = wait_event_killable_timeout(s->wait, scrub_is_over(s),
 					   SCRUB_OPEN_TIMEOUT);
 	if (left < 0)
 		return -EINTR;
