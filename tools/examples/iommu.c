@@ -34,6 +34,21 @@ void iommu_open(struct iommu *iommu, bool cdev)
 	iommu->ioas_id = alloc.out_ioas_id;
 }
 
+/*
+ * Opening a device whose memory takes long to clear after its last user fails
+ * with EAGAIN now and then; the clearing goes on
+ */
+static bool is_being_cleared(const char *bdf)
+{
+	if (errno != EAGAIN)
+		return false;
+
+	fprintf(stderr, "%s: waiting until its memory is cleared\n", bdf);
+	sleep(1);
+
+	return true;
+}
+
 static int open_cdev(const struct iommu *iommu, const char *bdf)
 {
 	struct vfio_device_bind_iommufd bind = {
@@ -64,8 +79,9 @@ static int open_cdev(const struct iommu *iommu, const char *bdf)
 	fd = open(path, O_RDWR | O_CLOEXEC);
 	if (fd < 0)
 		err(1, "%s: %s", bdf, path);
-	if (ioctl(fd, VFIO_DEVICE_BIND_IOMMUFD, &bind))
-		err(1, "%s: VFIO_DEVICE_BIND_IOMMUFD", bdf);
+	while (ioctl(fd, VFIO_DEVICE_BIND_IOMMUFD, &bind))
+		if (!is_being_cleared(bdf))
+			err(1, "%s: VFIO_DEVICE_BIND_IOMMUFD", bdf);
 	if (ioctl(fd, VFIO_DEVICE_ATTACH_IOMMUFD_PT, &attach))
 		err(1, "%s: VFIO_DEVICE_ATTACH_IOMMUFD_PT", bdf);
 	return fd;
@@ -96,9 +112,9 @@ static int open_group(struct iommu *iommu, const char *bdf)
 		err(1, "%s: VFIO_SET_IOMMU", bdf);
 	iommu->has_type = true;
 
-	fd = ioctl(group, VFIO_GROUP_GET_DEVICE_FD, bdf);
-	if (fd < 0)
-		err(1, "%s: VFIO_GROUP_GET_DEVICE_FD", bdf);
+	while ((fd = ioctl(group, VFIO_GROUP_GET_DEVICE_FD, bdf)) < 0)
+		if (!is_being_cleared(bdf))
+			err(1, "%s: VFIO_GROUP_GET_DEVICE_FD", bdf);
 	return fd;
 }
 

@@ -30,7 +30,7 @@
 #define SCRUB_PROGRESS_INTERVAL	(10 * HZ)
 
 /* An open waits for so long: it holds locks that other devices' users need */
-#define SCRUB_OPEN_TIMEOUT	(10 * HZ)
+#define SCRUB_OPEN_TIMEOUT	(30 * HZ)
 
 /* How often to try what somebody else is in the way of, in milliseconds */
 #define SCRUB_RETRY_INTERVAL	10
