@@ -307,8 +307,7 @@ static int64_t left_behind(const struct test_device *test)
 TEST_F(aer, killed_in_recovery)
 {
 	/* Before 0: of the error, after the end of the user */
-	static const int delays_ms[] = { -150, -30, 0, 3, 7, 12, 18, 25, 60,
-					 200 };
+	static const int delays_ms[] = { -150, -30, 0, 4, 10, 20, 60, 200 };
 	int ready, kmsg = kmsg_open();
 	int64_t found;
 	unsigned int i;
