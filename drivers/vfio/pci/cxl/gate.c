@@ -21,11 +21,11 @@
 #define GATE_SOFTWARE	VFIO_CXL_SHUT_UNCLEAN
 
 /* Leave no mapping of a user's behind, whoever holds it */
-static void gate_zap(struct vfio_cxl_device *cvdev)
+static void gate_zap(struct vfio_cxl_device *cvdev, u64 offset, u64 count)
 {
 	unmap_mapping_range(cvdev->core_device.vdev.inode->i_mapping,
-			    VFIO_PCI_INDEX_TO_OFFSET(cvdev->mem.region),
-			    cvdev->host.size, true);
+			    VFIO_PCI_INDEX_TO_OFFSET(cvdev->mem.region) +
+			    offset, count, true);
 }
 
 /*
@@ -74,11 +74,27 @@ void vfio_cxl_gate_change(struct vfio_cxl_device *cvdev, unsigned long set,
 			now |= gate_map(cvdev);
 		WRITE_ONCE(gate->shut, now);
 		if (now && !was)
-			gate_zap(cvdev);
+			gate_zap(cvdev, 0, cvdev->host.size);
 		if (now & ~GATE_SOFTWARE)
 			gate_unmap(cvdev);
 	}
 	wake_up_all(&gate->wait);
+}
+
+/**
+ * vfio_cxl_gate_zap - take some of the memory out of all mappings of users
+ * @cvdev: the device
+ * @offset: where in the memory, in bytes
+ * @count: how many bytes; whole pages, like @offset
+ *
+ * Faults from here on see what the caller did before, and those that did not
+ * are over.
+ */
+void vfio_cxl_gate_zap(struct vfio_cxl_device *cvdev, u64 offset, u64 count)
+{
+	guard(rwsem_write)(&cvdev->gate.lock);
+
+	gate_zap(cvdev, offset, count);
 }
 
 /**

@@ -265,24 +265,6 @@ static const struct vfio_pci_regops mem_regops = {
 };
 
 /**
- * vfio_cxl_mem_unmap - take some of the memory out of all mappings
- * @cvdev: the device, open
- * @offset: where in the memory, in bytes
- * @count: how many bytes; whole pages, like @offset
- *
- * Faults from here on see what the caller did before, and those that did not
- * are over.
- */
-void vfio_cxl_mem_unmap(struct vfio_cxl_device *cvdev, u64 offset, size_t count)
-{
-	down_write(&cvdev->gate.lock);
-	up_write(&cvdev->gate.lock);
-	unmap_mapping_range(cvdev->core_device.vdev.inode->i_mapping,
-			    VFIO_PCI_INDEX_TO_OFFSET(cvdev->mem.region) +
-			    offset, count, true);
-}
-
-/**
  * vfio_cxl_mem_mapped_by - whose memory a mapping shows
  * @vma: a mapping of anything
  *

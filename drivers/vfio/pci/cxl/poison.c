@@ -121,7 +121,7 @@ static void poison_unmap(struct work_struct *work)
 	void *entry;
 
 	xa_for_each_range(&poison_pages, pfn, entry, poison_pfn(cvdev, 0), last)
-		vfio_cxl_mem_unmap(cvdev, poison_offset(cvdev, pfn), PAGE_SIZE);
+		vfio_cxl_gate_zap(cvdev, poison_offset(cvdev, pfn), PAGE_SIZE);
 }
 
 /**

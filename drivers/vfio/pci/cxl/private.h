@@ -136,7 +136,7 @@ struct vfio_cxl_gate {
  * @disturbed: a reset or an error of somebody else's came since that began
  */
 struct vfio_cxl_reset {
-	struct mutex lock;	/* protects errors, errors_before */
+	struct mutex lock;	/* protects errors, errors_before, the reason */
 	unsigned long errors;
 	unsigned long errors_before;
 	struct delayed_work settle;
@@ -282,6 +282,7 @@ bool vfio_cxl_host_device_coherent(struct vfio_cxl_device *cvdev);
 void vfio_cxl_gate_init(struct vfio_cxl_device *cvdev);
 void vfio_cxl_gate_change(struct vfio_cxl_device *cvdev, unsigned long set,
 			  unsigned long clear);
+void vfio_cxl_gate_zap(struct vfio_cxl_device *cvdev, u64 offset, u64 count);
 unsigned long vfio_cxl_gate_reasons(struct vfio_cxl_device *cvdev);
 int vfio_cxl_gate_try_enter(struct vfio_cxl_device *cvdev,
 			    unsigned long despite);
@@ -303,7 +304,6 @@ void vfio_cxl_reset_unbind(struct vfio_cxl_device *cvdev);
 /* mem.c */
 void vfio_cxl_mem_init(struct vfio_cxl_device *cvdev);
 int vfio_cxl_mem_open(struct vfio_cxl_device *cvdev);
-void vfio_cxl_mem_unmap(struct vfio_cxl_device *cvdev, u64 offset, size_t count);
 struct vfio_cxl_device *vfio_cxl_mem_mapped_by(struct vm_area_struct *vma);
 
 /* scrub.c */
