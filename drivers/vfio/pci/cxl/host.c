@@ -11,7 +11,9 @@
 #include <linux/ioport.h>
 #include <linux/iopoll.h>
 #include <linux/memregion.h>
+#include <linux/mmzone.h>
 #include <linux/pci.h>
+#include <linux/sizes.h>
 #include <linux/unaligned.h>
 
 #include "emu/cxl_regs.h"
@@ -297,6 +299,22 @@ static int host_in_window(struct resource *part, void *arg)
 }
 
 /*
+ * vmf_insert_pfn() stops the kernel at a struct page in a VM_MIXEDMAP mapping.
+ * The page structures of a section of the host's RAM reach past its end, see
+ * pfn_valid().
+ */
+static bool host_has_pages(const struct vfio_cxl_host *host)
+{
+	u64 at;
+
+	for (at = 0; at < host->size; at += SZ_2M)
+		if (pfn_valid(PHYS_PFN(host->base + at)))
+			return true;
+
+	return false;
+}
+
+/*
  * The claim lies directly in a CXL window, not in a region that the CXL core
  * assembled there or in memory the kernel uses.  Its descriptor is that of what
  * it lies in, which __request_region() copied with the lock of the tree held:
@@ -321,7 +339,7 @@ static int host_claim(struct vfio_cxl_device *cvdev)
 					     pci_name(pdev));
 	if (!claim)
 		goto busy;
-	if (claim->desc != IORES_DESC_CXL) {
+	if (claim->desc != IORES_DESC_CXL || host_has_pages(host)) {
 		release_mem_region(host->base, host->size);
 		goto busy;
 	}
