@@ -27,6 +27,9 @@
 
 #define PARAMETER	"/sys/module/vfio_cxl_pci/parameters/allow_unsafe_mailbox"
 
+#define MTRR		"/proc/mtrr"
+#define UNCACHED	"the memory is not cached"
+
 /* A part of the address space that no window of the rig comes near to */
 #define NOWHERE		0x200000000000ULL
 
@@ -518,6 +521,53 @@ TEST_F(bind, mapping_is_write_back)
 	fclose(file);
 	EXPECT_TRUE(found)
 		TH_LOG("%s", range);
+}
+
+/* The register of an MTRR that begins at @base, or -1 */
+static int mtrr_find(uint64_t base)
+{
+	unsigned long long at;
+	int found = -1, number;
+	char text[256];
+	FILE *file;
+
+	file = fopen(MTRR, "re");
+	if (!file)
+		return -1;
+	while (found < 0 && fgets(text, sizeof(text), file))
+		if (sscanf(text, "reg%d: base=%llx", &number, &at) == 2 &&
+		    at == base)
+			found = number;
+	fclose(file);
+
+	return found;
+}
+
+/* A platform's MTRR can make the memory uncached, which nobody asked for */
+TEST_F(bind, uncached_memory_is_said)
+{
+	const struct host_device *host = self->host;
+	char text[128];
+	int number;
+
+	if (access(MTRR, W_OK))
+		SKIP(return, "no MTRRs on this architecture");
+	ASSERT_EQ(0, sysfs_unbind(host->bdf));
+	snprintf(text, sizeof(text), "base=%#llx size=%#llx type=uncachable\n",
+		 (unsigned long long)host->base,
+		 (unsigned long long)host->size);
+	ASSERT_EQ(0, sysfs_write(MTRR, text));
+	number = mtrr_find(host->base);
+	ASSERT_LE(0, number);
+	kmsg_contains(self->test.kmsg, UNCACHED);
+	EXPECT_EQ(0, sysfs_bind(host->bdf, DRIVER));
+	EXPECT_EQ(1, kmsg_contains(self->test.kmsg, UNCACHED));
+
+	EXPECT_EQ(0, sysfs_unbind(host->bdf));
+	snprintf(text, sizeof(text), "disable=%d\n", number);
+	EXPECT_EQ(0, sysfs_write(MTRR, text));
+	ASSERT_EQ(0, sysfs_bind(host->bdf, DRIVER));
+	EXPECT_EQ(0, kmsg_contains(self->test.kmsg, UNCACHED));
 }
 
 TEST_F(bind, host_only_decoder_is_reported)

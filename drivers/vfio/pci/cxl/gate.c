@@ -29,6 +29,23 @@ static void gate_zap(struct vfio_cxl_device *cvdev, u64 offset, u64 count)
 }
 
 /*
+ * On x86 memremap() gives another memory type than it is asked for where an
+ * MTRR says so (memtype_reserve()).  Any but write-back has one of these bits,
+ * whatever the size of the page.
+ */
+static bool gate_is_write_back(const void *mem)
+{
+#ifdef CONFIG_X86
+	unsigned int level;
+	pte_t *pte = lookup_address((unsigned long)mem, &level);
+
+	return !(pte_flags(*pte) & (_PAGE_PWT | _PAGE_PCD));
+#else
+	return true;
+#endif
+}
+
+/*
  * One write-back mapping of the whole range: read(), write() and the clearing
  * use it, and on x86 it reserves the memory type without which user mappings
  * would be uncached.
@@ -38,8 +55,12 @@ static unsigned long gate_map(struct vfio_cxl_device *cvdev)
 	struct vfio_cxl_host *host = &cvdev->host;
 
 	cvdev->gate.mem = memremap(host->base, host->size, MEMREMAP_WB);
-	if (cvdev->gate.mem)
+	if (cvdev->gate.mem) {
+		if (!gate_is_write_back(cvdev->gate.mem))
+			dev_warn_ratelimited(&vfio_cxl_pdev(cvdev)->dev,
+					     "the memory is not cached, which is slow: see /proc/mtrr, update platform firmware\n");
 		return 0;
+	}
 
 	dev_err_ratelimited(&vfio_cxl_pdev(cvdev)->dev,
 			    "the kernel has no room to map the memory, which is not usable: reset the device again\n");
