@@ -26,14 +26,20 @@
 /* A recovery, with all that the kernel logs of it, in milliseconds */
 #define RECOVERY_MS	20000
 
+/* A reset that the host makes, in a thread */
+struct host_reset {
+	const struct test_device *test;
+	pthread_t thread;
+	int ret;
+};
+
 FIXTURE(gate) {
 	struct test_device test;
 	struct vfio_cxl_fd *vfio;
 	unsigned int index;
 	char *map;
 	int event;		/* fires for errors */
-	pthread_t thread;	/* of a reset that the host makes */
-	int reset;		/* what that came to */
+	struct host_reset reset;
 };
 
 INTERFACE_VARIANTS(gate);
@@ -213,32 +219,34 @@ TEST_F(gate, next_user)
 
 static void *host_resets(void *arg)
 {
-	FIXTURE_DATA(gate) *self = arg;
+	struct host_reset *reset = arg;
 
-	self->reset = sysfs_reset(self->test.host.bdf, NULL);
+	reset->ret = sysfs_reset(reset->test->host.bdf, NULL);
 
 	return NULL;
 }
 
 /* Return: 0 in the midst of a reset */
-static int begin_reset(FIXTURE_DATA(gate) *self)
+static int begin_reset(struct host_reset *reset,
+		       const struct test_device *test)
 {
 	const double end = seconds() + time_limit(20);
 
-	if (pthread_create(&self->thread, NULL, host_resets, self))
+	reset->test = test;
+	if (pthread_create(&reset->thread, NULL, host_resets, reset))
 		return -EAGAIN;
-	while (usable(&self->test) && seconds() < end)
+	while (usable(test) && seconds() < end)
 		;
 
-	return usable(&self->test) ? -ETIMEDOUT : 0;
+	return usable(test) ? -ETIMEDOUT : 0;
 }
 
 static void end_reset(struct __test_metadata *_metadata,
-		      FIXTURE_DATA(gate) *self)
+		      const struct host_reset *reset, char *map)
 {
-	EXPECT_EQ(0, pthread_join(self->thread, NULL));
-	EXPECT_EQ(0, self->reset);
-	expect_open(_metadata, &self->test, self->map);
+	EXPECT_EQ(0, pthread_join(reset->thread, NULL));
+	EXPECT_EQ(0, reset->ret);
+	expect_open(_metadata, reset->test, map);
 }
 
 TEST_F(gate, accesses_wait_for_a_reset)
@@ -246,18 +254,18 @@ TEST_F(gate, accesses_wait_for_a_reset)
 	struct test_device *test = &self->test;
 	uint64_t val;
 
-	ASSERT_EQ(0, begin_reset(self));
+	ASSERT_EQ(0, begin_reset(&self->reset, &self->test));
 	EXPECT_EQ(word(MARK, SALT), get(self->map + MARK));
-	end_reset(_metadata, self);
+	end_reset(_metadata, &self->reset, self->map);
 
-	ASSERT_EQ(0, begin_reset(self));
+	ASSERT_EQ(0, begin_reset(&self->reset, &self->test));
 	EXPECT_EQ(8, mem_read(self->vfio, &val, 8, MARK));
 	EXPECT_EQ(word(MARK, SALT), val);
-	end_reset(_metadata, self);
+	end_reset(_metadata, &self->reset, self->map);
 
-	ASSERT_EQ(0, begin_reset(self));
+	ASSERT_EQ(0, begin_reset(&self->reset, &self->test));
 	EXPECT_EQ(0, test_lock(test));
-	end_reset(_metadata, self);
+	end_reset(_metadata, &self->reset, self->map);
 }
 
 TEST_HARNESS_MAIN

@@ -437,7 +437,7 @@ static uint32_t left_behind(const struct host_device *host)
 	return host_hdm(host, LEFT_BEHIND);
 }
 
-/* An unbind that waits for the user has the lock that the close's reset needs */
+/* An unbind that waits for the user has the lock that the close needs */
 TEST_F(scrub, unbind_resets)
 {
 	pid_t pid;

@@ -135,8 +135,8 @@ unsigned long vfio_cxl_gate_reasons(struct vfio_cxl_device *cvdev)
  * @despite: reasons that the caller has nothing to do with
  *
  * Return: 0, and the gate stays open until vfio_cxl_gate_leave(); -EAGAIN where
- * it is shut for reasons that pass by themselves; -EIO where one does not; -EINTR
- * where the task is killed.
+ * it is shut for reasons that pass by themselves; -EIO where one does not;
+ * -EINTR where the task is killed.
  */
 int vfio_cxl_gate_try_enter(struct vfio_cxl_device *cvdev,
 			    unsigned long despite)

@@ -646,9 +646,9 @@ unsigned long vfio_cxl_host_patience(struct vfio_cxl_device *cvdev)
  * vfio_cxl_host_restore - make sure the device is as platform firmware left it
  * @cvdev: the device, with config access locked
  *
- * A reset clears the decoder, masks of RAS and, where nobody restores it, config
- * space.  Program what is not there again with what was at bind, and check by
- * reading back.  Does not wait for the memory.
+ * A reset clears the decoder, masks of RAS and, where nobody restores it, the
+ * config space.  Program what is not there again with what was at bind, and
+ * check by reading back.  Does not wait for the memory.
  *
  * Return: 0 where the memory can be used, -EAGAIN where that is so later, or
  * another negative errno where it must not be touched.

@@ -47,7 +47,7 @@ static void vfio_cxl_pci_release(struct vfio_device *core_vdev)
 static void vfio_cxl_pci_left(struct vfio_cxl_device *cvdev)
 {
 	vfio_cxl_reset_settle(cvdev, VFIO_CXL_SHUT_SWITCH);
-	/* vfio_pci_core needs the device's lock for its reset, and may lack it */
+	/* Its reset needs the device's lock, which vfio_pci_core may lack */
 	vfio_cxl_scrub_leave(cvdev, !cvdev->core_device.needs_reset);
 }
 

@@ -89,8 +89,8 @@ void vfio_cxl_poison_found(struct vfio_cxl_device *cvdev, u64 offset)
 
 /*
  * memory_failure() asks every mapping of the device that belongs to a task
- * which it may signal, with i_mmap_rwsem and rcu_read_lock() held: the unmapping
- * is left to a worker.  That the page is in another part of the memory than the
+ * which it may signal, with i_mmap_rwsem and rcu_read_lock() held: a worker
+ * unmaps.  That the page is in another part of the memory than the
  * mapping is no reason not to remember it.
  */
 static int poison_pfn_to_vma_pgoff(struct vm_area_struct *vma,

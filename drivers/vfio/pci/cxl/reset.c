@@ -157,7 +157,7 @@ static int reset_enable(struct vfio_cxl_device *cvdev)
 }
 
 /**
- * vfio_cxl_reset_enable - vfio_pci_core_enable(), with nobody else's reset in it
+ * vfio_cxl_reset_enable - vfio_pci_core_enable() without anybody else's reset
  * @cvdev: the device
  *
  * vfio_pci_core_enable() resets the device and keeps its config space, for the
