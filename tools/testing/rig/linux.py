@@ -97,8 +97,8 @@ class Headers(Item):
 class BuiltKernel(Kernel):
     """A kernel built for the machine, with all that it boots with.
 
-    Tests run on the one with debug options. The KCSAN one looks for data
-    races.
+    Tests run on those with debug options. The KCSAN one looks for data
+    races. Compilers for another architecture are in a tree.
     """
 
     gib = 2.0
@@ -106,17 +106,20 @@ class BuiltKernel(Kernel):
     # not do as well, and without its stack traces.
     arguments = ("kasan_multi_shot", "slab_debug=FZ")
 
-    def __init__(self, source, kind):
-        super().__init__(kind, X86_64)
+    def __init__(self, source, kind, *fragments, arch=X86_64, tree=None):
+        super().__init__(kind, arch)
         self.source = source
-        self.needs = (source,)
-        self.fragments = (RIG / "kernel.config", RIG / f"{kind}.config")
+        self.tree = tree
+        self.needs = (source, tree) if tree else (source,)
+        self.fragments = tuple(RIG / f"{name}.config" for name in
+                               ("kernel", arch.name, *fragments))
 
     def key(self):
         """Hash the source's version, the configuration and the compiler."""
-        if not self.source.ready():
+        if not all(item.ready() for item in self.needs):
             return None
-        compiler = process.output(["gcc", "-dumpfullversion"]) or ""
+        compiler = (self.tree.key() if self.tree else
+                    process.output(["gcc", "-dumpfullversion"]) or "")
         version = self.source.key()
         return version.split("-")[0] + "-" + cache.digest(
             version, compiler, *self.fragments)
@@ -127,7 +130,7 @@ class BuiltKernel(Kernel):
 
     def command(self, argv):
         """Return a command that runs another one where its compiler is."""
-        return argv
+        return self.tree.chroot(argv) if self.tree else argv
 
     def build(self):
         """Return the build folder, for modules outside of the tree."""
@@ -155,7 +158,11 @@ class BuiltKernel(Kernel):
         source = self.source.path()
         build = work / "build"
         build.mkdir(exist_ok=True)
-        make = ["make", "-C", source, f"O={build}"]
+
+        def make(*goals, **how):
+            process.logged(self.command(
+                ["make", "-C", source, f"O={build}", *self.arch.make(),
+                 *goals]), log, step, **how)
 
         step.phase("configuring")
         # A module of another configuration must not load by accident: the
@@ -164,11 +171,11 @@ class BuiltKernel(Kernel):
         suffix = self.key().rsplit("-", 1)[1][:6]
         local.write_text(f'CONFIG_LOCALVERSION="-vfio-cxl-{suffix}"\n',
                          encoding="ascii")
-        process.logged([*make, "tinyconfig"], log, step)
+        make("tinyconfig")
         process.logged([source / "scripts/kconfig/merge_config.sh", "-m",
                         "-O", build, build / ".config", *self.fragments,
                         local], log, step, cwd=source)
-        process.logged([*make, "olddefconfig"], log, step)
+        make("olddefconfig")
         self._check(build / ".config", local, log)
 
         image = self.image().name
@@ -181,12 +188,10 @@ class BuiltKernel(Kernel):
                 count += 1
             return f"{count} of about {OBJECTS} objects"
 
-        process.logged([*make, process.jobs(), image, "modules"], log, step,
-                       on_line=objects)
+        make(process.jobs(), image, "modules", on_line=objects)
         step.phase("installing modules and headers")
-        process.logged([*make, f"INSTALL_MOD_PATH={work / 'modules'}",
-                        "modules_install"], log, step)
-        process.logged([*make, process.jobs(), "headers"], log, step)
+        make(f"INSTALL_MOD_PATH={work / 'modules'}", "modules_install")
+        make(process.jobs(), "headers")
         # It names its own folder, which is another when this one is complete.
         makefile = build / "Makefile"
         makefile.write_text(makefile.read_text(encoding="utf-8").replace(

@@ -26,8 +26,10 @@ class Parts:
             ARM64: Tree("tree-arm64", ARM64.debian, MACHINE),
         }
         kernels = (
-            BuiltKernel(linux, "debug"),
-            BuiltKernel(linux, "kcsan"),
+            BuiltKernel(linux, "debug", "debug"),
+            BuiltKernel(linux, "kcsan", "kcsan"),
+            BuiltKernel(linux, "64k", "debug", "64k", arch=ARM64,
+                        tree=self.tree),
             DebianKernel(self.tree, "debian", X86_64, "trixie-backports"),
             DebianKernel(self.tree, "debian-7.2", X86_64, "forky"),
             DebianKernel(self.tree, "debian-6.12", X86_64, "trixie"),

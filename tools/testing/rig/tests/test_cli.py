@@ -78,7 +78,8 @@ class CommandLine(FolderCase):
         self.assertEqual(self.main("run", "--arch", "arm64", "--kernel",
                                    "kcsan", "--", "true"),
                          (session.FAILED, ""))
-        self.assertIn("kcsan: the kernels for arm64 are debian, ", self.said())
+        self.assertIn("kcsan: the kernels for arm64 are 64k, debian, ",
+                      self.said())
 
     def test_time_scale(self):
         with mock.patch.dict("os.environ", TIME_SCALE="2.5"):
@@ -139,6 +140,7 @@ class CommandLine(FolderCase):
             {name: [need.name for need in item.needs]
              for name, item in self.parts.items.items() if item.needs},
             {**debian, "kernel": ["linux"], "kernel-kcsan": ["linux"],
+             "kernel-arm64-64k": ["linux", "tree"],
              "qemu": ["meson", "qemu-source"], "headers-arm64": ["linux"],
              "initramfs-x86_64": ["tree", "tree"],
              "initramfs-arm64": ["tree-arm64", "tree"]})

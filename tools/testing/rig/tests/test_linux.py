@@ -60,7 +60,7 @@ class Configuration(FolderCase):
 
     def check(self, config, *fragments):
         """Check a configuration that fragments were merged into."""
-        kernel = BuiltKernel(LinuxSource(), "debug")
+        kernel = BuiltKernel(LinuxSource(), "debug", "debug")
         files = []
         for n, text in enumerate((config, *fragments)):
             files.append(self.folder / f"{n}")
