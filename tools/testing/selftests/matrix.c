@@ -33,6 +33,7 @@
 #define CASE_TIMEOUT_S	time_limit(60)
 #define THREADS		4
 #define SALT		21
+#define LATE_MS		500
 /* What threads touch lies past the marks */
 #define WORK_START	(64 * SZ_2M)
 #define WORK_SIZE	(16 * SZ_2M)
@@ -229,6 +230,39 @@ static void enter_d3(struct run *run)
 	guest_config_write(vfio, at + PCI_PM_CTRL, 2, 3);
 }
 
+/* An error of the device's own, that nobody recovered it from */
+static void enter_error(struct run *run)
+{
+	struct pollfd event = { .events = POLLIN };
+
+	enter_mapped(run);
+	event.fd = vfio_irq_eventfd(run->user->vfio.device,
+				    VFIO_PCI_ERR_IRQ_INDEX);
+	need(event.fd >= 0, "no eventfd for errors");
+	need(!rig_inject(run->user->host.index, "COMP_ABORT"), "no error");
+	need(poll(&event, 1, 1000 * CASE_TIMEOUT_S / 4) == 1,
+	     "no error event");
+	close(event.fd);
+}
+
+/* The decoder did not come back after a reset */
+static void enter_lost(struct run *run)
+{
+	const unsigned int index = run->user->host.index;
+
+	enter_mapped(run);
+	need(!rig_commit_fails(index, true), "commits that fail");
+	need(!reset_by_ioctl(run->user, NULL), "the reset that loses it");
+	need(!rig_commit_fails(index, false), "commits that work");
+}
+
+/* From the next reset on the memory is late */
+static void enter_late(struct run *run)
+{
+	enter_mapped(run);
+	need(!rig_memory_delay(run->user->host.index, LATE_MS), "the delay");
+}
+
 static const struct state {
 	const char *name;
 	void (*enter)(struct run *run);
@@ -243,6 +277,9 @@ static const struct state {
 	{ "SET", enter_setting, VFIO_CDEV_INTERFACE, true },
 	{ "dma-buf", enter_dma_buf, VFIO_CDEV_INTERFACE, true },
 	{ "D3", enter_d3, VFIO_CDEV_INTERFACE, true },
+	{ "error", enter_error, VFIO_CDEV_INTERFACE, true },
+	{ "lost", enter_lost, VFIO_GROUP_INTERFACE, true },
+	{ "late", enter_late, VFIO_CDEV_INTERFACE, true },
 };
 
 /* The ways to reset */
@@ -368,8 +405,12 @@ static void run_case(const void *arg)
 		.state = state,
 		.fd = -1,
 	};
+	uint64_t val;
 	long faults;
 
+	/* Whatever a case left that did not get to its end */
+	need(!rig_memory_delay(user->host.index, 0) &&
+	     !rig_commit_fails(user->host.index, false), "the rig's device");
 	need(!test_vfio_open(user, run.interface), "open");
 	state->enter(&run);
 
@@ -377,6 +418,9 @@ static void run_case(const void *arg)
 
 	stop(&run);
 	need(!run.errors, "a thread met an error");
+	/* As soon as it is active */
+	need(mem_read(&user->vfio, &val, sizeof(val), MARK) == sizeof(val),
+	     "read()");
 	check_decoder(&run, state->locked && !reset->new_user);
 	if (run.map) {
 		/* The mapping was taken away, and faults in again */
