@@ -7,6 +7,7 @@ import mmap
 import os
 import struct
 import subprocess
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -106,8 +107,9 @@ class HostDevice:
         self._sysfs("driver_override").write_text(driver)
         (PCI / "drivers" / driver / "bind").write_text(self.bdf)
 
-    def open_once(self):
-        """Open and close it: what was there to clear is cleared."""
+    @contextmanager
+    def opened(self):
+        """Have it open for a while."""
         group = os.path.basename(os.readlink(self._sysfs("iommu_group")))
         with open("/dev/vfio/vfio", "r+b", buffering=0) as container, \
                 open(f"/dev/vfio/{group}", "r+b", buffering=0) as file:
@@ -115,7 +117,11 @@ class HostDevice:
                         struct.pack("i", container.fileno()))
             fcntl.ioctl(container, VFIO_SET_IOMMU, VFIO_TYPE1V2_IOMMU)
             name = bytearray(self.bdf.encode() + b"\0")
-            os.close(fcntl.ioctl(file, VFIO_GROUP_GET_DEVICE_FD, name, True))
+            device = fcntl.ioctl(file, VFIO_GROUP_GET_DEVICE_FD, name, True)
+            try:
+                yield
+            finally:
+                os.close(device)
 
     def config(self):
         """Return its config space, as the hardware has it."""

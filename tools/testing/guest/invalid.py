@@ -59,16 +59,13 @@ def failing(device):
         device.reset()
 
 
-def lost(device):
-    """Lose the decoder of a device whose memory is clean: SET fails."""
-    device.open_once()
-    return failing(device)
-
-
+@contextmanager
 def uncleared(device):
-    """Lose it where the memory is to be cleared first: open fails."""
-    device.bind(host.OURS)
-    return failing(device)
+    """Lose it in a user's hands: it cannot be cleared, and open fails."""
+    with device.opened():
+        device.fail_commits(True)
+    with failing(device):
+        yield
 
 
 @dataclass
@@ -117,7 +114,7 @@ CASES = (
     Case("decoder_lost", "good.0",
          r"HDM decoder 0 cannot be locked at 0x\w+, the base of the window of "
          r"host bridge good, because the host lost its own: .*: "
-         r"Input/output error", before=lost),
+         r"Input/output error", before=failing),
     Case("memory_not_cleared", "good.0",
          r"error getting device from group \d+: Input/output error",
          before=uncleared),
