@@ -84,21 +84,22 @@ def inside(options, *command):
     return (RIG, "run", *options, "--", *command)
 
 
-def selftests(options, *names, build="build/selftests"):
+def selftests(options, *names):
     """Return a command that runs selftests in the machine."""
-    return inside(options, "tools/testing/selftests/run.sh", build, *names)
+    return inside(options, "tools/testing/selftests/run.sh",
+                  "build/selftests", *names)
 
 
-def arm64(kernel):
-    """Return a command that runs what needs no property of the rig's device.
+def faults(timeout, *environment):
+    """Return a command that injects faults.
 
-    The last device differs in size and has a base whose lower half is not 0.
+    VFIO and the IOMMU core warn of two allocations that fail.
     """
-    return selftests(
-        ["--arch", "arm64", "--kernel", kernel, "--devices", "256M,512M",
-         "--timeout", "900"], "regs_test", "config_test", "feature_test",
-        "mem_test", "bind_test", "reset_test", "scrub_test", "poison_test",
-        "kvm_test", build="build/selftests-arm64")
+    return inside(
+        ["--leaks", "--timeout", str(timeout), "--known",
+         "vfio_group_release|__iommu_release_dma_ownership"], "env",
+        *environment, "tools/testing/selftests/run.sh", "build/selftests",
+        "faults")
 
 
 # What prepares comes first, then what takes longest.
@@ -111,11 +112,8 @@ STEPS = (
     Step("selftests", selftests(["--timeout", "1500"]), 1800),
     Step("kunit", make("kunit"), 1800),
     Step("lint", make("lint"), 900),
-    # Two WARNs of VFIO's and the IOMMU core's own on failed allocations
-    Step("faults",
-         selftests(["--leaks", "--timeout", "1000", "--known",
-                    "vfio_group_release|__iommu_release_dma_ownership"],
-                   "faults"), 1100),
+    Step("faults", faults(700, "FAULTS_SEED={seed}"), 800,
+         faults(2400), 2500),
     Step("torture", make("torture", "SECONDS=30", "KILLS=10",
                          "SEED={seed}"), 900,
          make("torture", "SECONDS=120", "KILLS=50"), 1800),
@@ -123,8 +121,8 @@ STEPS = (
     Step("resets", selftests(["--append", "lockdep.prove_locking=0"],
                              "matrix", "removal"), 700,
          processors=PROCESSORS),
-    Step("arm64", arm64("debian"), 1100),
-    Step("arm64-16k", arm64("debian-16k"), 1100),
+    Step("arm64", make("arm64", "KERNEL=debian"), 1100),
+    Step("arm64-16k", make("arm64", "KERNEL=debian-16k"), 1100),
     # Mappings of 1 GiB pages need an aligned GiB of memory.
     Step("1G-pages", selftests(["--devices", "2G,256M"], "mem_test"), 700),
     # Tenants of a memory region that takes a while to clear
@@ -139,6 +137,7 @@ STEPS = (
     Step("emu-check", make("emu-check"), 300),
     Step("kcsan", make("torture-kcsan", "SECONDS=120", "KILLS=10"), 4800,
          only_long=True),
+    Step("arm64-64k", make("arm64", "KERNEL=64k"), 4800, only_long=True),
 )
 
 
