@@ -16,6 +16,7 @@ OPTIONS = """
     --target-list=x86_64-softmmu --without-default-features --enable-kvm
     --enable-tcg --enable-virtfs --enable-attr --enable-cap-ng
     --disable-docs --disable-install-blobs --disable-werror
+    --disable-debug-info
     --python=/usr/bin/python3
 """.split()
 
