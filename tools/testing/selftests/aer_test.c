@@ -34,6 +34,7 @@
 /* Of which the host resets the bus, and of which nobody resets anything */
 #define FATAL		"MALF_TLP"
 #define NONFATAL	"COMP_ABORT"
+#define UNSUPPORTED	"UNSUP"
 
 FIXTURE(aer) {
 	struct test_device test;
@@ -445,6 +446,12 @@ TEST_F(aer, not_of_the_memory)
 	ASSERT_TRUE(RECOVERS(kmsg));
 	EXPECT_TRUE(usable(&self->test));
 	EXPECT_TRUE(try_get(self->map, &val));
+	EXPECT_EQ(0, wrong_marks(&self->test, self->map, 41));
+
+	/* A stray access of the user's, which the device does not support */
+	INJECT(UNSUPPORTED);
+	ASSERT_TRUE(RECOVERS(kmsg));
+	EXPECT_TRUE(usable(&self->test));
 	EXPECT_EQ(0, wrong_marks(&self->test, self->map, 41));
 
 	INJECT(NONFATAL);

@@ -7,7 +7,9 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -166,6 +168,25 @@ static void expect_prompt(struct __test_metadata *_metadata,
 	}
 }
 
+/* The kernel, which reads ahead as any program does, maps the memory */
+static bool kernel_maps(const struct test_device *test)
+{
+	char phys[64], text[512];
+	bool found = false;
+	FILE *file;
+
+	file = fopen("/proc/vmallocinfo", "re");
+	if (!file)
+		return false;
+	snprintf(phys, sizeof(phys), "phys=0x%016llx ",
+		 (unsigned long long)test->host.base);
+	while (!found && fgets(text, sizeof(text), file))
+		found = strstr(text, phys);
+	fclose(file);
+
+	return found;
+}
+
 /* Resets, in a thread: one that waits for the memory holds up no test */
 
 struct resetter {
@@ -312,6 +333,7 @@ static void check_reset(struct __test_metadata *_metadata,
 	int status;
 
 	expect_at_once(_metadata, resetter);
+	EXPECT_FALSE(kernel_maps(test));
 	for (i = 0; i < NR_WAYS; i++) {
 		pids[i] = start_touch(test, map, i);
 		ASSERT_LE(0, pids[i]);
@@ -333,6 +355,7 @@ static void check_reset(struct __test_metadata *_metadata,
 	}
 	pthread_join(resetter->id, NULL);
 	EXPECT_EQ(0, resetter->ret);
+	EXPECT_TRUE(kernel_maps(test));
 	TH_LOG("%s: %.1f s, memory after %.1f s", resetter->path->name,
 	       resetter->took, seconds() - start);
 	EXPECT_LE(DELAY_MS / 1000.0, seconds() - start);

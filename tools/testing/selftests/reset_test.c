@@ -33,6 +33,7 @@
 
 /* RAS Capability Structure (CXL r3.1 8.2.4.17) */
 #define RAS_UNCOR_STATUS	0x00
+#define CACHE_ENABLE		0x1	/* in CXL Control */
 #define RAS_UNCOR_MASK		0x04
 #define RAS_COR_STATUS		0x0c
 #define RAS_COR_MASK		0x10
@@ -244,6 +245,59 @@ TEST_F(reset, config_flr)
 TEST_F(reset, sysfs)
 {
 	CHECK_PATH(PATH_SYSFS);
+}
+
+/* What tells the driver's restore from a reset's default */
+static void set_by_firmware(const struct host_device *host, uint32_t uncor,
+			    uint32_t cor, uint32_t ctrl)
+{
+	if (host->ras) {
+		host_write32(host, host->ras + RAS_UNCOR_MASK, uncor);
+		host_write32(host, host->ras + RAS_COR_MASK, cor);
+	}
+	host_config_write(host, host->dvsec + PCI_DVSEC_CXL_CTRL, 2, ctrl);
+}
+
+/* Masks of RAS and Cache_Enable, which no decoder needs, come back as well */
+TEST_F(reset, masks_and_cache_enable)
+{
+	struct test_device *user = self->user;
+	const struct host_device *host = &user->host;
+	const uint32_t ctrl_at = host->dvsec + PCI_DVSEC_CXL_CTRL;
+	const uint32_t ctrl = host_config(host, ctrl_at, 2);
+	uint32_t uncor = 0, cor = 0;
+	unsigned int i, n;
+	const char *method;
+
+	if (host->ras) {
+		uncor = host_read32(host, host->ras + RAS_UNCOR_MASK);
+		cor = host_read32(host, host->ras + RAS_COR_MASK);
+	}
+	ASSERT_EQ(0, sysfs_unbind(host->bdf));
+	set_by_firmware(host, uncor ^ 1, cor ^ 1, ctrl | CACHE_ENABLE);
+	EXPECT_EQ(ctrl | CACHE_ENABLE, host_config(host, ctrl_at, 2));
+	host_snapshot(host, &user->before);
+	ASSERT_EQ(0, sysfs_bind(host->bdf, DRIVER));
+	OPEN(user);
+	EXPECT_HOST_INTACT(user);
+	for (i = 0; i < NR_PATHS; i++)
+		for (n = 0; reset_method(&reset_paths[i], user, n, &method);
+		     n++) {
+			EXPECT_EQ(0, reset_paths[i].reset(user, method));
+			EXPECT_HOST_INTACT(user);
+		}
+
+	/* A reset that clears nothing else */
+	host_config_write(host, ctrl_at, 2, ctrl);
+	EXPECT_EQ(0, reset_by_ioctl(user, NULL));
+	EXPECT_HOST_INTACT(user);
+	vfio_close(&user->vfio);
+	EXPECT_HOST_INTACT(user);
+
+	ASSERT_EQ(0, sysfs_unbind(host->bdf));
+	set_by_firmware(host, uncor, cor, ctrl);
+	host_snapshot(host, &user->before);
+	ASSERT_EQ(0, sysfs_bind(host->bdf, DRIVER));
 }
 
 /* Not a user's reset */
