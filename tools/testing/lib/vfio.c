@@ -301,6 +301,14 @@ int vfio_hdm_get(int device, struct vfio_device_feature_cxl_hdm_decoder *out)
 			    sizeof(*out));
 }
 
+bool vfio_hdm_usable(const struct vfio_cxl_fd *vfio)
+{
+	struct vfio_device_feature_cxl_hdm_decoder decoder;
+
+	return !vfio_hdm_get(vfio->device, &decoder) &&
+	       decoder.flags & VFIO_CXL_HDM_DECODER_USABLE;
+}
+
 int vfio_hdm_set(int device, uint64_t base, uint64_t size)
 {
 	struct vfio_device_feature_cxl_hdm_decoder decoder = {

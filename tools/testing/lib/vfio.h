@@ -61,6 +61,8 @@ int vfio_feature(int device, uint32_t flags, void *data, size_t size);
 /* An eventfd that an interrupt triggers: VFIO_PCI_ERR_IRQ_INDEX, ... */
 int vfio_irq_eventfd(int device, uint32_t index);
 int vfio_hdm_get(int device, struct vfio_device_feature_cxl_hdm_decoder *out);
+/* Whether the memory may be touched, as the feature says */
+bool vfio_hdm_usable(const struct vfio_cxl_fd *vfio);
 int vfio_hdm_set(int device, uint64_t base, uint64_t size);
 /* Component registers, from the block's start, as a guest reads them */
 uint32_t guest_read32(const struct vfio_cxl_fd *vfio, uint64_t offset);

@@ -150,14 +150,6 @@ static int reset_again(const struct test_device *test)
 	return ret;
 }
 
-static bool usable(const struct test_device *test)
-{
-	struct vfio_device_feature_cxl_hdm_decoder decoder;
-
-	return !vfio_hdm_get(test->vfio.device, &decoder) &&
-	       decoder.flags & VFIO_CXL_HDM_DECODER_USABLE;
-}
-
 #define INJECT(error)	ASSERT_EQ(0, rig_inject(self->host->index, error))
 
 /* Until the host is done with it; what follows is of no use if that fails */
@@ -246,7 +238,7 @@ TEST_F(aer, reset_in_recovery)
 	EXPECT_EQ(0, reader.wrong);
 
 	EXPECT_EQ(0, reset_again(&self->test));
-	EXPECT_TRUE(usable(&self->test));
+	EXPECT_TRUE(vfio_hdm_usable(self->vfio));
 	EXPECT_TRUE(try_get(reader.map, &val));
 	EXPECT_EQ(PATTERN, val);
 	EXPECT_FINE(test_differs(&self->test));
@@ -444,19 +436,19 @@ TEST_F(aer, not_of_the_memory)
 	/* All below the port hear of it, whatever it was */
 	ASSERT_EQ(0, rig_inject_port(self->host->index, NONFATAL));
 	ASSERT_TRUE(RECOVERS(kmsg));
-	EXPECT_TRUE(usable(&self->test));
+	EXPECT_TRUE(vfio_hdm_usable(self->vfio));
 	EXPECT_TRUE(try_get(self->map, &val));
 	EXPECT_EQ(0, wrong_marks(&self->test, self->map, 41));
 
 	/* A stray access of the user's, which the device does not support */
 	INJECT(UNSUPPORTED);
 	ASSERT_TRUE(RECOVERS(kmsg));
-	EXPECT_TRUE(usable(&self->test));
+	EXPECT_TRUE(vfio_hdm_usable(self->vfio));
 	EXPECT_EQ(0, wrong_marks(&self->test, self->map, 41));
 
 	INJECT(NONFATAL);
 	ASSERT_TRUE(RECOVERS(kmsg));
-	EXPECT_FALSE(usable(&self->test));
+	EXPECT_FALSE(vfio_hdm_usable(self->vfio));
 	EXPECT_FALSE(try_get(self->map, &val));
 	EXPECT_EQ(-EIO, mem_read(self->vfio, &val, 8, 0));
 	EXPECT_EQ(-EIO, mem_write(self->vfio, &val, 8, 0));
@@ -464,11 +456,11 @@ TEST_F(aer, not_of_the_memory)
 	/* The port's next error changes nothing about that */
 	ASSERT_EQ(0, rig_inject_port(self->host->index, NONFATAL));
 	ASSERT_TRUE(RECOVERS(kmsg));
-	EXPECT_FALSE(usable(&self->test));
+	EXPECT_FALSE(vfio_hdm_usable(self->vfio));
 	EXPECT_FALSE(try_get(self->map, &val));
 
 	EXPECT_EQ(0, reset_again(&self->test));
-	EXPECT_TRUE(usable(&self->test));
+	EXPECT_TRUE(vfio_hdm_usable(self->vfio));
 	EXPECT_EQ(0, wrong_marks(&self->test, self->map, 41));
 	close(kmsg);
 }
@@ -492,13 +484,13 @@ TEST_F(aer, error_eventfd_on_lost)
 
 	ASSERT_EQ(0, rig_commit_fails(self->host->index, true));
 	EXPECT_EQ(0, reset_by_ioctl(&self->test, NULL));
-	EXPECT_FALSE(usable(&self->test));
+	EXPECT_FALSE(vfio_hdm_usable(self->vfio));
 	ASSERT_EQ(1, poll(&event, 1, time_limit(2000)));
 	EXPECT_EQ(8, read(event.fd, &val, 8));
 
 	ASSERT_EQ(0, rig_commit_fails(self->host->index, false));
 	EXPECT_EQ(0, reset_by_ioctl(&self->test, NULL));
-	EXPECT_TRUE(usable(&self->test));
+	EXPECT_TRUE(vfio_hdm_usable(self->vfio));
 	EXPECT_EQ(0, poll(&event, 1, 100));
 	close(event.fd);
 }

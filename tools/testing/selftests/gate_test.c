@@ -71,14 +71,6 @@ FIXTURE_TEARDOWN(gate)
 	EXPECT_FINE(test_close(&self->test));
 }
 
-static bool usable(const struct test_device *test)
-{
-	struct vfio_device_feature_cxl_hdm_decoder decoder;
-
-	return !vfio_hdm_get(test->vfio.device, &decoder) &&
-	       decoder.flags & VFIO_CXL_HDM_DECODER_USABLE;
-}
-
 static bool told(int event)
 {
 	struct pollfd poll_event = { .fd = event, .events = POLLIN };
@@ -95,7 +87,7 @@ static void expect_shut(struct __test_metadata *_metadata,
 	const double start = seconds();
 	uint64_t val = 0;
 
-	EXPECT_FALSE(usable(test));
+	EXPECT_FALSE(vfio_hdm_usable(&test->vfio));
 	EXPECT_FALSE(try_get(map, &val));
 	EXPECT_FALSE(try_put(map + SZ_2M, 0));
 	EXPECT_EQ(-EIO, mem_read(&test->vfio, &val, 8, 0));
@@ -107,7 +99,7 @@ static void expect_shut(struct __test_metadata *_metadata,
 static void expect_open(struct __test_metadata *_metadata,
 			const struct test_device *test, char *map)
 {
-	EXPECT_TRUE(usable(test));
+	EXPECT_TRUE(vfio_hdm_usable(&test->vfio));
 	EXPECT_EQ(0, wrong_marks(test, map, SALT));
 	EXPECT_FINE(test_differs(test));
 }
@@ -202,7 +194,7 @@ TEST_F(gate, next_user)
 		vfio_close(self->vfio);
 
 		ASSERT_EQ(0, test_vfio_open(test, variant->interface));
-		EXPECT_TRUE(usable(test));
+		EXPECT_TRUE(vfio_hdm_usable(&test->vfio));
 		self->event = vfio_irq_eventfd(self->vfio->device,
 					       VFIO_PCI_ERR_IRQ_INDEX);
 		ASSERT_LE(0, self->event);
@@ -235,10 +227,10 @@ static int begin_reset(struct host_reset *reset,
 	reset->test = test;
 	if (pthread_create(&reset->thread, NULL, host_resets, reset))
 		return -EAGAIN;
-	while (usable(test) && seconds() < end)
+	while (vfio_hdm_usable(&test->vfio) && seconds() < end)
 		;
 
-	return usable(test) ? -ETIMEDOUT : 0;
+	return vfio_hdm_usable(&test->vfio) ? -ETIMEDOUT : 0;
 }
 
 static void end_reset(struct __test_metadata *_metadata,

@@ -75,12 +75,26 @@ static void gate_unmap(struct vfio_cxl_device *cvdev)
 }
 
 /**
+ * vfio_cxl_gate_tell_user - tell of memory that is not usable until a reset
+ * @cvdev: the device
+ *
+ * VFIO's way is the eventfd for errors.
+ */
+void vfio_cxl_gate_tell_user(struct vfio_cxl_device *cvdev)
+{
+	vfio_pci_core_aer_err_detected(vfio_cxl_pdev(cvdev),
+				       pci_channel_io_normal);
+}
+
+/**
  * vfio_cxl_gate_change - set and clear reasons to be shut, at once
  * @cvdev: the device
  * @set: reasons that hold from here on, of enum vfio_cxl_shut
  * @clear: reasons that do not any more, none of @set
  *
- * On return nobody touches the memory while there is a reason.  May sleep.
+ * On return nobody touches the memory while there is a reason.  The user is
+ * told of a memory that is lost, also of one that the kernel has no room to
+ * map: nothing else says so to a user who does not touch it.  May sleep.
  */
 void vfio_cxl_gate_change(struct vfio_cxl_device *cvdev, unsigned long set,
 			  unsigned long clear)
@@ -91,8 +105,10 @@ void vfio_cxl_gate_change(struct vfio_cxl_device *cvdev, unsigned long set,
 	scoped_guard(rwsem_write, &gate->lock) {
 		was = gate->shut;
 		now = (was | set) & ~clear;
-		if (!(now & ~GATE_SOFTWARE) && !gate->mem)
-			now |= gate_map(cvdev);
+		if (!(now & ~GATE_SOFTWARE) && !gate->mem) {
+			set |= gate_map(cvdev);
+			now |= set;
+		}
 		WRITE_ONCE(gate->shut, now);
 		if (now && !was)
 			gate_zap(cvdev, 0, cvdev->host.size);
@@ -100,6 +116,8 @@ void vfio_cxl_gate_change(struct vfio_cxl_device *cvdev, unsigned long set,
 			gate_unmap(cvdev);
 	}
 	wake_up_all(&gate->wait);
+	if (set & VFIO_CXL_SHUT_LOST)
+		vfio_cxl_gate_tell_user(cvdev);
 }
 
 /**

@@ -280,6 +280,7 @@ bool vfio_cxl_host_device_coherent(struct vfio_cxl_device *cvdev);
 
 /* gate.c */
 void vfio_cxl_gate_init(struct vfio_cxl_device *cvdev);
+void vfio_cxl_gate_tell_user(struct vfio_cxl_device *cvdev);
 void vfio_cxl_gate_change(struct vfio_cxl_device *cvdev, unsigned long set,
 			  unsigned long clear);
 void vfio_cxl_gate_zap(struct vfio_cxl_device *cvdev, u64 offset, u64 count);

@@ -22,13 +22,6 @@
 /* An open waits for the end of a reset or recovery for so long */
 #define RESET_OPEN_TIMEOUT	(10 * HZ)
 
-/* Something is to tell the user of: the error eventfd is VFIO's way */
-static void reset_tell_user(struct vfio_cxl_device *cvdev)
-{
-	vfio_pci_core_aer_err_detected(vfio_cxl_pdev(cvdev),
-				       pci_channel_io_normal);
-}
-
 static void reset_lose(struct vfio_cxl_device *cvdev, int why)
 {
 	dev_err_ratelimited(&vfio_cxl_pdev(cvdev)->dev,
@@ -36,7 +29,6 @@ static void reset_lose(struct vfio_cxl_device *cvdev, int why)
 			    why);
 	vfio_cxl_gate_change(cvdev, VFIO_CXL_SHUT_LOST,
 			     VFIO_CXL_SHUT_SETTLING);
-	reset_tell_user(cvdev);
 }
 
 /* One look at the decoder and the memory, with config access locked */
@@ -237,7 +229,6 @@ static pci_ers_result_t reset_error_detected(struct pci_dev *pdev,
 		vfio_cxl_gate_change(cvdev, VFIO_CXL_SHUT_LOST,
 				     VFIO_CXL_SHUT_RECOVERY |
 				     VFIO_CXL_SHUT_SETTLING);
-		reset_tell_user(cvdev);
 		return PCI_ERS_RESULT_DISCONNECT;
 	}
 
@@ -275,7 +266,7 @@ static void reset_resume(struct pci_dev *pdev)
 
 	vfio_cxl_reset_settle(cvdev, VFIO_CXL_SHUT_RECOVERY);
 	if (vfio_cxl_gate_reasons(cvdev) & VFIO_CXL_SHUT_ERROR)
-		reset_tell_user(cvdev);
+		vfio_cxl_gate_tell_user(cvdev);
 	vfio_cxl_scrub_start(cvdev);
 }
 
