@@ -360,6 +360,8 @@ static int host_save_config(struct vfio_cxl_device *cvdev)
 	for (i = 0; i < PCI_STD_NUM_BARS; i++)
 		pci_read_config_dword(pdev, PCI_BASE_ADDRESS_0 + 4 * i,
 				      &host->bars[i]);
+	/* What is put back must not let the device begin with DMA */
+	pci_clear_master(pdev);
 	pci_save_state(pdev);
 	host->state = pci_store_saved_state(pdev);
 
@@ -643,6 +645,18 @@ unsigned long vfio_cxl_host_patience(struct vfio_cxl_device *cvdev)
 }
 
 /**
+ * vfio_cxl_host_restore_config - put back the config space as it was at bind
+ * @cvdev: the device, not open, with config access locked
+ */
+void vfio_cxl_host_restore_config(struct vfio_cxl_device *cvdev)
+{
+	struct pci_dev *pdev = vfio_cxl_pdev(cvdev);
+
+	pci_load_saved_state(pdev, cvdev->host.state);
+	pci_restore_state(pdev);
+}
+
+/**
  * vfio_cxl_host_restore - make sure the device is as platform firmware left it
  * @cvdev: the device, with config access locked
  *
@@ -659,10 +673,8 @@ int vfio_cxl_host_restore(struct vfio_cxl_device *cvdev)
 	u16 cmd;
 	int ret;
 
-	if (!host_config_intact(cvdev)) {
-		pci_load_saved_state(pdev, cvdev->host.state);
-		pci_restore_state(pdev);
-	}
+	if (!host_config_intact(cvdev))
+		vfio_cxl_host_restore_config(cvdev);
 
 	cmd = host_enable_regs(pdev);
 	ret = host_restore_decoder(cvdev);

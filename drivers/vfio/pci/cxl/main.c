@@ -46,7 +46,7 @@ static void vfio_cxl_pci_release(struct vfio_device *core_vdev)
 /* The device is closed, or was never quite opened */
 static void vfio_cxl_pci_left(struct vfio_cxl_device *cvdev)
 {
-	vfio_cxl_reset_settle(cvdev, VFIO_CXL_SHUT_SWITCH);
+	vfio_cxl_reset_left(cvdev);
 	/* Its reset needs the device's lock, which vfio_pci_core may lack */
 	vfio_cxl_scrub_leave(cvdev, !cvdev->core_device.needs_reset);
 }

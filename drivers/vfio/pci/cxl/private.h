@@ -272,6 +272,7 @@ struct vfio_cxl_device {
 int vfio_cxl_host_bind(struct vfio_cxl_device *cvdev);
 void vfio_cxl_host_unbind(struct vfio_cxl_device *cvdev);
 bool vfio_cxl_host_intact(struct vfio_cxl_device *cvdev);
+void vfio_cxl_host_restore_config(struct vfio_cxl_device *cvdev);
 int vfio_cxl_host_restore(struct vfio_cxl_device *cvdev);
 unsigned long vfio_cxl_host_patience(struct vfio_cxl_device *cvdev);
 bool vfio_cxl_host_error(struct vfio_cxl_device *cvdev);
@@ -297,6 +298,7 @@ extern const struct pci_error_handlers vfio_cxl_reset_err_handlers;
 void vfio_cxl_reset_init(struct vfio_cxl_device *cvdev);
 int vfio_cxl_reset_enable(struct vfio_cxl_device *cvdev);
 void vfio_cxl_reset_settle(struct vfio_cxl_device *cvdev, unsigned long over);
+void vfio_cxl_reset_left(struct vfio_cxl_device *cvdev);
 void vfio_cxl_reset_worked(struct vfio_cxl_device *cvdev);
 int vfio_cxl_reset_try(struct vfio_cxl_device *cvdev);
 void vfio_cxl_reset_stop(struct vfio_cxl_device *cvdev, unsigned long reason);

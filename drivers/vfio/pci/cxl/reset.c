@@ -93,6 +93,26 @@ void vfio_cxl_reset_settle(struct vfio_cxl_device *cvdev, unsigned long over)
 }
 
 /**
+ * vfio_cxl_reset_left - the device is closed, or was never quite opened
+ * @cvdev: the device
+ *
+ * vfio_pci_core_disable() locks nothing between pci_load_saved_state() and
+ * pci_restore_state().  A recovery that comes in between uses that state up,
+ * and what the user made of the config space would be there for the next open
+ * to keep.
+ */
+void vfio_cxl_reset_left(struct vfio_cxl_device *cvdev)
+{
+	struct pci_dev *pdev = vfio_cxl_pdev(cvdev);
+
+	pci_cfg_access_lock(pdev);
+	if (!(vfio_cxl_gate_reasons(cvdev) & VFIO_CXL_SHUT_GONE))
+		vfio_cxl_host_restore_config(cvdev);
+	reset_settle_locked(cvdev, VFIO_CXL_SHUT_SWITCH);
+	pci_cfg_access_unlock(pdev);
+}
+
+/**
  * vfio_cxl_reset_worked - a reset is known to have reset the device
  * @cvdev: the device
  *
