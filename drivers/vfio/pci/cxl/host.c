@@ -372,7 +372,7 @@ static int host_save_config(struct vfio_cxl_device *cvdev)
  * vfio_cxl_host_bind - find, check and claim the device's memory
  * @cvdev: the device, in D0
  *
- * Return: 0, or a negative errno, a different one for each reason, with one
+ * Return: 0, or a negative errno that says what kind of reason, with one
  * line in the log that says what to do:
  *
  * * -ENODEV - no CXL Device DVSEC
@@ -721,7 +721,7 @@ bool vfio_cxl_host_error(struct vfio_cxl_device *cvdev)
 
 /**
  * vfio_cxl_host_flush - nothing of the memory is in the CPU's caches afterwards
- * @cvdev: the device, of whose memory the CPU has no mapping
+ * @cvdev: the device, of whose memory no user has a mapping
  *
  * What stays in a cache is lost, or written back to where nothing decodes it.
  * Without a way of the platform this does nothing: bind says so.

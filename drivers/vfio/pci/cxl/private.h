@@ -93,8 +93,8 @@ struct vfio_cxl_host {
  *	be active yet
  * @VFIO_CXL_SHUT_ERROR: the device reported an error, or the port above reset
  *	it for one, and it was not reset since
- * @VFIO_CXL_SHUT_LOST: the decoder did not come back, or the memory did not
- *	become active
+ * @VFIO_CXL_SHUT_LOST: the decoder did not come back, the memory did not become
+ *	active, a recovery failed, or there is no room to map the memory
  * @VFIO_CXL_SHUT_GONE: the device was pulled out, or is being unbound
  * @VFIO_CXL_SHUT_UNCLEAN: nobody has the device open, or it is not clean yet
  *	for who opens it

@@ -205,7 +205,7 @@ static void reset_emulation(struct vfio_cxl_device *cvdev)
 	vfio_cxl_emu_reset(&cvdev->emu);
 }
 
-/* Every reset but those at close and in error recovery comes here first */
+/* Every reset but those at close, at unbind and of a recovery comes here */
 static void reset_prepare(struct pci_dev *pdev)
 {
 	struct vfio_cxl_device *cvdev = vfio_cxl_drvdata(pdev);
