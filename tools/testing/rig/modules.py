@@ -14,10 +14,12 @@ def build(kernel, source=DRIVER, output=None):
     """Build the modules of a folder of the checkout; return make's status."""
     output = (output or kernel.own_modules).absolute()
     output.mkdir(parents=True, exist_ok=True)
+    # Headers of a newer suite name a compiler that the tree does not have.
+    compiler = f"CC={kernel.arch.cross}gcc"
     argv = ["make", "--no-print-directory", "-s", process.jobs(),
             "-C", kernel.build(), f"M={CHECKOUT / source}", f"MO={output}",
             "CONFIG_VFIO_CXL_PCI=m", "CONFIG_VFIO_CXL_EMU=m",
-            *kernel.arch.make(), "modules"]
+            *kernel.arch.make(), compiler, "modules"]
     with open(output / ".lock", "a", encoding="ascii") as lock:
         # Steps of the check that run side by side may want the same ones.
         fcntl.flock(lock, fcntl.LOCK_EX)
