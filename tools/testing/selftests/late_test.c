@@ -435,6 +435,23 @@ TEST_F(late, too_late)
 	munmap(map, self->vfio->mem.size);
 }
 
+/* Memory that is never active is bound, for a reset may help, not given away */
+TEST_F(late, too_late_at_bind)
+{
+	const struct host_device *host = self->host;
+
+	ASSERT_EQ(0, sysfs_unbind(host->bdf));
+	ASSERT_EQ(0, rig_memory_timeout(host->index, MEMORY_TIMEOUT_1S));
+	ASSERT_EQ(0, set_delay(&self->test, time_limit(60) * 1000));
+	EXPECT_EQ(0, sysfs_bind(host->bdf, DRIVER));
+	EXPECT_EQ(-EIO, open_device(&self->test));
+	EXPECT_FALSE(kernel_maps(&self->test));
+
+	ASSERT_EQ(0, set_delay(&self->test, 0));
+	ASSERT_EQ(0, rig_memory_timeout(host->index, MEMORY_TIMEOUT_256S));
+	EXPECT_EQ(0, open_device(&self->test));
+}
+
 /* Another user, in a process of its own: status 0 where the memory is clean */
 static pid_t start_open(struct test_device *test)
 {

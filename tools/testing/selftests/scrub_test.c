@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -334,6 +335,39 @@ TEST_F(scrub, before_first_open_after_bind)
 	EXPECT_EQ(0, find(&self->test));
 }
 
+/* A register that a reset clears, and nobody puts back: of another decoder */
+#define LEFT_BEHIND	(HDM_BASE_LOW + HDM_STRIDE)
+
+static uint32_t left_behind(const struct host_device *host)
+{
+	return host_hdm(host, LEFT_BEHIND);
+}
+
+/*
+ * The first open of a large memory would take long.  What had the device before
+ * may have it write to its memory still, so that a reset comes first.
+ */
+TEST_F(scrub, begins_at_bind)
+{
+	double end;
+	uint64_t val;
+
+	if (!self->host->file[0])
+		SKIP(return, "nobody else sees the memory here");
+	ASSERT_EQ(0, sysfs_unbind(self->host->bdf));
+	ASSERT_EQ(0, plant(self->host));
+	host_hdm_write(self->host, LEFT_BEHIND, 0x10000000);
+	ASSERT_EQ(0, sysfs_bind(self->host->bdf, DRIVER));
+	end = seconds() + time_limit(20);
+	do {
+		sleep_ms(100);
+		ASSERT_EQ(0, host_file_word(self->host, self->host->size - 8,
+					    &val));
+	} while (val && seconds() < end);
+	EXPECT_EQ(0, val);
+	EXPECT_EQ(0, left_behind(self->host));
+}
+
 /* Memory that cannot be cleared is given to nobody */
 TEST_F(scrub, dead_memory)
 {
@@ -360,6 +394,44 @@ TEST_F(scrub, reset_meanwhile)
 		EXPECT_EQ(0, sysfs_reset(self->host->bdf, NULL));
 		EXPECT_EQ(0, find(&self->test));
 	}
+}
+
+/* A function level reset by hand, of which no driver hears */
+static int reset_unnoticed(const struct host_device *host)
+{
+	uint8_t cap = host_config(host, PCI_CAPABILITY_LIST, 1);
+
+	while (cap && host_config(host, cap, 1) != PCI_CAP_ID_EXP)
+		cap = host_config(host, cap + PCI_CAP_LIST_NEXT, 1);
+	if (!cap)
+		return -ENOTTY;
+	host_config_write(host, cap + PCI_EXP_DEVCTL, 2,
+			  PCI_EXP_DEVCTL_BCR_FLR);
+
+	return 0;
+}
+
+/* What is written while nothing decodes the memory clears nothing */
+TEST_F_TIMEOUT(scrub, decoder_goes_meanwhile, time_limit(120))
+{
+	const unsigned int index = host_with_flr();
+	struct test_device other, *test = &self->test;
+	unsigned int i;
+
+	if (index) {
+		test = &other;
+		ASSERT_EQ(0, test_begin(test, index));
+	}
+	if (!sysfs_has_reset(test->host.bdf, "flr"))
+		SKIP(return, "no device with a reset of its own");
+	for (i = 0; i < 3; i++) {
+		ASSERT_EQ(0, leave(test));
+		sleep_ms(30 * i);
+		ASSERT_EQ(0, reset_unnoticed(&test->host));
+		EXPECT_EQ(0, find(test));
+	}
+	if (index)
+		EXPECT_FINE(test_close(test));
 }
 
 TEST_F(scrub, unbind_meanwhile)
@@ -427,14 +499,6 @@ TEST_F(scrub, unbind_while_waiting)
 		ASSERT_EQ(0, sysfs_bind(self->host->bdf, DRIVER));
 		EXPECT_EQ(0, find(&self->test));
 	}
-}
-
-/* A register that a reset clears, and nobody puts back: of another decoder */
-#define LEFT_BEHIND	(HDM_BASE_LOW + HDM_STRIDE)
-
-static uint32_t left_behind(const struct host_device *host)
-{
-	return host_hdm(host, LEFT_BEHIND);
 }
 
 /* An unbind that waits for the user has the lock that the close needs */

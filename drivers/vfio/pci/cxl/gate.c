@@ -15,7 +15,8 @@
 
 /* These pass by themselves: who wants to touch the memory waits */
 #define GATE_PASSING	(VFIO_CXL_SHUT_SWITCH | VFIO_CXL_SHUT_RESET | \
-			 VFIO_CXL_SHUT_RECOVERY | VFIO_CXL_SHUT_SETTLING)
+			 VFIO_CXL_SHUT_RECOVERY | VFIO_CXL_SHUT_SETTLING | \
+			 VFIO_CXL_SHUT_ASLEEP)
 
 /* All but these are reasons of the hardware: nothing may decode the memory */
 #define GATE_SOFTWARE	VFIO_CXL_SHUT_UNCLEAN

@@ -65,10 +65,13 @@ static u16 host_enable_regs(struct pci_dev *pdev)
 	return cmd;
 }
 
+/* Of the command register an interrupt may have changed another bit since */
 static void host_put_back_regs(struct pci_dev *pdev, u16 cmd)
 {
-	if (!(cmd & PCI_COMMAND_MEMORY))
-		pci_write_config_word(pdev, PCI_COMMAND, cmd);
+	if (cmd & PCI_COMMAND_MEMORY)
+		return;
+	pci_read_config_word(pdev, PCI_COMMAND, &cmd);
+	pci_write_config_word(pdev, PCI_COMMAND, cmd & ~PCI_COMMAND_MEMORY);
 }
 
 static int host_find_dvsec(struct vfio_cxl_device *cvdev)
@@ -710,8 +713,10 @@ bool vfio_cxl_host_error(struct vfio_cxl_device *cvdev)
 	}
 	if (cvdev->host.ras) {
 		cmd = host_enable_regs(pdev);
-		cxl = readl(ras + CXL_RAS_UNCORRECTABLE_STATUS_OFFSET) &
-		      ~readl(ras + CXL_RAS_UNCORRECTABLE_MASK_OFFSET);
+		cxl = readl(ras + CXL_RAS_UNCORRECTABLE_STATUS_OFFSET);
+		/* It survives resets, and is not to be the next error's, too */
+		writel(cxl, ras + CXL_RAS_UNCORRECTABLE_STATUS_OFFSET);
+		cxl &= ~readl(ras + CXL_RAS_UNCORRECTABLE_MASK_OFFSET);
 		host_put_back_regs(pdev, cmd);
 	}
 	pci_cfg_access_unlock(pdev);

@@ -56,7 +56,7 @@ static int vfio_cxl_pci_open_device(struct vfio_device *core_vdev)
 	struct vfio_cxl_device *cvdev = vfio_cxl_pci_dev(core_vdev);
 	int ret;
 
-	if (READ_ONCE(cvdev->asleep))
+	if (vfio_cxl_gate_reasons(cvdev) & VFIO_CXL_SHUT_ASLEEP)
 		return -EBUSY;
 	ret = vfio_cxl_scrub_wait(cvdev);
 	if (ret)
@@ -275,11 +275,21 @@ vfio_cxl_pci_get_dmabuf_phys(struct vfio_pci_core_device *vdev,
 					     phys_vec, dma_ranges, nr_ranges);
 }
 
+/* Pulled out: nothing is left to touch until the user has closed */
+static void vfio_cxl_pci_check_gone(struct vfio_cxl_device *cvdev)
+{
+	if (pci_dev_is_disconnected(vfio_cxl_pdev(cvdev)))
+		vfio_cxl_gate_change(cvdev, VFIO_CXL_SHUT_GONE, 0);
+}
+
 /* The device is to go: an open may be waiting for a clean memory */
 static void vfio_cxl_pci_request(struct vfio_device *core_vdev,
 				 unsigned int count)
 {
-	vfio_cxl_scrub_cancel(vfio_cxl_pci_dev(core_vdev));
+	struct vfio_cxl_device *cvdev = vfio_cxl_pci_dev(core_vdev);
+
+	vfio_cxl_pci_check_gone(cvdev);
+	vfio_cxl_scrub_cancel(cvdev);
 	vfio_pci_core_request(core_vdev, count);
 }
 
@@ -382,6 +392,7 @@ static int vfio_cxl_pci_probe(struct pci_dev *pdev,
 		goto err_unbind;
 	sort(cvdev->traps, cvdev->nr_traps, sizeof(*cvdev->traps),
 	     vfio_cxl_pci_compare_traps, NULL);
+	vfio_cxl_reset_bind(cvdev);
 	/* From here on the memory may be looked at, and then cleared */
 	vfio_cxl_reset_settle(cvdev, 0);
 	vfio_cxl_scrub_start(cvdev);
@@ -415,9 +426,7 @@ static void vfio_cxl_pci_remove(struct pci_dev *pdev)
 {
 	struct vfio_cxl_device *cvdev = vfio_cxl_drvdata(pdev);
 
-	/* Pulled out: nothing is left to touch until the user has closed */
-	if (pci_dev_is_disconnected(pdev))
-		vfio_cxl_gate_change(cvdev, VFIO_CXL_SHUT_GONE, 0);
+	vfio_cxl_pci_check_gone(cvdev);
 	vfio_cxl_pm_unregister(cvdev);
 	vfio_pci_core_unregister_device(&cvdev->core_device);
 	vfio_cxl_pci_stop(cvdev);

@@ -21,9 +21,8 @@ static bool pm_prepare(struct vfio_cxl_device *cvdev)
 		return false;
 	idle = !core_vdev->open_count;
 	if (idle) {
-		WRITE_ONCE(cvdev->asleep, true);
 		vfio_cxl_scrub_stop(cvdev);
-		vfio_cxl_reset_stop(cvdev, VFIO_CXL_SHUT_SETTLING);
+		vfio_cxl_reset_stop(cvdev, VFIO_CXL_SHUT_ASLEEP);
 	}
 	mutex_unlock(&core_vdev->dev_set->lock);
 
@@ -47,11 +46,12 @@ static int pm_notify(struct notifier_block *nb, unsigned long action,
 		return notifier_from_errno(-EBUSY);
 	default:
 		/* Also where another driver's refusal keeps the system awake */
-		if (!READ_ONCE(cvdev->asleep))
+		if (!(vfio_cxl_gate_reasons(cvdev) & VFIO_CXL_SHUT_ASLEEP))
 			break;
-		vfio_cxl_reset_settle(cvdev, 0);
+		/* The memory may have lost its power */
+		vfio_cxl_scrub_mark(cvdev);
+		vfio_cxl_reset_settle(cvdev, VFIO_CXL_SHUT_ASLEEP);
 		vfio_cxl_scrub_start(cvdev);
-		WRITE_ONCE(cvdev->asleep, false);
 	}
 
 	return NOTIFY_OK;

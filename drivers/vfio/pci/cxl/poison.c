@@ -11,6 +11,7 @@
  * device that comes back there has the same memory.
  */
 #include <linux/device.h>
+#include <linux/libnvdimm.h>
 #include <linux/memory-failure.h>
 #include <linux/mm.h>
 #include <linux/string.h>
@@ -144,6 +145,8 @@ void vfio_cxl_poison_retry(struct vfio_cxl_device *cvdev, u64 offset,
 	xa_for_each_range(&poison_pages, pfn, entry, poison_pfn(cvdev, offset),
 			  last) {
 		mem = cvdev->gate.mem + poison_offset(cvdev, pfn);
+		/* The zeroes that the CPU's caches still have say nothing */
+		arch_invalidate_pmem(mem, PAGE_SIZE);
 		for (at = 0; at < PAGE_SIZE; at += sizeof(piece))
 			if (copy_mc_to_kernel(piece, mem + at, sizeof(piece)) ||
 			    memchr_inv(piece, 0, sizeof(piece)))

@@ -96,6 +96,7 @@ struct vfio_cxl_host {
  * @VFIO_CXL_SHUT_LOST: the decoder did not come back, the memory did not become
  *	active, a recovery failed, or there is no room to map the memory
  * @VFIO_CXL_SHUT_GONE: the device was pulled out, or is being unbound
+ * @VFIO_CXL_SHUT_ASLEEP: the system is about to sleep, or wakes up
  * @VFIO_CXL_SHUT_UNCLEAN: nobody has the device open, or it is not clean yet
  *	for who opens it
  */
@@ -107,7 +108,8 @@ enum vfio_cxl_shut {
 	VFIO_CXL_SHUT_ERROR	= BIT(4),
 	VFIO_CXL_SHUT_LOST	= BIT(5),
 	VFIO_CXL_SHUT_GONE	= BIT(6),
-	VFIO_CXL_SHUT_UNCLEAN	= BIT(7),
+	VFIO_CXL_SHUT_ASLEEP	= BIT(7),
+	VFIO_CXL_SHUT_UNCLEAN	= BIT(8),
 };
 
 /**
@@ -250,7 +252,6 @@ struct vfio_cxl_trap {
  * @emu_lock: held while the virtual registers are accessed
  * @emu: the virtual registers, set up at bind and for each user
  * @pm_notifier: for system sleep
- * @asleep: the system is about to sleep; under the VFIO device set's lock
  */
 struct vfio_cxl_device {
 	struct vfio_pci_core_device core_device;
@@ -265,7 +266,6 @@ struct vfio_cxl_device {
 	struct mutex emu_lock;	/* protects emu */
 	struct vfio_cxl_emu emu;
 	struct notifier_block pm_notifier;
-	bool asleep;
 };
 
 /* host.c */
@@ -302,6 +302,7 @@ void vfio_cxl_reset_left(struct vfio_cxl_device *cvdev);
 void vfio_cxl_reset_worked(struct vfio_cxl_device *cvdev);
 int vfio_cxl_reset_try(struct vfio_cxl_device *cvdev);
 void vfio_cxl_reset_stop(struct vfio_cxl_device *cvdev, unsigned long reason);
+void vfio_cxl_reset_bind(struct vfio_cxl_device *cvdev);
 void vfio_cxl_reset_unbind(struct vfio_cxl_device *cvdev);
 
 /* mem.c */

@@ -31,6 +31,9 @@ static void reset_lose(struct vfio_cxl_device *cvdev, int why)
 			     VFIO_CXL_SHUT_SETTLING);
 }
 
+/* Whoever ends these looks at the decoder then: before, it may go once more */
+#define RESET_LOOKS_LATER	(VFIO_CXL_SHUT_RECOVERY | VFIO_CXL_SHUT_ASLEEP)
+
 /* One look at the decoder and the memory, with config access locked */
 static void reset_look(struct vfio_cxl_device *cvdev)
 {
@@ -61,19 +64,23 @@ static void reset_settle_work(struct work_struct *work)
 	struct pci_dev *pdev = vfio_cxl_pdev(cvdev);
 
 	pci_cfg_access_lock(pdev);
-	/* Recovery resets the device once more, and then it settles again */
-	if (!(vfio_cxl_gate_reasons(cvdev) & VFIO_CXL_SHUT_RECOVERY))
+	if (!(vfio_cxl_gate_reasons(cvdev) & RESET_LOOKS_LATER))
 		reset_look(cvdev);
 	pci_cfg_access_unlock(pdev);
 }
 
-/* After a reset, with config access locked: put the decoder back, let settle */
+/*
+ * After a reset, with config access locked: put the decoder back, let settle.
+ * What was lost before is not known to be lost any more.
+ */
 static void reset_settle_locked(struct vfio_cxl_device *cvdev,
 				unsigned long over)
 {
 	cvdev->reset.since = jiffies;
-	vfio_cxl_gate_change(cvdev, VFIO_CXL_SHUT_SETTLING, over);
-	reset_look(cvdev);
+	vfio_cxl_gate_change(cvdev, VFIO_CXL_SHUT_SETTLING,
+			     over | VFIO_CXL_SHUT_LOST);
+	if (!(vfio_cxl_gate_reasons(cvdev) & RESET_LOOKS_LATER))
+		reset_look(cvdev);
 }
 
 /**
@@ -205,7 +212,7 @@ static void reset_emulation(struct vfio_cxl_device *cvdev)
 	vfio_cxl_emu_reset(&cvdev->emu);
 }
 
-/* Every reset but those at close, at unbind and of a recovery comes here */
+/* All resets but those at close, bind, unbind and of a recovery come here */
 static void reset_prepare(struct pci_dev *pdev)
 {
 	struct vfio_cxl_device *cvdev = vfio_cxl_drvdata(pdev);
@@ -256,11 +263,11 @@ static pci_ers_result_t reset_error_detected(struct pci_dev *pdev,
 	if (state == pci_channel_io_frozen || vfio_cxl_host_error(cvdev))
 		reasons |= VFIO_CXL_SHUT_ERROR;
 	WRITE_ONCE(cvdev->reset.disturbed, true);
+	vfio_cxl_scrub_mark(cvdev);
 	scoped_guard(mutex, &cvdev->reset.lock) {
 		cvdev->reset.errors++;
 		vfio_cxl_gate_change(cvdev, reasons, 0);
 	}
-	vfio_cxl_scrub_mark(cvdev);
 
 	return state == pci_channel_io_frozen ? PCI_ERS_RESULT_NEED_RESET :
 						PCI_ERS_RESULT_CAN_RECOVER;
@@ -273,7 +280,10 @@ static pci_ers_result_t reset_slot_reset(struct pci_dev *pdev)
 
 	vfio_cxl_gate_change(cvdev, VFIO_CXL_SHUT_ERROR, 0);
 	reset_emulation(cvdev);
-	vfio_cxl_reset_settle(cvdev, 0);
+	pci_cfg_access_lock(pdev);
+	reset_settle_locked(cvdev, 0);
+	reset_look(cvdev);
+	pci_cfg_access_unlock(pdev);
 
 	return vfio_cxl_gate_reasons(cvdev) & VFIO_CXL_SHUT_LOST ?
 	       PCI_ERS_RESULT_DISCONNECT : PCI_ERS_RESULT_RECOVERED;
@@ -309,6 +319,45 @@ void vfio_cxl_reset_stop(struct vfio_cxl_device *cvdev, unsigned long reason)
 	cancel_delayed_work_sync(&cvdev->reset.settle);
 }
 
+/* Without the hooks: the device's lock is held, and config access locked */
+static int reset_by_hand(struct vfio_cxl_device *cvdev)
+{
+	struct pci_dev *pdev = vfio_cxl_pdev(cvdev);
+	struct pci_dev *bridge = pci_upstream_bridge(pdev);
+	bool locked;
+	int ret;
+
+	vfio_cxl_host_flush(cvdev);
+	/* Who has the bridge may be waiting for the device's lock */
+	locked = bridge && pci_cfg_access_trylock(bridge);
+	ret = __pci_reset_function_locked(pdev);
+	if (locked)
+		pci_cfg_access_unlock(bridge);
+	vfio_cxl_host_restore_config(cvdev);
+
+	return ret;
+}
+
+/**
+ * vfio_cxl_reset_bind - end what the device was told to do before bind
+ * @cvdev: the device, with its lock held, that nobody can open yet
+ *
+ * Its engines may write to the memory, also without Bus Master Enable.
+ */
+void vfio_cxl_reset_bind(struct vfio_cxl_device *cvdev)
+{
+	struct pci_dev *pdev = vfio_cxl_pdev(cvdev);
+	int ret;
+
+	pci_cfg_access_lock(pdev);
+	ret = reset_by_hand(cvdev);
+	pci_cfg_access_unlock(pdev);
+	if (ret)
+		pci_warn(pdev,
+			 "no reset works (%d), so that what had the device before may go on: only one user gets it\n",
+			 ret);
+}
+
 /**
  * vfio_cxl_reset_unbind - leave the device as platform firmware had
  * @cvdev: the device, with its lock held, stopped
@@ -320,17 +369,20 @@ void vfio_cxl_reset_stop(struct vfio_cxl_device *cvdev, unsigned long reason)
 void vfio_cxl_reset_unbind(struct vfio_cxl_device *cvdev)
 {
 	struct pci_dev *pdev = vfio_cxl_pdev(cvdev);
+	int ret = 0;
 
 	if (pci_dev_is_disconnected(pdev))
 		return;
 
 	pci_cfg_access_lock(pdev);
-	if (!vfio_cxl_scrub_quiet(cvdev)) {
-		vfio_cxl_host_flush(cvdev);
-		__pci_reset_function_locked(pdev);
-	}
+	if (!vfio_cxl_scrub_quiet(cvdev))
+		ret = reset_by_hand(cvdev);
 	vfio_cxl_host_restore(cvdev);
 	pci_cfg_access_unlock(pdev);
+	if (ret)
+		pci_warn(pdev,
+			 "no reset works (%d), so that its last user's work may go on\n",
+			 ret);
 }
 
 /**

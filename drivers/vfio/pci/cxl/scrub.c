@@ -180,7 +180,7 @@ static int scrub_reset(struct vfio_cxl_device *cvdev)
 	ret = vfio_cxl_reset_try(cvdev);
 	if (ret && ret != -EAGAIN) {
 		dev_err_ratelimited(&vfio_cxl_pdev(cvdev)->dev,
-				    "no reset works (%d), so that its last user's work may go on: nobody else gets the device, bind it again\n",
+				    "no reset works (%d), so that its last user's work may go on: nobody else gets the device before it is powered off and on\n",
 				    ret);
 		return -EIO;
 	}
@@ -211,7 +211,8 @@ static void scrub_work(struct work_struct *work)
 	ret = scrub_reset(cvdev) ?: scrub_all(cvdev) ?: scrub_verify(cvdev);
 
 	scoped_guard(spinlock, &s->lock) {
-		if (!ret && marks != s->marks)
+		/* An error stops it, which recovery or a reset mends */
+		if (marks != s->marks && ret != -ECANCELED)
 			ret = -EAGAIN;
 		if (!ret)
 			s->dirty = false;
@@ -234,7 +235,7 @@ void vfio_cxl_scrub_start(struct vfio_cxl_device *cvdev)
 {
 	struct vfio_cxl_scrub *s = &cvdev->scrub;
 
-	if (!scrub)
+	if (!scrub || vfio_cxl_gate_reasons(cvdev) & VFIO_CXL_SHUT_ASLEEP)
 		return;
 	scoped_guard(spinlock, &s->lock) {
 		if (!s->dirty || s->in_use)
