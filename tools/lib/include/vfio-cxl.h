@@ -98,11 +98,15 @@ int vfio_cxl_find(int device_fd, const char *name, struct vfio_cxl_hdm *hdm,
  * @name: not empty
  * @base: guest physical address, a non-zero multiple of VFIO_CXL_ALIGN; ignored
  *	unless @placed
- * @size: a non-zero multiple of VFIO_CXL_ALIGN
+ * @size: a non-zero multiple of VFIO_CXL_ALIGN; a placed window does not reach
+ *	beyond VFIO_CXL_LIMIT
  * @targets: names of the host bridges that the window targets, none empty
  * @nr_targets: elements of @targets
  * @placed: the window has a base.  One that did not fit the guest's physical
  *	address space has none.
+ *
+ * No two placed windows of a guest overlap.  Those that have an address in
+ * common are malformed, whatever else is wrong with one of them.
  *
  * The guest's firmware describes it in a CFMWS of the ACPI CEDT (9.18.1.3).
  */
@@ -117,7 +121,8 @@ struct vfio_cxl_window {
 
 /**
  * struct vfio_cxl_device - where the guest's topology has a device
- * @name: not empty, unique below its host bridge
+ * @name: not empty; no two devices of the same @host_bridge have the same name,
+ *	nor do two without one
  * @host_bridge: name of the CXL host bridge at the root of the device's PCI
  *	hierarchy; NULL or empty if the root there is not a CXL host bridge
  * @hdm_size: size of the device's memory, a non-zero multiple of VFIO_CXL_ALIGN
@@ -148,9 +153,10 @@ struct vfio_cxl_device {
  *	below the same host bridge
  * @VFIO_CXL_VERDICT_NO_HOST_BRIDGE: it is not below a CXL host bridge
  * @VFIO_CXL_VERDICT_BELOW_SWITCH: it is below a switch
- * @VFIO_CXL_VERDICT_BAD_DEVICE: its description is malformed
+ * @VFIO_CXL_VERDICT_BAD_DEVICE: its description is malformed, or its name that
+ *	of another device below the same host bridge, which is refused, too
  * @VFIO_CXL_VERDICT_BAD_WINDOW: the description of its window is malformed, or
- *	of a window that could be its
+ *	of a window that could be its; or its window overlaps another
  *
  * Only VFIO_CXL_VERDICT_ACCEPTED accepts.  Where several of the others hold,
  * the verdict is the first of them in this order: BAD_DEVICE, NO_HOST_BRIDGE,
@@ -201,7 +207,7 @@ struct vfio_cxl_placement {
  * Of the devices below one host bridge only one can have the window.  That is
  * the one that is locked there already, or else the one with the least name (as
  * strcmp(3) compares), whether or not that one is refused for another reason.
- * Each of the others is a second device.
+ * Each of the others is a second device.  One without a name has no claim.
  *
  * The function is pure: it reads its input and writes @placements.  It takes
  * O(n log n) time, n being the number of targets and devices.

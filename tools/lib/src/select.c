@@ -2,9 +2,10 @@
 /*
  * Choose the window of every device, by topology
  *
- * Windows are turned into routes first: one for each host bridge that a window
- * targets, sorted by its name.  A device's route is then looked up by the name
- * of its host bridge.
+ * All that is compared is sorted first, so that the order in which it is given
+ * cannot count: windows by their base, which brings those that overlap side by
+ * side; routes, one for each host bridge that a window targets, and devices by
+ * the name of the host bridge, so that one walk along both finds each device's.
  */
 #include <errno.h>
 #include <stdbool.h>
@@ -15,29 +16,33 @@
 
 #include "internal.h"
 
-/* The windows of one host bridge, and the device that may have one. */
-struct route {
-	const char *host_bridge;
+/* A window, and what is wrong with it: words, maybe with another to name. */
+struct place {
 	const struct vfio_cxl_window *window;
-	const struct vfio_cxl_window *another; /* makes it ambiguous, or NULL */
-	const struct vfio_cxl_device *owner; /* of those below, or NULL */
-	bool owner_has_twin; /* another with the same name */
-};
-
-/* What is wrong with a window: NULL, or words with another window to name. */
-struct fault {
-	const char *what;
+	const char *fault;
 	const struct vfio_cxl_window *another;
 };
 
+/* The window of one host bridge. */
+struct route {
+	const char *host_bridge;
+	const struct place *place;
+	const struct place *another; /* makes it ambiguous, or NULL */
+};
+
+/* A device, and where the judgement of it goes. */
+struct candidate {
+	const struct vfio_cxl_device *device;
+	struct vfio_cxl_placement *placement;
+};
+
 struct map {
-	const struct vfio_cxl_window *windows;
-	size_t nr_windows;
-	struct fault *faults; /* of each of the windows */
-	const struct vfio_cxl_window **by_base; /* placed, without fault */
+	struct place *places; /* sorted by base */
+	size_t nr_places;
 	struct route *routes; /* sorted by host bridge */
 	size_t nr_routes;
-	struct route **route_of; /* of each device, or NULL */
+	struct candidate *candidates; /* sorted by host bridge, then by name */
+	size_t nr_candidates;
 	const struct vfio_cxl_window *unknown; /* targets somebody, or NULL */
 };
 
@@ -56,26 +61,34 @@ static int compare_names(const char *a, const char *b)
 	return strcmp(a ? a : "", b ? b : "");
 }
 
+/* Equal ones can be exchanged: reasons tell other windows by their name. */
+static int compare_places(const void *a, const void *b)
+{
+	const struct vfio_cxl_window *x = ((const struct place *)a)->window;
+	const struct vfio_cxl_window *y = ((const struct place *)b)->window;
+
+	if (x->base != y->base)
+		return x->base < y->base ? -1 : 1;
+	return compare_names(x->name, y->name);
+}
+
 static int compare_routes(const void *a, const void *b)
 {
 	const struct route *x = a, *y = b;
 	int order = strcmp(x->host_bridge, y->host_bridge);
 
-	return order ? order : compare_names(x->window->name, y->window->name);
+	return order ? order :
+		       compare_names(x->place->window->name,
+				     y->place->window->name);
 }
 
-static int compare_host_bridge(const void *host_bridge, const void *route)
+static int compare_candidates(const void *a, const void *b)
 {
-	return strcmp(host_bridge, ((const struct route *)route)->host_bridge);
-}
+	const struct vfio_cxl_device *x = ((const struct candidate *)a)->device;
+	const struct vfio_cxl_device *y = ((const struct candidate *)b)->device;
+	int order = compare_names(x->host_bridge, y->host_bridge);
 
-static int compare_base(const void *a, const void *b)
-{
-	const struct vfio_cxl_window *const *x = a, *const *y = b;
-
-	if ((*x)->base != (*y)->base)
-		return (*x)->base < (*y)->base ? -1 : 1;
-	return compare_names((*x)->name, (*y)->name);
+	return order ? order : compare_names(x->name, y->name);
 }
 
 /* calloc() may return NULL for nothing, which is not a failure here. */
@@ -100,40 +113,54 @@ static const char *window_fault(const struct vfio_cxl_window *window)
 	return NULL;
 }
 
-static void check_overlaps(struct map *map, size_t nr_placed)
+/* Does a window that begins no later take the room at @base? */
+static bool reaches(const struct vfio_cxl_window *window, uint64_t base)
 {
-	const struct vfio_cxl_window *top = NULL; /* ends last so far */
+	return window->placed && base - window->base < window->size;
+}
+
+static void note_overlap(struct place *place, const struct place *other)
+{
+	if (place->fault)
+		return;
+	place->fault = "overlaps window ";
+	place->another = other->window;
+}
+
+/* Each window overlaps the first of those before it that reach its base. */
+static void check_overlaps(struct map *map)
+{
+	struct place *first = map->places;
 	size_t i;
 
-	qsort(map->by_base, nr_placed, sizeof(*map->by_base), compare_base);
+	for (i = 0; i < map->nr_places; i++) {
+		struct place *place = &map->places[i];
+		const struct vfio_cxl_window *window = place->window;
 
-	for (i = 0; i < nr_placed; i++) {
-		const struct vfio_cxl_window *window = map->by_base[i];
-
-		if (top && window->base < top->base + top->size) {
-			map->faults[window - map->windows] =
-				(struct fault){ "overlaps window ", top };
-			map->faults[top - map->windows] =
-				(struct fault){ "overlaps window ", window };
-		}
-		if (!top || window->base + window->size > top->base + top->size)
-			top = window;
+		if (!window->placed || !window->size)
+			continue;
+		while (first < place && !reaches(first->window, window->base))
+			first++;
+		if (first == place)
+			continue;
+		note_overlap(place, first);
+		note_overlap(first, place);
 	}
 }
 
-static void check_windows(struct map *map)
+static void check_windows(struct map *map,
+			  const struct vfio_cxl_window *windows)
 {
-	size_t nr_placed = 0;
 	size_t i;
 
-	for (i = 0; i < map->nr_windows; i++) {
-		const struct vfio_cxl_window *window = &map->windows[i];
-
-		map->faults[i].what = window_fault(window);
-		if (!map->faults[i].what && window->placed)
-			map->by_base[nr_placed++] = window;
-	}
-	check_overlaps(map, nr_placed);
+	for (i = 0; i < map->nr_places; i++)
+		map->places[i] = (struct place){
+			.window = &windows[i],
+			.fault = window_fault(&windows[i]),
+		};
+	qsort(map->places, map->nr_places, sizeof(*map->places),
+	      compare_places);
+	check_overlaps(map);
 }
 
 /* One route per target, then one per host bridge. */
@@ -142,14 +169,14 @@ static void build_routes(struct map *map)
 	struct route *last = NULL;
 	size_t nr = 0, i, t;
 
-	for (i = 0; i < map->nr_windows; i++) {
-		const struct vfio_cxl_window *window = &map->windows[i];
+	for (i = 0; i < map->nr_places; i++) {
+		const struct vfio_cxl_window *window = map->places[i].window;
 
 		for (t = 0; t < window->nr_targets; t++) {
 			if (window->targets && !is_empty(window->targets[t])) {
 				map->routes[nr++] = (struct route){
 					.host_bridge = window->targets[t],
-					.window = window,
+					.place = &map->places[i],
 				};
 				continue;
 			}
@@ -168,84 +195,52 @@ static void build_routes(struct map *map)
 		if (!last || strcmp(last->host_bridge, next->host_bridge)) {
 			last = &map->routes[map->nr_routes++];
 			*last = *next;
-		} else if (!last->another && last->window != next->window) {
-			last->another = next->window;
+		} else if (!last->another && last->place != next->place) {
+			last->another = next->place;
 		}
 	}
 }
 
-/* Let a device have the window of its host bridge if it has the best claim. */
-static void claim(struct route *route, const struct vfio_cxl_device *device)
-{
-	int order;
-
-	if (!route->owner)
-		order = -1;
-	else if (device->locked != route->owner->locked)
-		order = device->locked ? -1 : 1;
-	else
-		order = strcmp(device->name, route->owner->name);
-
-	if (order < 0) {
-		route->owner = device;
-		route->owner_has_twin = false;
-	} else if (!order) {
-		route->owner_has_twin = true;
-	}
-}
-
-static void find_owners(struct map *map, const struct vfio_cxl_device *devices,
-			size_t nr_devices)
+static void sort_devices(struct map *map, const struct vfio_cxl_device *devices,
+			 struct vfio_cxl_placement *placements)
 {
 	size_t i;
 
-	for (i = 0; i < nr_devices; i++) {
-		const struct vfio_cxl_device *device = &devices[i];
-
-		if (is_empty(device->name) || is_empty(device->host_bridge))
-			continue;
-		map->route_of[i] = bsearch(device->host_bridge, map->routes,
-					   map->nr_routes, sizeof(*map->routes),
-					   compare_host_bridge);
-		if (map->route_of[i])
-			claim(map->route_of[i], device);
-	}
+	for (i = 0; i < map->nr_candidates; i++)
+		map->candidates[i] = (struct candidate){
+			.device = &devices[i],
+			.placement = &placements[i],
+		};
+	qsort(map->candidates, map->nr_candidates, sizeof(*map->candidates),
+	      compare_candidates);
 }
 
 static void free_map(struct map *map)
 {
-	free(map->faults);
-	free(map->by_base);
+	free(map->places);
 	free(map->routes);
-	free(map->route_of);
+	free(map->candidates);
 }
 
-static int build_map(struct map *map, const struct vfio_cxl_device *devices,
-		     size_t nr_devices)
+static int alloc_map(struct map *map, const struct vfio_cxl_window *windows)
 {
 	size_t nr_targets = 0;
 	size_t i;
 
-	for (i = 0; i < map->nr_windows; i++)
-		if (map->windows[i].targets &&
-		    __builtin_add_overflow(nr_targets,
-					   map->windows[i].nr_targets,
+	for (i = 0; i < map->nr_places; i++)
+		if (windows[i].targets &&
+		    __builtin_add_overflow(nr_targets, windows[i].nr_targets,
 					   &nr_targets))
 			return -ENOMEM;
 
-	map->faults = alloc_array(map->nr_windows, sizeof(*map->faults));
-	map->by_base = alloc_array(map->nr_windows, sizeof(*map->by_base));
+	map->places = alloc_array(map->nr_places, sizeof(*map->places));
 	map->routes = alloc_array(nr_targets, sizeof(*map->routes));
-	map->route_of = alloc_array(nr_devices, sizeof(*map->route_of));
-	if (!map->faults || !map->by_base || !map->routes || !map->route_of) {
-		free_map(map);
-		return -ENOMEM;
-	}
-
-	check_windows(map);
-	build_routes(map);
-	find_owners(map, devices, nr_devices);
-	return 0;
+	map->candidates =
+		alloc_array(map->nr_candidates, sizeof(*map->candidates));
+	if (map->places && map->routes && map->candidates)
+		return 0;
+	free_map(map);
+	return -ENOMEM;
 }
 
 /* A verdict with its reason. */
@@ -253,6 +248,7 @@ static int build_map(struct map *map, const struct vfio_cxl_device *devices,
 	((enum vfio_cxl_verdict)vfio_cxl_explain(verdict, __VA_ARGS__))
 
 static enum vfio_cxl_verdict judge_device(const struct vfio_cxl_device *device,
+					  bool has_twin,
 					  struct vfio_cxl_reason *reason)
 {
 	if (is_empty(device->name))
@@ -262,6 +258,9 @@ static enum vfio_cxl_verdict judge_device(const struct vfio_cxl_device *device,
 		return refuse(VFIO_CXL_VERDICT_BAD_DEVICE, reason, device, NULL,
 			      "the size of the memory, 0x%llx, is not a non-zero multiple of 256 MiB; give the size that vfio_cxl_find() finds",
 			      (unsigned long long)device->hdm_size);
+	if (has_twin)
+		return refuse(VFIO_CXL_VERDICT_BAD_DEVICE, reason, device, NULL,
+			      "another device there has the same name; give each its own");
 	if (is_empty(device->host_bridge))
 		return refuse(VFIO_CXL_VERDICT_NO_HOST_BRIDGE, reason, device,
 			      NULL,
@@ -278,7 +277,7 @@ static enum vfio_cxl_verdict judge_route(const struct map *map,
 					 const struct vfio_cxl_device *device,
 					 struct vfio_cxl_reason *reason)
 {
-	const struct fault *fault;
+	const struct place *place;
 
 	if (map->unknown)
 		return refuse(VFIO_CXL_VERDICT_BAD_WINDOW, reason, device, NULL,
@@ -289,20 +288,23 @@ static enum vfio_cxl_verdict judge_route(const struct map *map,
 		return refuse(VFIO_CXL_VERDICT_NO_WINDOW, reason, device, NULL,
 			      "no window targets the host bridge; add one of at least 0x%llx bytes that has it as its only target",
 			      (unsigned long long)device->hdm_size);
+
+	place = route->place;
 	if (route->another)
 		return refuse(VFIO_CXL_VERDICT_AMBIGUOUS, reason, device, NULL,
 			      "windows " NAME_FMT " and " NAME_FMT
 			      " both target the host bridge; leave one that does",
-			      vfio_cxl_name(route->window->name),
-			      vfio_cxl_name(route->another->name));
+			      vfio_cxl_name(place->window->name),
+			      vfio_cxl_name(route->another->window->name));
 
-	fault = &map->faults[route->window - map->windows];
-	if (fault->what)
+	if (place->fault)
 		return refuse(VFIO_CXL_VERDICT_BAD_WINDOW, reason, device,
-			      route->window,
+			      place->window,
 			      "the window %s" NAME_FMT "; correct it",
-			      fault->what,
-			      fault->another ? fault->another->name : "");
+			      place->fault,
+			      place->another ?
+				      vfio_cxl_name(place->another->name) :
+				      "");
 	return VFIO_CXL_VERDICT_ACCEPTED;
 }
 
@@ -326,39 +328,105 @@ static enum vfio_cxl_verdict judge_window(const struct vfio_cxl_window *window,
 	return VFIO_CXL_VERDICT_ACCEPTED;
 }
 
-static enum vfio_cxl_verdict judge_owner(const struct route *route,
+static enum vfio_cxl_verdict judge_owner(const struct vfio_cxl_device *owner,
+					 const struct vfio_cxl_window *window,
 					 const struct vfio_cxl_device *device,
 					 struct vfio_cxl_reason *reason)
 {
-	const struct vfio_cxl_device *owner = route->owner;
-
-	if (route->owner_has_twin && !strcmp(owner->name, device->name))
-		return refuse(VFIO_CXL_VERDICT_BAD_DEVICE, reason, device, NULL,
-			      "another device below the host bridge has the same name; give each its own");
 	if (owner != device)
 		return refuse(VFIO_CXL_VERDICT_SECOND_DEVICE, reason, device,
-			      route->window,
+			      window,
 			      "the window is for device " NAME_FMT
 			      " below the same host bridge; give each a host bridge and a window of its own",
 			      owner->name);
 	return VFIO_CXL_VERDICT_ACCEPTED;
 }
 
+/* Of devices below one host bridge, sorted: which one can have the window? */
+static const struct vfio_cxl_device *find_owner(const struct candidate *first,
+						const struct candidate *end)
+{
+	const struct vfio_cxl_device *owner = NULL;
+
+	for (; first < end; first++) {
+		const struct vfio_cxl_device *device = first->device;
+
+		if (is_empty(device->name))
+			continue;
+		if (!owner || (device->locked && !owner->locked))
+			owner = device;
+	}
+	return owner;
+}
+
 static enum vfio_cxl_verdict judge(const struct map *map,
 				   const struct route *route,
+				   const struct vfio_cxl_device *owner,
 				   const struct vfio_cxl_device *device,
+				   bool has_twin,
 				   struct vfio_cxl_reason *reason)
 {
 	enum vfio_cxl_verdict verdict;
 
-	verdict = judge_device(device, reason);
+	verdict = judge_device(device, has_twin, reason);
 	if (verdict == VFIO_CXL_VERDICT_ACCEPTED)
 		verdict = judge_route(map, route, device, reason);
 	if (verdict == VFIO_CXL_VERDICT_ACCEPTED)
-		verdict = judge_window(route->window, device, reason);
+		verdict = judge_window(route->place->window, device, reason);
 	if (verdict == VFIO_CXL_VERDICT_ACCEPTED)
-		verdict = judge_owner(route, device, reason);
+		verdict = judge_owner(owner, route->place->window, device,
+				      reason);
 	return verdict;
+}
+
+/* Judge the devices below one host bridge: true if all are accepted. */
+static bool judge_group(const struct map *map, const struct route *route,
+			const struct candidate *first,
+			const struct candidate *end)
+{
+	const struct vfio_cxl_device *owner = find_owner(first, end);
+	const struct candidate *c;
+	bool ok = true;
+
+	for (c = first; c < end; c++) {
+		struct vfio_cxl_placement *placement = c->placement;
+		bool has_twin = (c > first && !compare_candidates(c - 1, c)) ||
+				(c + 1 < end && !compare_candidates(c, c + 1));
+
+		placement->verdict = judge(map, route, owner, c->device,
+					   has_twin, &placement->reason);
+		if (placement->verdict == VFIO_CXL_VERDICT_ACCEPTED)
+			placement->window = route->place->window;
+		else
+			ok = false;
+	}
+	return ok;
+}
+
+/* Walk along devices and routes, one host bridge at a time. */
+static bool judge_all(const struct map *map)
+{
+	const struct candidate *first = map->candidates, *next;
+	const struct candidate *end = first + map->nr_candidates;
+	const struct route *route = map->routes;
+	const struct route *last = route + map->nr_routes;
+	bool ok = true;
+
+	for (; first < end; first = next) {
+		const char *bridge = first->device->host_bridge;
+		int order = 1;
+
+		for (next = first + 1; next < end; next++)
+			if (compare_names(next->device->host_bridge, bridge))
+				break;
+		for (; route < last; route++) {
+			order = compare_names(route->host_bridge, bridge);
+			if (order >= 0)
+				break;
+		}
+		ok &= judge_group(map, order ? NULL : route, first, next);
+	}
+	return ok;
 }
 
 static void clear_placements(struct vfio_cxl_placement *placements, size_t nr)
@@ -376,8 +444,10 @@ int vfio_cxl_select(const struct vfio_cxl_window *windows, size_t nr_windows,
 		    const struct vfio_cxl_device *devices, size_t nr_devices,
 		    struct vfio_cxl_placement *placements)
 {
-	struct map map = { .windows = windows, .nr_windows = nr_windows };
-	size_t i;
+	struct map map = {
+		.nr_places = nr_windows,
+		.nr_candidates = nr_devices,
+	};
 	int ret;
 
 	if (!placements && nr_devices)
@@ -386,21 +456,14 @@ int vfio_cxl_select(const struct vfio_cxl_window *windows, size_t nr_windows,
 	if ((!windows && nr_windows) || (!devices && nr_devices))
 		return -EINVAL;
 
-	ret = build_map(&map, devices, nr_devices);
+	ret = alloc_map(&map, windows);
 	if (ret)
 		return ret;
-
-	for (i = 0; i < nr_devices; i++) {
-		struct vfio_cxl_placement *placement = &placements[i];
-		const struct route *route = map.route_of[i];
-
-		placement->verdict =
-			judge(&map, route, &devices[i], &placement->reason);
-		if (placement->verdict == VFIO_CXL_VERDICT_ACCEPTED)
-			placement->window = route->window;
-		else
-			ret = -EADDRNOTAVAIL;
-	}
+	check_windows(&map, windows);
+	build_routes(&map);
+	sort_devices(&map, devices, placements);
+	if (!judge_all(&map))
+		ret = -EADDRNOTAVAIL;
 	free_map(&map);
 	return ret;
 }

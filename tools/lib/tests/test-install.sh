@@ -15,7 +15,7 @@ set -u
 tmp=$(mktemp -d) || exit 1
 trap 'rm -rf "$tmp"' EXIT
 root=$tmp/root
-so=$O/libvfio-cxl.so.0.2.0
+so=$O/libvfio-cxl.so.0.3.0
 public="vfio_cxl_find vfio_cxl_lock vfio_cxl_select vfio_cxl_verdict_name"
 nr=0
 failed=0
@@ -100,7 +100,7 @@ install_tree()
 	./usr/lib/libvfio-cxl.a
 	./usr/lib/libvfio-cxl.so
 	./usr/lib/libvfio-cxl.so.0
-	./usr/lib/libvfio-cxl.so.0.2.0
+	./usr/lib/libvfio-cxl.so.0.3.0
 	./usr/lib/pkgconfig/libvfio-cxl.pc
 	END
 	same "$tmp/want" "$tmp/got"
@@ -114,7 +114,7 @@ pc()
 
 pc_version()
 {
-	test "$(pc --modversion)" = 0.2.0
+	test "$(pc --modversion)" = 0.3.0
 }
 
 # A program for every language: places a device, and is told of a bad one.

@@ -318,14 +318,6 @@ static const struct row rows[] = {
 		{ REFUSED(SECOND_DEVICE, "for device d1"), IN("w0") },
 	},
 	{
-		"second-device/with-the-name-of-a-locked-one",
-		1,
-		{ WINDOW("w0", 1 * TIB, TIB, "hb0") },
-		2,
-		{ DEVICE("d0", "hb0", GIB), LOCKED("d0", "hb0", 2 * GIB) },
-		{ REFUSED(SECOND_DEVICE, "for device d0"), IN("w0") },
-	},
-	{
 		"second-device/the-first-is-too-large",
 		1,
 		{ WINDOW("w0", 1 * TIB, GIB, "hb0") },
@@ -420,8 +412,17 @@ static const struct row malformed[] = {
 		3,
 		{ DEVICE("d1", "hb0", GIB), DEVICE("d1", "hb0", GIB),
 		  DEVICE("d0", "hb0", GIB) },
-		{ REFUSED(SECOND_DEVICE, "for device d0"),
-		  REFUSED(SECOND_DEVICE, "for device d0"), IN("w0") },
+		{ REFUSED(BAD_DEVICE, "same name"),
+		  REFUSED(BAD_DEVICE, "same name"), IN("w0") },
+	},
+	{
+		"device/with-the-name-of-a-locked-one",
+		1,
+		{ WINDOW("w0", 1 * TIB, TIB, "hb0") },
+		2,
+		{ DEVICE("d0", "hb0", GIB), LOCKED("d0", "hb0", 2 * GIB) },
+		{ REFUSED(BAD_DEVICE, "same name"),
+		  REFUSED(BAD_DEVICE, "same name") },
 	},
 	{
 		"device/two-locked",
@@ -556,9 +557,49 @@ static const struct row malformed[] = {
 		4,
 		{ DEVICE("d0", "hb0", GIB), DEVICE("d1", "hb1", GIB),
 		  DEVICE("d2", "hb2", GIB), DEVICE("d3", "hb3", GIB) },
-		{ REFUSED(BAD_WINDOW, "overlaps window w2"),
+		{ REFUSED(BAD_WINDOW, "overlaps window w1"),
 		  REFUSED(BAD_WINDOW, "overlaps window w0"),
 		  REFUSED(BAD_WINDOW, "overlaps window w0"), IN("w3") },
+	},
+	{
+		/* Which of two that cover it is named, in any order? */
+		"window/overlap/same-name-and-base",
+		3,
+		{ WINDOW("w0", 1 * TIB, 2 * TIB, "hb0"),
+		  WINDOW("w0", 1 * TIB, TIB, "hb1"),
+		  WINDOW("w1", 2 * TIB - GIB, TIB, "hb2") },
+		3,
+		{ DEVICE("d0", "hb0", GIB), DEVICE("d1", "hb1", GIB),
+		  DEVICE("d2", "hb2", GIB) },
+		{ REFUSED(BAD_WINDOW, "overlaps window w0"),
+		  REFUSED(BAD_WINDOW, "overlaps window w0"),
+		  REFUSED(BAD_WINDOW, "overlaps window w0") },
+	},
+	{
+		/* What else is wrong with it makes no room in there. */
+		"window/overlap/with-a-malformed-one",
+		4,
+		{ WINDOW("w0", 1 * TIB, TIB, "hb0"),
+		  WINDOW(NULL, 1 * TIB, GIB, "elsewhere"),
+		  WINDOW("w1", 3 * TIB, TIB, "hb1"),
+		  WINDOW("w2", 3 * TIB + 4096, 4096, "elsewhere") },
+		2,
+		{ DEVICE("d0", "hb0", GIB), DEVICE("d1", "hb1", GIB) },
+		{ REFUSED(BAD_WINDOW, "overlaps window (unnamed)"),
+		  REFUSED(BAD_WINDOW, "overlaps window w2") },
+	},
+	{
+		"window/overlap/not-placed-or-of-no-size",
+		3,
+		{ WINDOW("w0", 1 * TIB, TIB, "hb0"),
+		  WINDOW("w1", 1 * TIB, 0, "elsewhere"),
+		  { .name = "w2",
+		    .base = 1 * TIB,
+		    .size = TIB,
+		    TARGETS("elsewhere") } },
+		1,
+		{ DEVICE("d0", "hb0", GIB) },
+		{ IN("w0") },
 	},
 	{
 		/* It could target any host bridge: nobody can be placed. */
@@ -600,6 +641,18 @@ static const struct row malformed[] = {
 
 /* The first of several reasons to refuse a device wins; one fewer per row. */
 static const struct row precedence[] = {
+	{
+		"bad-device/same-name",
+		1,
+		{ WINDOW("w0", 0, 0, "hb0", NULL) },
+		4,
+		{ BELOW_SWITCH("d0", "hb1", GIB), DEVICE("d0", "hb1", GIB),
+		  DEVICE("d0", NULL, GIB), DEVICE("d0", "", GIB) },
+		{ REFUSED(BAD_DEVICE, "same name"),
+		  REFUSED(BAD_DEVICE, "same name"),
+		  REFUSED(BAD_DEVICE, "same name"),
+		  REFUSED(BAD_DEVICE, "same name") },
+	},
 	{
 		"bad-device",
 		1,
@@ -1173,6 +1226,8 @@ static void test_long_names(void)
 	g_autofree char *w1 = g_strnfill(2000, 'w');
 	g_autofree char *d0 = g_strnfill(2000, 'd');
 	g_autofree char *d1 = g_strnfill(2001, 'd');
+	g_autofree char *d2 = g_strnfill(2002, 'd');
+	g_autofree char *d3 = g_strnfill(2003, 'd');
 	g_autofree char *hb = g_strnfill(2000, 'h');
 	const char *const targets[] = { hb, "other" };
 	struct vfio_cxl_window windows[] = {
@@ -1192,22 +1247,24 @@ static void test_long_names(void)
 	const struct vfio_cxl_device devices[] = {
 		DEVICE(d0, hb, GIB),
 		DEVICE(d1, hb, GIB),
-		BELOW_SWITCH(d0, hb, GIB),
-		DEVICE(d0, NULL, GIB),
-		DEVICE(d0, hb, UINT64_MAX),
+		BELOW_SWITCH(d2, hb, GIB),
+		DEVICE(d3, NULL, GIB),
+		DEVICE(d3, hb, UINT64_MAX),
+		DEVICE(d3, hb, GIB),
 	};
 	static const char *const ends[] = {
-		"its own",
+		"",
 		"of its own",
 		"the host bridge",
 		"port of one",
 		"vfio_cxl_find() finds",
+		"each its own",
 	};
-	struct vfio_cxl_placement placements[5];
+	struct vfio_cxl_placement placements[6];
 	size_t i;
 
-	vfio_cxl_select(windows, 1, devices, 5, placements);
-	for (i = 0; i < 5; i++)
+	vfio_cxl_select(windows, 1, devices, 6, placements);
+	for (i = 0; i < 6; i++)
 		check_end(&placements[i], ends[i]);
 
 	/* With the windows overlapping: the longest of all. */
