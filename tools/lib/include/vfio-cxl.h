@@ -126,17 +126,18 @@ struct vfio_cxl_window {
  * @host_bridge: name of the CXL host bridge at the root of the device's PCI
  *	hierarchy; NULL or empty if the root there is not a CXL host bridge
  * @hdm_size: size of the device's memory, a non-zero multiple of VFIO_CXL_ALIGN
+ * @locked_base: guest physical address that its decoder is locked at, as in
+ *	vfio_cxl_hdm.base; 0 while it is not.  Set it for the devices of a
+ *	running machine when another one is plugged in: they keep their windows,
+ *	which cannot be moved.
  * @below_switch: there is a switch between host bridge and device
- * @locked: the device is locked in its window already, by an earlier run of
- *	vfio_cxl_select() and vfio_cxl_lock(): it keeps the window.  Set it for
- *	the devices of a running machine when another one is plugged in.
  */
 struct vfio_cxl_device {
 	const char *name;
 	const char *host_bridge;
 	uint64_t hdm_size;
+	uint64_t locked_base;
 	bool below_switch;
-	bool locked;
 };
 
 /**
@@ -149,6 +150,7 @@ struct vfio_cxl_device {
  * @VFIO_CXL_VERDICT_INTERLEAVED: the window has several targets
  * @VFIO_CXL_VERDICT_UNPLACED: the window has no base
  * @VFIO_CXL_VERDICT_TOO_SMALL: the window is smaller than the memory
+ * @VFIO_CXL_VERDICT_MOVED: the window is not where the device is locked
  * @VFIO_CXL_VERDICT_SECOND_DEVICE: the window is another device's, which is
  *	below the same host bridge
  * @VFIO_CXL_VERDICT_NO_HOST_BRIDGE: it is not below a CXL host bridge
@@ -161,7 +163,7 @@ struct vfio_cxl_device {
  * Only VFIO_CXL_VERDICT_ACCEPTED accepts.  Where several of the others hold,
  * the verdict is the first of them in this order: BAD_DEVICE, NO_HOST_BRIDGE,
  * BELOW_SWITCH, BAD_WINDOW (one with targets unknown), NO_WINDOW, AMBIGUOUS,
- * BAD_WINDOW, INTERLEAVED, UNPLACED, TOO_SMALL, SECOND_DEVICE.
+ * BAD_WINDOW, INTERLEAVED, UNPLACED, TOO_SMALL, MOVED, SECOND_DEVICE.
  */
 enum vfio_cxl_verdict {
 	VFIO_CXL_VERDICT_NONE,
@@ -171,6 +173,7 @@ enum vfio_cxl_verdict {
 	VFIO_CXL_VERDICT_INTERLEAVED,
 	VFIO_CXL_VERDICT_UNPLACED,
 	VFIO_CXL_VERDICT_TOO_SMALL,
+	VFIO_CXL_VERDICT_MOVED,
 	VFIO_CXL_VERDICT_SECOND_DEVICE,
 	VFIO_CXL_VERDICT_NO_HOST_BRIDGE,
 	VFIO_CXL_VERDICT_BELOW_SWITCH,
@@ -205,7 +208,7 @@ struct vfio_cxl_placement {
  * order gives each device the same verdict, window and reason.
  *
  * Of the devices below one host bridge only one can have the window.  That is
- * the one that is locked there already, or else the one with the least name (as
+ * the one that is locked at its base, or else the one with the least name (as
  * strcmp(3) compares), whether or not that one is refused for another reason.
  * Each of the others is a second device.  One without a name has no claim.
  *

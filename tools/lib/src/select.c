@@ -328,6 +328,17 @@ static enum vfio_cxl_verdict judge_window(const struct vfio_cxl_window *window,
 	return VFIO_CXL_VERDICT_ACCEPTED;
 }
 
+static enum vfio_cxl_verdict judge_lock(const struct vfio_cxl_window *window,
+					const struct vfio_cxl_device *device,
+					struct vfio_cxl_reason *reason)
+{
+	if (device->locked_base && device->locked_base != window->base)
+		return refuse(VFIO_CXL_VERDICT_MOVED, reason, device, window,
+			      "the device is locked at 0x%llx; leave the window there, or close the device to unlock it",
+			      (unsigned long long)device->locked_base);
+	return VFIO_CXL_VERDICT_ACCEPTED;
+}
+
 static enum vfio_cxl_verdict judge_owner(const struct vfio_cxl_device *owner,
 					 const struct vfio_cxl_window *window,
 					 const struct vfio_cxl_device *device,
@@ -343,7 +354,8 @@ static enum vfio_cxl_verdict judge_owner(const struct vfio_cxl_device *owner,
 }
 
 /* Of devices below one host bridge, sorted: which one can have the window? */
-static const struct vfio_cxl_device *find_owner(const struct candidate *first,
+static const struct vfio_cxl_device *find_owner(const struct route *route,
+						const struct candidate *first,
 						const struct candidate *end)
 {
 	const struct vfio_cxl_device *owner = NULL;
@@ -353,7 +365,9 @@ static const struct vfio_cxl_device *find_owner(const struct candidate *first,
 
 		if (is_empty(device->name))
 			continue;
-		if (!owner || (device->locked && !owner->locked))
+		if (route && device->locked_base == route->place->window->base)
+			return device;
+		if (!owner)
 			owner = device;
 	}
 	return owner;
@@ -374,6 +388,8 @@ static enum vfio_cxl_verdict judge(const struct map *map,
 	if (verdict == VFIO_CXL_VERDICT_ACCEPTED)
 		verdict = judge_window(route->place->window, device, reason);
 	if (verdict == VFIO_CXL_VERDICT_ACCEPTED)
+		verdict = judge_lock(route->place->window, device, reason);
+	if (verdict == VFIO_CXL_VERDICT_ACCEPTED)
 		verdict = judge_owner(owner, route->place->window, device,
 				      reason);
 	return verdict;
@@ -384,7 +400,7 @@ static bool judge_group(const struct map *map, const struct route *route,
 			const struct candidate *first,
 			const struct candidate *end)
 {
-	const struct vfio_cxl_device *owner = find_owner(first, end);
+	const struct vfio_cxl_device *owner = find_owner(route, first, end);
 	const struct candidate *c;
 	bool ok = true;
 
@@ -478,6 +494,7 @@ const char *vfio_cxl_verdict_name(enum vfio_cxl_verdict verdict)
 		[VFIO_CXL_VERDICT_INTERLEAVED] = "interleaved",
 		[VFIO_CXL_VERDICT_UNPLACED] = "unplaced",
 		[VFIO_CXL_VERDICT_TOO_SMALL] = "too-small",
+		[VFIO_CXL_VERDICT_MOVED] = "moved",
 		[VFIO_CXL_VERDICT_SECOND_DEVICE] = "second-device",
 		[VFIO_CXL_VERDICT_NO_HOST_BRIDGE] = "no-host-bridge",
 		[VFIO_CXL_VERDICT_BELOW_SWITCH] = "below-switch",

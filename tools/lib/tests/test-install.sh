@@ -44,7 +44,7 @@ same()
 exported_symbols()
 {
 	for s in $public; do
-		echo "$s@@VFIO_CXL_1.0"
+		echo "$s@@VFIO_CXL_2.0"
 	done | sort >"$tmp/want"
 	$NM -D --defined-only "$so" | awk '$2 != "A" { print $3 }' |
 		sort >"$tmp/got"
@@ -63,7 +63,7 @@ declared_symbols()
 
 soname()
 {
-	readelf -d "$so" | grep -F 'Library soname: [libvfio-cxl.so.0]'
+	readelf -d "$so" | grep -F 'Library soname: [libvfio-cxl.so.1]'
 }
 
 # Names of the static library that could clash with a program's
@@ -99,8 +99,8 @@ install_tree()
 	./usr/include/vfio-cxl/vfio-cxl.h
 	./usr/lib/libvfio-cxl.a
 	./usr/lib/libvfio-cxl.so
-	./usr/lib/libvfio-cxl.so.0
 	./usr/lib/libvfio-cxl.so.0.3.0
+	./usr/lib/libvfio-cxl.so.1
 	./usr/lib/pkgconfig/libvfio-cxl.pc
 	END
 	same "$tmp/want" "$tmp/got"
@@ -165,7 +165,7 @@ use_shared()
 {
 	$CC -Wall -Wextra -Werror $(pc --cflags) -o "$tmp/use-shared" \
 		"$tmp/use.c" $(pc --libs) &&
-		readelf -d "$tmp/use-shared" | grep -F 'libvfio-cxl.so.0' &&
+		readelf -d "$tmp/use-shared" | grep -F 'libvfio-cxl.so.1' &&
 		LD_LIBRARY_PATH=$root/usr/lib "$tmp/use-shared"
 }
 

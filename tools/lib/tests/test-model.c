@@ -104,12 +104,16 @@ static bool is_target(const struct vfio_cxl_window *window,
 	return false;
 }
 
-/* Does @a come before @b where only one can have the window? */
+/* Does @a come before @b where only one can have @window? */
 static bool has_better_claim(const struct vfio_cxl_device *a,
-			     const struct vfio_cxl_device *b)
+			     const struct vfio_cxl_device *b,
+			     const struct vfio_cxl_window *window)
 {
-	if (a->locked != b->locked)
-		return a->locked;
+	const bool a_is_there = a->locked_base == window->base;
+	const bool b_is_there = b->locked_base == window->base;
+
+	if (a_is_there != b_is_there)
+		return a_is_there;
 	return strcmp(a->name, b->name) < 0;
 }
 
@@ -154,12 +158,14 @@ static enum vfio_cxl_verdict model(const struct topology *t,
 		return VFIO_CXL_VERDICT_UNPLACED;
 	if ((*window)->size < device->hdm_size)
 		return VFIO_CXL_VERDICT_TOO_SMALL;
+	if (device->locked_base && device->locked_base != (*window)->base)
+		return VFIO_CXL_VERDICT_MOVED;
 
 	for (i = 0; i < t->nr_devices; i++) {
 		other = &t->devices[i];
 		if (!is_empty(other->name) &&
 		    is_same(other->host_bridge, device->host_bridge) &&
-		    has_better_claim(other, device))
+		    has_better_claim(other, device, *window))
 			return VFIO_CXL_VERDICT_SECOND_DEVICE;
 	}
 	return VFIO_CXL_VERDICT_ACCEPTED;
@@ -228,6 +234,16 @@ static void make_window(struct topology *t, size_t nr)
 	};
 }
 
+/* Locked in one of the windows, whether it could be or not, or elsewhere */
+static uint64_t random_lock(const struct topology *t)
+{
+	if (!one_in(3))
+		return 0;
+	if (!t->nr_windows || one_in(10))
+		return random_bytes(1, 24);
+	return t->windows[below((uint32_t)t->nr_windows)].base;
+}
+
 static void make_device(struct topology *t, size_t nr)
 {
 	static const char *const names[] = { "d0", "d1", "d2", "d3" };
@@ -237,7 +253,7 @@ static void make_device(struct topology *t, size_t nr)
 		.host_bridge = random_host_bridge(),
 		.hdm_size = random_bytes(1, 4),
 		.below_switch = one_in(20),
-		.locked = one_in(3),
+		.locked_base = random_lock(t),
 	};
 }
 
@@ -283,11 +299,11 @@ static void say_topology(const struct topology *t)
 	for (i = 0; i < t->nr_devices; i++) {
 		const struct vfio_cxl_device *device = &t->devices[i];
 
-		g_test_message("device %s below %s: size 0x%" PRIx64 "%s%s",
+		g_test_message("device %s below %s: size 0x%" PRIx64
+			       ", locked at 0x%" PRIx64 "%s",
 			       device->name, device->host_bridge,
-			       device->hdm_size,
-			       device->below_switch ? ", below a switch" : "",
-			       device->locked ? ", locked" : "");
+			       device->hdm_size, device->locked_base,
+			       device->below_switch ? ", below a switch" : "");
 	}
 }
 

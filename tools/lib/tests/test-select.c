@@ -67,10 +67,10 @@ struct row {
 	{                                                                     \
 		.name = _name, .host_bridge = _host_bridge, .hdm_size = _size \
 	}
-#define LOCKED(_name, _host_bridge, _size)                                     \
+#define LOCKED(_name, _host_bridge, _size, _base)                              \
 	{                                                                      \
 		.name = _name, .host_bridge = _host_bridge, .hdm_size = _size, \
-		.locked = true                                                 \
+		.locked_base = _base                                           \
 	}
 #define BELOW_SWITCH(_name, _host_bridge, _size)                               \
 	{                                                                      \
@@ -314,7 +314,7 @@ static const struct row rows[] = {
 		1,
 		{ WINDOW("w0", 1 * TIB, TIB, "hb0") },
 		2,
-		{ DEVICE("d0", "hb0", GIB), LOCKED("d1", "hb0", GIB) },
+		{ DEVICE("d0", "hb0", GIB), LOCKED("d1", "hb0", GIB, 1 * TIB) },
 		{ REFUSED(SECOND_DEVICE, "for device d1"), IN("w0") },
 	},
 	{
@@ -332,8 +332,31 @@ static const struct row rows[] = {
 		{ WINDOW("w0", 1 * TIB, TIB, "hb0"),
 		  WINDOW("w1", 2 * TIB, TIB, "hb1") },
 		2,
-		{ LOCKED("d1", "hb1", GIB), DEVICE("d0", "hb0", GIB) },
+		{ LOCKED("d1", "hb1", GIB, 2 * TIB), DEVICE("d0", "hb0", GIB) },
 		{ IN("w1"), IN("w0") },
+	},
+	{
+		"hotplug/second-locked-elsewhere",
+		1,
+		{ WINDOW("w0", 1 * TIB, TIB, "hb0") },
+		3,
+		{ LOCKED("d0", "hb0", GIB, 2 * TIB),
+		  LOCKED("d1", "hb0", GIB, 1 * TIB), DEVICE("d2", "hb0", GIB) },
+		{ REFUSED(MOVED, "locked at 0x20000000000;"), IN("w0"),
+		  REFUSED(SECOND_DEVICE, "for device d1") },
+	},
+	{
+		"moved",
+		2,
+		{ WINDOW("w0", 1 * TIB, TIB, "hb0"),
+		  WINDOW("w1", 2 * TIB, TIB, "hb1") },
+		3,
+		{ LOCKED("d0", "hb0", GIB, 3 * TIB),
+		  LOCKED("d1", "hb1", GIB, 2 * TIB + 256 * MIB),
+		  DEVICE("d2", "hb0", GIB) },
+		{ REFUSED(MOVED, "locked at 0x30000000000;"),
+		  REFUSED(MOVED, "locked at 0x20010000000;"),
+		  REFUSED(SECOND_DEVICE, "for device d0") },
 	},
 	{
 		"no-host-bridge/none",
@@ -420,7 +443,8 @@ static const struct row malformed[] = {
 		1,
 		{ WINDOW("w0", 1 * TIB, TIB, "hb0") },
 		2,
-		{ DEVICE("d0", "hb0", GIB), LOCKED("d0", "hb0", 2 * GIB) },
+		{ DEVICE("d0", "hb0", GIB),
+		  LOCKED("d0", "hb0", 2 * GIB, 1 * TIB) },
 		{ REFUSED(BAD_DEVICE, "same name"),
 		  REFUSED(BAD_DEVICE, "same name") },
 	},
@@ -429,7 +453,8 @@ static const struct row malformed[] = {
 		1,
 		{ WINDOW("w0", 1 * TIB, TIB, "hb0") },
 		2,
-		{ LOCKED("d0", "hb0", GIB), LOCKED("d1", "hb0", GIB) },
+		{ LOCKED("d0", "hb0", GIB, 1 * TIB),
+		  LOCKED("d1", "hb0", GIB, 1 * TIB) },
 		{ IN("w0"), REFUSED(SECOND_DEVICE, "for device d0") },
 	},
 	{
@@ -722,8 +747,16 @@ static const struct row precedence[] = {
 		1,
 		{ WINDOW("w0", TIB, 256 * MIB, "hb0") },
 		2,
-		{ LOCKED("d0", "hb0", GIB), DEVICE("d1", "hb0", GIB) },
+		{ LOCKED("d0", "hb0", GIB, 2 * TIB), DEVICE("d1", "hb0", GIB) },
 		{ REFUSED(TOO_SMALL, "w0"), REFUSED(TOO_SMALL, "w0") },
+	},
+	{
+		"moved",
+		1,
+		{ WINDOW("w0", TIB, GIB, "hb0") },
+		2,
+		{ DEVICE("d0", "hb0", GIB), LOCKED("d1", "hb0", GIB, 2 * TIB) },
+		{ IN("w0"), REFUSED(MOVED, "w0") },
 	},
 };
 
@@ -1015,6 +1048,8 @@ static void add_host_bridge(struct builder *b, enum vfio_cxl_verdict verdict)
 		device->host_bridge = NULL;
 	else if (verdict == VFIO_CXL_VERDICT_BELOW_SWITCH)
 		device->below_switch = true;
+	else if (verdict == VFIO_CXL_VERDICT_MOVED)
+		device->locked_base = window->base + VFIO_CXL_ALIGN;
 	else if (verdict == VFIO_CXL_VERDICT_BAD_DEVICE)
 		device->hdm_size++;
 }
