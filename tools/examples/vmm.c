@@ -183,14 +183,10 @@ static void *map_memory(const struct passthrough *host, const char *bdf)
 static bool select_windows(struct machine *m)
 {
 	size_t nr;
-	int ret;
 
-	ret = vfio_cxl_select(m->windows, m->nr_bridges, m->devices,
-			      m->nr_devices, m->placements);
-	if (!ret)
+	if (!vfio_cxl_select(m->windows, m->nr_bridges, m->devices,
+			     m->nr_devices, m->placements))
 		return true;
-	if (ret != -EADDRNOTAVAIL)
-		errx(1, "vfio_cxl_select(): %s", strerror(-ret));
 	for (nr = 0; nr < m->nr_devices; nr++)
 		if (m->placements[nr].verdict != VFIO_CXL_VERDICT_ACCEPTED)
 			warnx("%s", m->placements[nr].reason.text);

@@ -45,7 +45,8 @@ extern "C" {
 /**
  * struct vfio_cxl_reason - why something failed and what to do about it
  * @text: one line for the user of the VMM without a newline at its end, always
- *	terminated; empty after a success.  Names are cut at 64 bytes.
+ *	terminated; empty after a success, and only then.  Names are cut at 64
+ *	bytes.
  */
 struct vfio_cxl_reason {
 	char text[512];
@@ -221,7 +222,8 @@ struct vfio_cxl_placement {
  * * -EINVAL - an array is NULL but has elements
  * * -ENOMEM - out of memory
  *
- * After -EINVAL and -ENOMEM every verdict is VFIO_CXL_VERDICT_NONE.
+ * After -EINVAL and -ENOMEM every verdict is VFIO_CXL_VERDICT_NONE, and every
+ * reason says why.
  */
 int vfio_cxl_select(const struct vfio_cxl_window *windows, size_t nr_windows,
 		    const struct vfio_cxl_device *devices, size_t nr_devices,

@@ -20,7 +20,7 @@
  * @result: an errno, a verdict: whatever the caller is about to return
  * @reason: set to "device D below host bridge H, window W (base, size): " and
  *	the text; may be NULL
- * @device: named in the reason, with its host bridge if it has one
+ * @device: named in the reason, with its host bridge if it has one; may be NULL
  * @window: named in the reason, with base and size; NULL if it is not about one
  * @fmt: as for printf(3)
  *

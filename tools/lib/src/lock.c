@@ -38,12 +38,11 @@ int vfio_cxl_lock(int device_fd, const struct vfio_cxl_device *device,
 		  const struct vfio_cxl_window *window,
 		  struct vfio_cxl_reason *reason)
 {
-	static const struct vfio_cxl_device nobody;
 	struct vfio_device_feature_cxl_hdm_decoder decoder = { 0 };
 	int ret;
 
 	if (!device)
-		return vfio_cxl_explain(-EINVAL, reason, &nobody, window,
+		return vfio_cxl_explain(-EINVAL, reason, NULL, window,
 					"no device is given; give one that vfio_cxl_select() accepted");
 	if (!window || !window->placed)
 		return vfio_cxl_explain(-EINVAL, reason, device, window,

@@ -47,8 +47,9 @@ int vfio_cxl_explain(int result, struct vfio_cxl_reason *reason,
 	text = (struct text){ .start = reason->text,
 			      .size = sizeof(reason->text) };
 
-	append(&text, "device " NAME_FMT, vfio_cxl_name(device->name));
-	if (device->host_bridge && *device->host_bridge)
+	append(&text, "device " NAME_FMT,
+	       vfio_cxl_name(device ? device->name : NULL));
+	if (device && device->host_bridge && *device->host_bridge)
 		append(&text, " below host bridge " NAME_FMT,
 		       device->host_bridge);
 	if (window) {

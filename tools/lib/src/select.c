@@ -392,6 +392,8 @@ static enum vfio_cxl_verdict judge(const struct map *map,
 	if (verdict == VFIO_CXL_VERDICT_ACCEPTED)
 		verdict = judge_owner(owner, route->place->window, device,
 				      reason);
+	if (verdict == VFIO_CXL_VERDICT_ACCEPTED)
+		vfio_cxl_explain_nothing(reason);
 	return verdict;
 }
 
@@ -411,6 +413,7 @@ static bool judge_group(const struct map *map, const struct route *route,
 
 		placement->verdict = judge(map, route, owner, c->device,
 					   has_twin, &placement->reason);
+		placement->window = NULL;
 		if (placement->verdict == VFIO_CXL_VERDICT_ACCEPTED)
 			placement->window = route->place->window;
 		else
@@ -445,15 +448,20 @@ static bool judge_all(const struct map *map)
 	return ok;
 }
 
-static void clear_placements(struct vfio_cxl_placement *placements, size_t nr)
+/* Nothing can be said of any device, and each is told why. */
+static int fail_all(int result, const char *why,
+		    const struct vfio_cxl_device *devices,
+		    struct vfio_cxl_placement *placements, size_t nr)
 {
 	size_t i;
 
 	for (i = 0; i < nr; i++) {
-		placements[i].verdict = VFIO_CXL_VERDICT_NONE;
+		placements[i].verdict =
+			refuse(VFIO_CXL_VERDICT_NONE, &placements[i].reason,
+			       devices ? &devices[i] : NULL, NULL, "%s", why);
 		placements[i].window = NULL;
-		placements[i].reason.text[0] = '\0';
 	}
+	return result;
 }
 
 int vfio_cxl_select(const struct vfio_cxl_window *windows, size_t nr_windows,
@@ -466,15 +474,20 @@ int vfio_cxl_select(const struct vfio_cxl_window *windows, size_t nr_windows,
 	};
 	int ret;
 
-	if (!placements && nr_devices)
+	if (!nr_devices)
+		return 0;
+	if (!placements)
 		return -EINVAL;
-	clear_placements(placements, nr_devices);
-	if ((!windows && nr_windows) || (!devices && nr_devices))
-		return -EINVAL;
+	if (!devices || (!windows && nr_windows))
+		return fail_all(-EINVAL,
+				"an array is NULL that has elements; give it",
+				devices, placements, nr_devices);
 
 	ret = alloc_map(&map, windows);
 	if (ret)
-		return ret;
+		return fail_all(ret,
+				"there is no memory to compare all windows and devices; free some and try again",
+				devices, placements, nr_devices);
 	check_windows(&map, windows);
 	build_routes(&map);
 	sort_devices(&map, devices, placements);

@@ -1178,6 +1178,17 @@ static void test_effort(void)
 	check_effort("one target", b);
 }
 
+/* What every placement says after a failure as a whole */
+static void check_failed(const struct vfio_cxl_placement *placement,
+			 const char *start, const char *words)
+{
+	g_assert_cmpint(placement->verdict, ==, VFIO_CXL_VERDICT_NONE);
+	g_assert_null(placement->window);
+	g_assert_true(g_str_has_prefix(placement->reason.text, start));
+	g_assert_nonnull(strstr(placement->reason.text, words));
+	g_assert_nonnull(strstr(placement->reason.text, "; "));
+}
+
 /* All is refused, and written as such, when memory runs out at any point. */
 static void test_out_of_memory(void)
 {
@@ -1196,9 +1207,8 @@ static void test_out_of_memory(void)
 		if (!ret)
 			break;
 		g_assert_cmpint(ret, ==, -ENOMEM);
-		g_assert_cmpint(placement.verdict, ==, VFIO_CXL_VERDICT_NONE);
-		g_assert_null(placement.window);
-		g_assert_cmpstr(placement.reason.text, ==, "");
+		check_failed(&placement, "device d0 below host bridge hb0: ",
+			     "no memory");
 	}
 	g_assert_cmpint(nth, >, 0);
 }
@@ -1215,7 +1225,8 @@ static void test_too_many_targets(void)
 
 	g_assert_cmpint(vfio_cxl_select(windows, 2, &device, 1, &placement), ==,
 			-ENOMEM);
-	g_assert_cmpint(placement.verdict, ==, VFIO_CXL_VERDICT_NONE);
+	check_failed(&placement, "device d0 below host bridge hb0: ",
+		     "no memory");
 	g_assert_cmpint(live_allocations(), ==, 0);
 }
 
@@ -1227,14 +1238,12 @@ static void test_null_arrays(void)
 	memset(&placement, 0xa5, sizeof(placement));
 	g_assert_cmpint(vfio_cxl_select(NULL, 1, t.devices, 1, &placement), ==,
 			-EINVAL);
-	g_assert_cmpint(placement.verdict, ==, VFIO_CXL_VERDICT_NONE);
-	g_assert_null(placement.window);
+	check_failed(&placement, "device d0 below host bridge hb0: ", "NULL");
 
 	memset(&placement, 0xa5, sizeof(placement));
 	g_assert_cmpint(vfio_cxl_select(t.windows, 1, NULL, 1, &placement), ==,
 			-EINVAL);
-	g_assert_cmpint(placement.verdict, ==, VFIO_CXL_VERDICT_NONE);
-	g_assert_null(placement.window);
+	check_failed(&placement, "device (unnamed): ", "NULL");
 
 	g_assert_cmpint(vfio_cxl_select(t.windows, 1, t.devices, 1, NULL), ==,
 			-EINVAL);
@@ -1246,6 +1255,7 @@ static void test_nothing(void)
 
 	g_assert_cmpint(vfio_cxl_select(NULL, 0, NULL, 0, NULL), ==, 0);
 	g_assert_cmpint(vfio_cxl_select(t.windows, 1, NULL, 0, NULL), ==, 0);
+	g_assert_cmpint(vfio_cxl_select(NULL, 1, NULL, 0, NULL), ==, 0);
 }
 
 static void check_end(const struct vfio_cxl_placement *placement,
