@@ -95,6 +95,16 @@ static void *alloc_array(size_t nr, size_t size)
 	return array;
 }
 
+static struct vfio_cxl_placement *alloc_placements(size_t nr)
+{
+	struct vfio_cxl_placement *placements =
+		alloc_array(nr, sizeof(*placements));
+
+	while (nr--)
+		placements[nr].argsz = sizeof(placements[nr]);
+	return placements;
+}
+
 static const char *errno_name(int ret)
 {
 	const char *name = strerrorname_np(-ret);
@@ -119,6 +129,7 @@ static struct host_bridge *get_bridge(struct machine *m, const char *host_root)
 		 nr);
 	bridge->targets[0] = bridge->name;
 	m->windows[nr] = (struct vfio_cxl_window){
+		.argsz = sizeof(m->windows[nr]),
 		.name = bridge->window_name,
 		.base = FIRST_WINDOW + nr * WINDOW_SIZE,
 		.size = WINDOW_SIZE,
@@ -261,8 +272,7 @@ static bool is_refused(const char *what, const struct vfio_cxl_window *windows,
 		       size_t nr_windows, const struct vfio_cxl_device *devices,
 		       size_t nr_devices, size_t nr_bad)
 {
-	struct vfio_cxl_placement *placements =
-		alloc_array(nr_devices, sizeof(*placements));
+	struct vfio_cxl_placement *placements = alloc_placements(nr_devices);
 	size_t nr, refused = 0;
 
 	vfio_cxl_select(windows, nr_windows, devices, nr_devices, placements);
@@ -439,7 +449,7 @@ int main(int argc, char **argv)
 	m.bridges = alloc_array(m.nr_devices, sizeof(*m.bridges));
 	m.windows = alloc_array(m.nr_devices, sizeof(*m.windows));
 	m.devices = alloc_array(m.nr_devices, sizeof(*m.devices));
-	m.placements = alloc_array(m.nr_devices, sizeof(*m.placements));
+	m.placements = alloc_placements(m.nr_devices);
 	m.hosts = alloc_array(m.nr_devices, sizeof(*m.hosts));
 
 	/* The guest is the same in whatever order the devices are given. */
@@ -451,8 +461,10 @@ int main(int argc, char **argv)
 		struct vfio_cxl_reason reason;
 
 		host->fd = iommu_open_device(&m.iommu, bdfs[nr]);
+		host->hdm.argsz = sizeof(host->hdm);
 		if (vfio_cxl_find(host->fd, bdfs[nr], &host->hdm, &reason))
 			errx(1, "%s", reason.text);
+		m.devices[nr].argsz = sizeof(m.devices[nr]);
 		m.devices[nr].name = bdfs[nr];
 		m.devices[nr].hdm_size = host->hdm.size;
 		place_in_topology(&m, nr);

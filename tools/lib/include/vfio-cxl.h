@@ -16,6 +16,19 @@
  * negative errno and puts a reason in words where the caller says so.  All
  * sizes and addresses are in bytes, in host byte order.
  *
+ * Structures may grow at their end in later versions; what is appended means
+ * nothing where it is 0.  So each begins with argsz, as VFIO's do: the size
+ * that the caller knows it by.  Set it to the structure's sizeof, in every
+ * element of an array, also where the library fills in the rest.  Only struct
+ * vfio_cxl_reason has none and does not grow.  A function fails with
+ *
+ * * -EINVAL - argsz is less than the first version of the structure had, or
+ *   more than 4096, or not the same in all elements of an array
+ * * -E2BIG - a structure that is input is longer than this version of the
+ *   library knows, and what it does not know is not 0
+ *
+ * What this version does not know of a structure that is output, it sets to 0.
+ *
  * Section numbers are those of the CXL specification, revision 3.1.
  */
 #ifndef VFIO_CXL_H
@@ -54,19 +67,21 @@ struct vfio_cxl_reason {
 
 /**
  * struct vfio_cxl_hdm - the memory of an open device
+ * @argsz: size of this structure, set by the caller
  * @region_index: VFIO region of the memory
  * @region_flags: VFIO_REGION_INFO_FLAG_* of that region
+ * @decoder_flags: VFIO_CXL_HDM_DECODER_* of decoder 0
  * @region_offset: where it starts in the device's file, for mmap(2), pread(2)
  * @size: of the memory, and of the region; a multiple of VFIO_CXL_ALIGN
- * @decoder_flags: VFIO_CXL_HDM_DECODER_* of decoder 0
  * @base: guest physical address that decoder 0 is locked at, 0 while it is not
  */
 struct vfio_cxl_hdm {
+	uint32_t argsz;
 	uint32_t region_index;
 	uint32_t region_flags;
+	uint32_t decoder_flags;
 	uint64_t region_offset;
 	uint64_t size;
-	uint32_t decoder_flags;
 	uint64_t base;
 };
 
@@ -75,7 +90,7 @@ struct vfio_cxl_hdm {
  * @device_fd: the device: from VFIO_GROUP_GET_DEVICE_FD, or a character device
  *	that VFIO_DEVICE_BIND_IOMMUFD has bound
  * @name: of the device, for @reason; may be NULL
- * @hdm: filled in on success, untouched otherwise
+ * @hdm: with argsz; filled in on success, untouched otherwise
  * @reason: may be NULL
  *
  * The region is found by its VFIO_REGION_INFO_CAP_TYPE capability, the state of
@@ -84,6 +99,7 @@ struct vfio_cxl_hdm {
  *
  * Return: 0, or
  *
+ * * -EINVAL - @hdm is NULL or has a wrong argsz
  * * -ENOTTY - not a VFIO device, or its driver is not vfio-cxl-pci
  * * -ENOENT - the feature is there, but no region of the memory
  * * -EPROTO - the kernel's answers are malformed or contradict each other
@@ -96,6 +112,9 @@ int vfio_cxl_find(int device_fd, const char *name, struct vfio_cxl_hdm *hdm,
 
 /**
  * struct vfio_cxl_window - one CXL fixed memory window of the guest
+ * @argsz: size of this structure
+ * @placed: the window has a base.  One that did not fit the guest's physical
+ *	address space has none.
  * @name: not empty
  * @base: guest physical address, a non-zero multiple of VFIO_CXL_ALIGN; ignored
  *	unless @placed
@@ -103,8 +122,6 @@ int vfio_cxl_find(int device_fd, const char *name, struct vfio_cxl_hdm *hdm,
  *	beyond VFIO_CXL_LIMIT
  * @targets: names of the host bridges that the window targets, none empty
  * @nr_targets: elements of @targets
- * @placed: the window has a base.  One that did not fit the guest's physical
- *	address space has none.
  *
  * No two placed windows of a guest overlap.  Those that have an address in
  * common are malformed, whatever else is wrong with one of them.
@@ -112,16 +129,19 @@ int vfio_cxl_find(int device_fd, const char *name, struct vfio_cxl_hdm *hdm,
  * The guest's firmware describes it in a CFMWS of the ACPI CEDT (9.18.1.3).
  */
 struct vfio_cxl_window {
+	uint32_t argsz;
+	bool placed;
 	const char *name;
 	uint64_t base;
 	uint64_t size;
 	const char *const *targets;
 	size_t nr_targets;
-	bool placed;
 };
 
 /**
  * struct vfio_cxl_device - where the guest's topology has a device
+ * @argsz: size of this structure
+ * @below_switch: there is a switch between host bridge and device
  * @name: not empty; no two devices of the same @host_bridge have the same name,
  *	nor do two without one
  * @host_bridge: name of the CXL host bridge at the root of the device's PCI
@@ -131,14 +151,14 @@ struct vfio_cxl_window {
  *	vfio_cxl_hdm.base; 0 while it is not.  Set it for the devices of a
  *	running machine when another one is plugged in: they keep their windows,
  *	which cannot be moved.
- * @below_switch: there is a switch between host bridge and device
  */
 struct vfio_cxl_device {
+	uint32_t argsz;
+	bool below_switch;
 	const char *name;
 	const char *host_bridge;
 	uint64_t hdm_size;
 	uint64_t locked_base;
-	bool below_switch;
 };
 
 /**
@@ -184,6 +204,7 @@ enum vfio_cxl_verdict {
 
 /**
  * struct vfio_cxl_placement - the place of one device
+ * @argsz: size of this structure, set by the caller
  * @verdict: on the device
  * @window: the element of the array of windows that is the device's; NULL
  *	unless the verdict is VFIO_CXL_VERDICT_ACCEPTED
@@ -191,6 +212,7 @@ enum vfio_cxl_verdict {
  *	the verdict is VFIO_CXL_VERDICT_ACCEPTED
  */
 struct vfio_cxl_placement {
+	uint32_t argsz;
 	enum vfio_cxl_verdict verdict;
 	const struct vfio_cxl_window *window;
 	struct vfio_cxl_reason reason;
@@ -202,7 +224,8 @@ struct vfio_cxl_placement {
  * @nr_windows: elements of @windows
  * @devices: all the CXL.mem devices of the guest, in any order
  * @nr_devices: elements of @devices
- * @placements: @nr_devices elements, filled in: the place of each of @devices
+ * @placements: @nr_devices elements with argsz, filled in: the place of each of
+ *	@devices
  *
  * A window and a device belong together if the window's only target is the name
  * of the device's host bridge.  The order of the arrays decides nothing: any
@@ -219,11 +242,12 @@ struct vfio_cxl_placement {
  * Return: 0 if every device is accepted, or
  *
  * * -EADDRNOTAVAIL - at least one is not: see each of @placements
- * * -EINVAL - an array is NULL but has elements
+ * * -EINVAL - an array is NULL but has elements, or an argsz is wrong
+ * * -E2BIG - of argsz, see above
  * * -ENOMEM - out of memory
  *
- * After -EINVAL and -ENOMEM every verdict is VFIO_CXL_VERDICT_NONE, and every
- * reason says why.
+ * After the last three every verdict is VFIO_CXL_VERDICT_NONE, and every reason
+ * says why, unless it is @placements that is NULL or has a wrong argsz.
  */
 int vfio_cxl_select(const struct vfio_cxl_window *windows, size_t nr_windows,
 		    const struct vfio_cxl_device *devices, size_t nr_devices,
@@ -251,7 +275,8 @@ const char *vfio_cxl_verdict_name(enum vfio_cxl_verdict verdict);
  * Return: 0, also if it is locked at this base already, or
  *
  * * -EINVAL - no device, no window or one without a base; or its base or size
- *   is not a non-zero multiple of VFIO_CXL_ALIGN
+ *   is not a non-zero multiple of VFIO_CXL_ALIGN; or an argsz is wrong
+ * * -E2BIG - of argsz, see above
  * * -EOVERFLOW - the memory would reach beyond VFIO_CXL_LIMIT
  * * -ENOSPC - the window is smaller than the memory
  * * -EBUSY - the decoder is locked at another base

@@ -130,6 +130,9 @@ int vfio_cxl_find(int device_fd, const char *name, struct vfio_cxl_hdm *hdm,
 	struct vfio_cxl_hdm found = { 0 };
 	int ret;
 
+	if (!vfio_cxl_have_room(hdm, 1, sizeof(*hdm)))
+		return vfio_cxl_explain(-EINVAL, reason, &device, NULL, "%s",
+					vfio_cxl_args_text(EINVAL));
 	if (ioctl(device_fd, VFIO_DEVICE_GET_INFO, &info) < 0) {
 		ret = -errno;
 		return vfio_cxl_explain(ret, reason, &device, NULL,
@@ -167,8 +170,10 @@ int vfio_cxl_find(int device_fd, const char *name, struct vfio_cxl_hdm *hdm,
 					found.region_index,
 					(unsigned long long)found.size);
 
+	found.argsz = hdm->argsz;
 	found.decoder_flags = decoder.flags;
 	found.base = decoder.base;
 	*hdm = found;
+	vfio_cxl_clear_rest(hdm, 1, sizeof(*hdm));
 	return vfio_cxl_explain_nothing(reason);
 }

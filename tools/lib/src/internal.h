@@ -5,6 +5,8 @@
 #ifndef VFIO_CXL_INTERNAL_H
 #define VFIO_CXL_INTERNAL_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include <vfio-cxl.h>
@@ -14,6 +16,68 @@
 
 #define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
 #define __printf(fmt, args) __attribute__((format(printf, fmt, args)))
+
+/*
+ * A structure ends with its last member: what is appended must not come to lie
+ * in padding, whose bytes older callers do not set.
+ */
+_Static_assert(sizeof(struct vfio_cxl_hdm) ==
+	       offsetof(struct vfio_cxl_hdm, base) + sizeof(uint64_t),
+	       "padding");
+_Static_assert(sizeof(struct vfio_cxl_window) ==
+	       offsetof(struct vfio_cxl_window, nr_targets) + sizeof(size_t),
+	       "padding");
+_Static_assert(sizeof(struct vfio_cxl_device) ==
+	       offsetof(struct vfio_cxl_device, locked_base) + sizeof(uint64_t),
+	       "padding");
+_Static_assert(sizeof(struct vfio_cxl_placement) ==
+	       offsetof(struct vfio_cxl_placement, reason) +
+	       sizeof(struct vfio_cxl_reason), "padding");
+
+/**
+ * vfio_cxl_arg() - one of the caller's structures
+ * @args: an array, with the size of an element in the first argsz
+ * @i: which one
+ *
+ * Return: its address.
+ */
+void *vfio_cxl_arg(const void *args, size_t i);
+
+/**
+ * vfio_cxl_have_room() - can these structures be written?
+ * @args: one structure or an array; may be NULL
+ * @nr: elements of it
+ * @size: of one as it is known here
+ *
+ * Return: whether each argsz is the same, and at least @size.
+ */
+bool vfio_cxl_have_room(const void *args, size_t nr, size_t size);
+
+/**
+ * vfio_cxl_check_args() - can these structures be understood?
+ * @args: as for vfio_cxl_have_room()
+ * @nr: as there
+ * @size: as there
+ *
+ * Return: 0, -EINVAL without that room, or -E2BIG if more than @size is used.
+ */
+int vfio_cxl_check_args(const void *args, size_t nr, size_t size);
+
+/**
+ * vfio_cxl_args_text() - what such an error means, and what to do about it
+ * @err: EINVAL or E2BIG
+ *
+ * Return: the text.
+ */
+const char *vfio_cxl_args_text(int err);
+
+/**
+ * vfio_cxl_clear_rest() - clear what is not known here of output
+ * @args: as for vfio_cxl_have_room(), which has been asked
+ * @nr: as there
+ * @size: as there
+ */
+void vfio_cxl_clear_rest(void *args, size_t nr, size_t size);
 
 /**
  * vfio_cxl_explain() - give a reason for a result

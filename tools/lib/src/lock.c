@@ -41,9 +41,14 @@ int vfio_cxl_lock(int device_fd, const struct vfio_cxl_device *device,
 	struct vfio_device_feature_cxl_hdm_decoder decoder = { 0 };
 	int ret;
 
-	if (!device)
-		return vfio_cxl_explain(-EINVAL, reason, NULL, window,
-					"no device is given; give one that vfio_cxl_select() accepted");
+	ret = vfio_cxl_check_args(device, 1, sizeof(*device));
+	if (ret)
+		return vfio_cxl_explain(ret, reason, NULL, NULL, "%s",
+					vfio_cxl_args_text(-ret));
+	ret = window ? vfio_cxl_check_args(window, 1, sizeof(*window)) : 0;
+	if (ret)
+		return vfio_cxl_explain(ret, reason, device, NULL, "%s",
+					vfio_cxl_args_text(-ret));
 	if (!window || !window->placed)
 		return vfio_cxl_explain(-EINVAL, reason, device, window,
 					"there is no base to lock it at; give the window that vfio_cxl_select() chose");

@@ -148,19 +148,20 @@ static void check_overlaps(struct map *map)
 	}
 }
 
-static void check_windows(struct map *map,
-			  const struct vfio_cxl_window *windows)
+static void sort_windows(struct map *map, const struct vfio_cxl_window *windows)
 {
 	size_t i;
 
-	for (i = 0; i < map->nr_places; i++)
+	for (i = 0; i < map->nr_places; i++) {
+		const struct vfio_cxl_window *window = vfio_cxl_arg(windows, i);
+
 		map->places[i] = (struct place){
-			.window = &windows[i],
-			.fault = window_fault(&windows[i]),
+			.window = window,
+			.fault = window_fault(window),
 		};
+	}
 	qsort(map->places, map->nr_places, sizeof(*map->places),
 	      compare_places);
-	check_overlaps(map);
 }
 
 /* One route per target, then one per host bridge. */
@@ -208,8 +209,8 @@ static void sort_devices(struct map *map, const struct vfio_cxl_device *devices,
 
 	for (i = 0; i < map->nr_candidates; i++)
 		map->candidates[i] = (struct candidate){
-			.device = &devices[i],
-			.placement = &placements[i],
+			.device = vfio_cxl_arg(devices, i),
+			.placement = vfio_cxl_arg(placements, i),
 		};
 	qsort(map->candidates, map->nr_candidates, sizeof(*map->candidates),
 	      compare_candidates);
@@ -227,11 +228,14 @@ static int alloc_map(struct map *map, const struct vfio_cxl_window *windows)
 	size_t nr_targets = 0;
 	size_t i;
 
-	for (i = 0; i < map->nr_places; i++)
-		if (windows[i].targets &&
-		    __builtin_add_overflow(nr_targets, windows[i].nr_targets,
+	for (i = 0; i < map->nr_places; i++) {
+		const struct vfio_cxl_window *window = vfio_cxl_arg(windows, i);
+
+		if (window->targets &&
+		    __builtin_add_overflow(nr_targets, window->nr_targets,
 					   &nr_targets))
 			return -ENOMEM;
+	}
 
 	map->places = alloc_array(map->nr_places, sizeof(*map->places));
 	map->routes = alloc_array(nr_targets, sizeof(*map->routes));
@@ -456,10 +460,14 @@ static int fail_all(int result, const char *why,
 	size_t i;
 
 	for (i = 0; i < nr; i++) {
-		placements[i].verdict =
-			refuse(VFIO_CXL_VERDICT_NONE, &placements[i].reason,
-			       devices ? &devices[i] : NULL, NULL, "%s", why);
-		placements[i].window = NULL;
+		struct vfio_cxl_placement *placement =
+			vfio_cxl_arg(placements, i);
+
+		placement->verdict =
+			refuse(VFIO_CXL_VERDICT_NONE, &placement->reason,
+			       devices ? vfio_cxl_arg(devices, i) : NULL, NULL,
+			       "%s", why);
+		placement->window = NULL;
 	}
 	return result;
 }
@@ -476,19 +484,26 @@ int vfio_cxl_select(const struct vfio_cxl_window *windows, size_t nr_windows,
 
 	if (!nr_devices)
 		return 0;
-	if (!placements)
+	if (!vfio_cxl_have_room(placements, nr_devices, sizeof(*placements)))
 		return -EINVAL;
-	if (!devices || (!windows && nr_windows))
-		return fail_all(-EINVAL,
-				"an array is NULL that has elements; give it",
-				devices, placements, nr_devices);
+	vfio_cxl_clear_rest(placements, nr_devices, sizeof(*placements));
 
+	ret = vfio_cxl_check_args(devices, nr_devices, sizeof(*devices));
+	if (ret)
+		return fail_all(ret, vfio_cxl_args_text(-ret), NULL,
+				placements, nr_devices);
+	ret = vfio_cxl_check_args(windows, nr_windows, sizeof(*windows));
+	if (ret)
+		return fail_all(ret, vfio_cxl_args_text(-ret), devices,
+				placements, nr_devices);
 	ret = alloc_map(&map, windows);
 	if (ret)
 		return fail_all(ret,
 				"there is no memory to compare all windows and devices; free some and try again",
 				devices, placements, nr_devices);
-	check_windows(&map, windows);
+
+	sort_windows(&map, windows);
+	check_overlaps(&map);
 	build_routes(&map);
 	sort_devices(&map, devices, placements);
 	if (!judge_all(&map))

@@ -270,6 +270,7 @@ static void check_found(void)
 
 	memset(&reason, 0xa5, sizeof(reason));
 	memset(&hdm, 0xa5, sizeof(hdm));
+	hdm.argsz = sizeof(hdm);
 	g_assert_cmpint(vfio_cxl_find(DEVICE_FD, "0000:0d:00.0", &hdm, &reason),
 			==, 0);
 	g_assert_cmpstr(reason.text, ==, "");
@@ -290,7 +291,8 @@ static void check_not_found(int ret, const char *words)
 
 	memset(&reason, 0xa5, sizeof(reason));
 	memset(&hdm, 0xa5, sizeof(hdm));
-	memset(&untouched, 0xa5, sizeof(untouched));
+	hdm.argsz = sizeof(hdm);
+	untouched = hdm;
 	g_assert_cmpint(vfio_cxl_find(DEVICE_FD, "0000:0d:00.0", &hdm, &reason),
 			==, ret);
 	g_assert_true(!memcmp(&hdm, &untouched, sizeof(hdm)));
@@ -584,7 +586,7 @@ static void test_find_out_of_memory(void)
 
 static void test_find_without_reason(void)
 {
-	struct vfio_cxl_hdm hdm;
+	struct vfio_cxl_hdm hdm = { .argsz = sizeof(hdm) };
 
 	new_memory_device();
 	g_assert_cmpint(vfio_cxl_find(DEVICE_FD, NULL, &hdm, NULL), ==, 0);
@@ -595,7 +597,7 @@ static void test_find_without_reason(void)
 static void test_find_without_name(void)
 {
 	struct vfio_cxl_reason reason;
-	struct vfio_cxl_hdm hdm;
+	struct vfio_cxl_hdm hdm = { .argsz = sizeof(hdm) };
 
 	new_device();
 	g_assert_cmpint(vfio_cxl_find(DEVICE_FD, NULL, &hdm, &reason), ==,
@@ -603,15 +605,44 @@ static void test_find_without_name(void)
 	g_assert_true(g_str_has_prefix(reason.text, "device (unnamed): "));
 }
 
+/* What a caller has room for is filled in, what is not known is cleared. */
+static void test_find_argsz(void)
+{
+	static const struct vfio_cxl_hdm zeroes;
+	struct vfio_cxl_hdm hdm[2];
+	struct vfio_cxl_reason reason;
+
+	new_memory_device();
+	memset(hdm, 0xa5, sizeof(hdm));
+	hdm[0].argsz = sizeof(hdm);
+	g_assert_cmpint(vfio_cxl_find(DEVICE_FD, NULL, hdm, &reason), ==, 0);
+	g_assert_cmpuint(hdm[0].argsz, ==, sizeof(hdm));
+	g_assert_cmpuint(hdm[0].size, ==, GIB);
+	g_assert_true(!memcmp(&hdm[1], &zeroes, sizeof(zeroes)));
+
+	hdm[0].argsz = sizeof(hdm[0]) - 1;
+	hdm[0].size = 1;
+	g_assert_cmpint(vfio_cxl_find(DEVICE_FD, "gpu", hdm, &reason), ==,
+			-EINVAL);
+	g_assert_true(g_str_has_prefix(reason.text, "device gpu: "));
+	g_assert_nonnull(strstr(reason.text, "argsz"));
+	g_assert_cmpuint(hdm[0].size, ==, 1);
+	g_assert_cmpint(vfio_cxl_find(DEVICE_FD, NULL, NULL, &reason), ==,
+			-EINVAL);
+	g_assert_nonnull(strstr(reason.text, "missing"));
+}
+
 static const char *const target = "cxl.3";
 
 static const struct vfio_cxl_device some_device = {
+	.argsz = sizeof(some_device),
 	.name = "0000:0d:00.0",
 	.host_bridge = "cxl.3",
 	.hdm_size = GIB,
 };
 
 static const struct vfio_cxl_window some_window = {
+	.argsz = sizeof(some_window),
 	.name = "cfmw.3",
 	.base = 0x8c000000000,
 	.size = 256 * GIB,
@@ -699,10 +730,42 @@ static void test_lock_nowhere(void)
 
 	g_assert_cmpint(vfio_cxl_lock(DEVICE_FD, NULL, &some_window, &reason),
 			==, -EINVAL);
-	g_assert_nonnull(strstr(reason.text, "no device"));
+	g_assert_nonnull(strstr(reason.text, "missing"));
 	g_assert_cmpint(vfio_cxl_lock(DEVICE_FD, NULL, NULL, NULL), ==,
 			-EINVAL);
 	g_assert_cmpuint(device.set_calls, ==, 0);
+}
+
+static void check_lock_argsz(const struct vfio_cxl_device *place,
+			     const struct vfio_cxl_window *window, int ret,
+			     const char *words)
+{
+	struct vfio_cxl_reason reason;
+
+	new_memory_device();
+	g_assert_cmpint(vfio_cxl_lock(DEVICE_FD, place, window, &reason), ==,
+			ret);
+	g_assert_nonnull(strstr(reason.text, words));
+	g_assert_cmpuint(device.set_calls, ==, ret ? 0 : 1);
+}
+
+static void test_lock_argsz(void)
+{
+	struct vfio_cxl_window windows[2] = { some_window };
+	struct vfio_cxl_device devices[2] = { some_device };
+
+	windows[0].argsz = sizeof(windows);
+	devices[0].argsz = sizeof(devices);
+	check_lock_argsz(devices, windows, 0, "");
+	windows[1].size = 1;
+	check_lock_argsz(devices, windows, -E2BIG, "use a newer one");
+	devices[1].hdm_size = 1;
+	check_lock_argsz(devices, &some_window, -E2BIG, "use a newer one");
+
+	windows[0].argsz = 0;
+	check_lock_argsz(&some_device, windows, -EINVAL, "cxl.3: a structure");
+	devices[0].argsz = 0;
+	check_lock_argsz(devices, &some_window, -EINVAL, "argsz");
 }
 
 int main(int argc, char **argv)
@@ -740,7 +803,9 @@ int main(int argc, char **argv)
 	g_test_add_func("/find/out-of-memory", test_find_out_of_memory);
 	g_test_add_func("/find/without-reason", test_find_without_reason);
 	g_test_add_func("/find/without-name", test_find_without_name);
+	g_test_add_func("/find/argsz", test_find_argsz);
 	g_test_add_func("/lock/set", test_lock);
+	g_test_add_func("/lock/argsz", test_lock_argsz);
 	g_test_add_func("/lock/nowhere", test_lock_nowhere);
 	for (i = 0; i < G_N_ELEMENTS(lock_errors); i++) {
 		const char *name = strerrorname_np(lock_errors[i].err);

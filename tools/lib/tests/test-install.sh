@@ -134,6 +134,10 @@ int main(void)
 
 	memset(&window, 0, sizeof(window));
 	memset(&device, 0, sizeof(device));
+	window.argsz = sizeof(window);
+	device.argsz = sizeof(device);
+	placement.argsz = sizeof(placement);
+	hdm.argsz = sizeof(hdm);
 	window.name = "window.0";
 	window.base = UINT64_C(0x80000000000);
 	window.size = VFIO_CXL_ALIGN;

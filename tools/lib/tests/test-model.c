@@ -225,6 +225,7 @@ static void make_window(struct topology *t, size_t nr)
 	for (i = 0; i < MAX_TARGETS; i++)
 		t->targets[nr][i] = random_host_bridge();
 	t->windows[nr] = (struct vfio_cxl_window){
+		.argsz = sizeof(t->windows[nr]),
 		.name = random_name(names, G_N_ELEMENTS(names)),
 		.base = random_bytes(1, 24),
 		.size = random_bytes(1, 5),
@@ -249,6 +250,7 @@ static void make_device(struct topology *t, size_t nr)
 	static const char *const names[] = { "d0", "d1", "d2", "d3" };
 
 	t->devices[nr] = (struct vfio_cxl_device){
+		.argsz = sizeof(t->devices[nr]),
 		.name = random_name(names, G_N_ELEMENTS(names)),
 		.host_bridge = random_host_bridge(),
 		.hdm_size = random_bytes(1, 4),
@@ -342,8 +344,11 @@ static void check_topology(const struct topology *t)
 	shuffle(devices, t->nr_devices);
 	for (i = 0; i < t->nr_windows; i++)
 		shuffled.windows[i] = t->windows[windows[i]];
-	for (i = 0; i < t->nr_devices; i++)
+	for (i = 0; i < t->nr_devices; i++) {
 		shuffled.devices[i] = t->devices[devices[i]];
+		one[i].argsz = sizeof(one[i]);
+		another[i].argsz = sizeof(another[i]);
+	}
 
 	ret = vfio_cxl_select(t->windows, t->nr_windows, t->devices,
 			      t->nr_devices, one);

@@ -54,28 +54,33 @@ struct row {
 	.targets = (const char *const[]){ __VA_ARGS__ }, \
 	.nr_targets =                                    \
 		sizeof((const char *const[]){ __VA_ARGS__ }) / sizeof(char *)
-#define WINDOW(_name, _base, _size, ...)                                     \
+#define A_WINDOW .argsz = sizeof(struct vfio_cxl_window)
+#define A_DEVICE .argsz = sizeof(struct vfio_cxl_device)
+#define WINDOW(_name, _base, _size, ...)                                \
+	{                                                               \
+		A_WINDOW, .name = _name, .base = _base, .size = _size, \
+		.placed = true, TARGETS(__VA_ARGS__)                    \
+	}
+#define UNPLACED(_name, _size, ...)                                          \
 	{                                                                    \
-		.name = _name, .base = _base, .size = _size, .placed = true, \
-		TARGETS(__VA_ARGS__)                                         \
+		A_WINDOW, .name = _name, .size = _size, TARGETS(__VA_ARGS__) \
 	}
-#define UNPLACED(_name, _size, ...)                                \
-	{                                                          \
-		.name = _name, .size = _size, TARGETS(__VA_ARGS__) \
+#define DEVICE(_name, _host_bridge, _size)                      \
+	{                                                       \
+		A_DEVICE, .name = _name, .hdm_size = _size,     \
+		.host_bridge = _host_bridge                     \
 	}
-#define DEVICE(_name, _host_bridge, _size)                                    \
-	{                                                                     \
-		.name = _name, .host_bridge = _host_bridge, .hdm_size = _size \
+#define LOCKED(_name, _host_bridge, _size, _base)               \
+	{                                                       \
+		A_DEVICE, .name = _name, .hdm_size = _size,     \
+		.host_bridge = _host_bridge,                    \
+		.locked_base = _base                            \
 	}
-#define LOCKED(_name, _host_bridge, _size, _base)                              \
-	{                                                                      \
-		.name = _name, .host_bridge = _host_bridge, .hdm_size = _size, \
-		.locked_base = _base                                           \
-	}
-#define BELOW_SWITCH(_name, _host_bridge, _size)                               \
-	{                                                                      \
-		.name = _name, .host_bridge = _host_bridge, .hdm_size = _size, \
-		.below_switch = true                                           \
+#define BELOW_SWITCH(_name, _host_bridge, _size)                \
+	{                                                       \
+		A_DEVICE, .name = _name, .hdm_size = _size,     \
+		.host_bridge = _host_bridge,                    \
+		.below_switch = true                            \
 	}
 #define IN(_window)                                      \
 	{                                                \
@@ -183,7 +188,11 @@ static const struct row rows[] = {
 	{
 		"no-window/of-no-target",
 		1,
-		{ { .name = "w0", .base = TIB, .size = TIB, .placed = true } },
+		{ { A_WINDOW,
+		    .name = "w0",
+		    .base = TIB,
+		    .size = TIB,
+		    .placed = true } },
 		1,
 		{ DEVICE("d0", "hb0", GIB) },
 		{ REFUSED(NO_WINDOW, "add one") },
@@ -272,7 +281,8 @@ static const struct row rows[] = {
 	{
 		"unplaced/base-is-ignored",
 		2,
-		{ { .name = "w0",
+		{ { A_WINDOW,
+		    .name = "w0",
 		    .base = 1 * TIB + 1,
 		    .size = TIB,
 		    TARGETS("hb0") },
@@ -618,7 +628,8 @@ static const struct row malformed[] = {
 		3,
 		{ WINDOW("w0", 1 * TIB, TIB, "hb0"),
 		  WINDOW("w1", 1 * TIB, 0, "elsewhere"),
-		  { .name = "w2",
+		  { A_WINDOW,
+		    .name = "w2",
 		    .base = 1 * TIB,
 		    .size = TIB,
 		    TARGETS("elsewhere") } },
@@ -653,7 +664,8 @@ static const struct row malformed[] = {
 		"window/targets-missing",
 		2,
 		{ WINDOW("w0", 1 * TIB, TIB, "hb0"),
-		  { .name = "w1",
+		  { A_WINDOW,
+		    .name = "w1",
 		    .base = 2 * TIB,
 		    .size = TIB,
 		    .nr_targets = SIZE_MAX,
@@ -683,7 +695,7 @@ static const struct row precedence[] = {
 		1,
 		{ WINDOW("w0", 0, 0, "hb0", NULL) },
 		1,
-		{ { .name = "d0", .below_switch = true } },
+		{ { A_DEVICE, .name = "d0", .below_switch = true } },
 		{ REFUSED(BAD_DEVICE, "0x0,") },
 	},
 	{
@@ -691,7 +703,10 @@ static const struct row precedence[] = {
 		1,
 		{ WINDOW("w0", 0, 0, "hb0", NULL) },
 		1,
-		{ { .name = "d0", .hdm_size = GIB, .below_switch = true } },
+		{ { A_DEVICE,
+		    .name = "d0",
+		    .hdm_size = GIB,
+		    .below_switch = true } },
 		{ REFUSED(NO_HOST_BRIDGE, "attach it") },
 	},
 	{
@@ -772,6 +787,16 @@ static struct topology row_topology(const struct row *row)
 	};
 }
 
+/* Full of rubbish, but for the size */
+static void spoil(struct vfio_cxl_placement *placements, size_t nr)
+{
+	size_t i;
+
+	memset(placements, 0xa5, nr * sizeof(*placements));
+	for (i = 0; i < nr; i++)
+		placements[i].argsz = sizeof(*placements);
+}
+
 /* One device's verdict; @reason is that of the first order tried. */
 static void check_placement(const struct vfio_cxl_device *device,
 			    const struct expected *expected,
@@ -827,7 +852,7 @@ static void check_order(const struct topology *t, const size_t *window_order,
 		devices[i] = t->devices[device_order[i]];
 	same_windows = g_memdup2(windows, windows_size);
 	same_devices = g_memdup2(devices, devices_size);
-	memset(placements, 0xa5, t->nr_devices * sizeof(*placements));
+	spoil(placements, t->nr_devices);
 
 	ret = vfio_cxl_select(windows, t->nr_windows, devices, t->nr_devices,
 			      placements);
@@ -990,6 +1015,7 @@ static struct vfio_cxl_window *add_window(struct builder *b, const char *target,
 	b->targets[nr][0] = target;
 	b->targets[nr][1] = second_target;
 	b->windows[nr] = (struct vfio_cxl_window){
+		A_WINDOW,
 		.name = b->window_names[nr],
 		.base = 8 * TIB + nr * 4 * GIB,
 		.size = 4 * GIB,
@@ -1011,6 +1037,7 @@ static struct vfio_cxl_device *add_device(struct builder *b,
 	snprintf(b->device_names[nr], sizeof(b->device_names[nr]),
 		 "device.%05zu", nr);
 	b->devices[nr] = (struct vfio_cxl_device){
+		A_DEVICE,
 		.name = b->device_names[nr],
 		.host_bridge = host_bridge,
 		.hdm_size = 4 * GIB,
@@ -1134,9 +1161,10 @@ static void check_effort(const char *what, const struct builder *b)
 {
 	const struct topology t = built_topology(b);
 	g_autofree struct vfio_cxl_placement *placements =
-		g_new0(struct vfio_cxl_placement, t.nr_devices);
+		g_new(struct vfio_cxl_placement, t.nr_devices);
 	double seconds;
 
+	spoil(placements, t.nr_devices);
 	comparisons = 0;
 	g_test_timer_start();
 	vfio_cxl_select(t.windows, t.nr_windows, t.devices, t.nr_devices,
@@ -1198,7 +1226,7 @@ static void test_out_of_memory(void)
 	for (nth = 0;; nth++) {
 		struct vfio_cxl_placement placement;
 
-		memset(&placement, 0xa5, sizeof(placement));
+		spoil(&placement, 1);
 		fail_allocation(nth);
 		ret = vfio_cxl_select(t.windows, t.nr_windows, t.devices,
 				      t.nr_devices, &placement);
@@ -1217,12 +1245,16 @@ static void test_too_many_targets(void)
 {
 	const char *const target = "hb0";
 	const struct vfio_cxl_window windows[] = {
-		{ .name = "w0", .targets = &target, .nr_targets = SIZE_MAX },
-		{ .name = "w1", .targets = &target, .nr_targets = 2 },
+		{ A_WINDOW,
+		  .name = "w0",
+		  .targets = &target,
+		  .nr_targets = SIZE_MAX },
+		{ A_WINDOW, .name = "w1", .targets = &target, .nr_targets = 2 },
 	};
 	const struct vfio_cxl_device device = DEVICE("d0", "hb0", GIB);
 	struct vfio_cxl_placement placement;
 
+	spoil(&placement, 1);
 	g_assert_cmpint(vfio_cxl_select(windows, 2, &device, 1, &placement), ==,
 			-ENOMEM);
 	check_failed(&placement, "device d0 below host bridge hb0: ",
@@ -1235,15 +1267,16 @@ static void test_null_arrays(void)
 	const struct topology t = row_topology(&rows[0]);
 	struct vfio_cxl_placement placement;
 
-	memset(&placement, 0xa5, sizeof(placement));
+	spoil(&placement, 1);
 	g_assert_cmpint(vfio_cxl_select(NULL, 1, t.devices, 1, &placement), ==,
 			-EINVAL);
-	check_failed(&placement, "device d0 below host bridge hb0: ", "NULL");
+	check_failed(&placement, "device d0 below host bridge hb0: ",
+		     "missing");
 
-	memset(&placement, 0xa5, sizeof(placement));
+	spoil(&placement, 1);
 	g_assert_cmpint(vfio_cxl_select(t.windows, 1, NULL, 1, &placement), ==,
 			-EINVAL);
-	check_failed(&placement, "device (unnamed): ", "NULL");
+	check_failed(&placement, "device (unnamed): ", "missing");
 
 	g_assert_cmpint(vfio_cxl_select(t.windows, 1, t.devices, 1, NULL), ==,
 			-EINVAL);
@@ -1256,6 +1289,110 @@ static void test_nothing(void)
 	g_assert_cmpint(vfio_cxl_select(NULL, 0, NULL, 0, NULL), ==, 0);
 	g_assert_cmpint(vfio_cxl_select(t.windows, 1, NULL, 0, NULL), ==, 0);
 	g_assert_cmpint(vfio_cxl_select(NULL, 1, NULL, 0, NULL), ==, 0);
+}
+
+/* Structures of a later version, as its callers have them */
+struct longer {
+	struct vfio_cxl_window windows[2][2];
+	struct vfio_cxl_device devices[2][2];
+	struct vfio_cxl_placement placements[2][2];
+};
+
+/* Two of each, twice as long as known; the second halves are 0, or rubbish. */
+static void make_longer(struct longer *args)
+{
+	static const char *const targets[] = { "hb0", "hb1" };
+	size_t i;
+
+	memset(args, 0, sizeof(*args));
+	for (i = 0; i < 2; i++) {
+		args->windows[i][0] = (struct vfio_cxl_window){
+			.argsz = 2 * sizeof(struct vfio_cxl_window),
+			.name = i ? "w1" : "w0",
+			.base = (i + 1) * TIB,
+			.size = TIB,
+			.targets = &targets[i],
+			.nr_targets = 1,
+			.placed = true,
+		};
+		args->devices[i][0] = (struct vfio_cxl_device){
+			.argsz = 2 * sizeof(struct vfio_cxl_device),
+			.name = i ? "d1" : "d0",
+			.host_bridge = targets[i],
+			.hdm_size = GIB,
+		};
+		spoil(args->placements[i], 2);
+		args->placements[i][0].argsz *= 2;
+	}
+}
+
+static int select_longer(struct longer *args)
+{
+	return vfio_cxl_select(args->windows[0], 2, args->devices[0], 2,
+			       args->placements[0]);
+}
+
+static void check_longer(struct longer *args, int ret, const char *words)
+{
+	size_t i;
+
+	g_assert_cmpint(select_longer(args), ==, ret);
+	for (i = 0; i < 2; i++)
+		check_failed(args->placements[i], "device ", words);
+}
+
+static void test_longer(void)
+{
+	static const struct vfio_cxl_placement zeroes;
+	struct longer args;
+	size_t i;
+
+	make_longer(&args);
+	g_assert_cmpint(select_longer(&args), ==, 0);
+	for (i = 0; i < 2; i++) {
+		g_assert_true(args.placements[i][0].window ==
+			      args.windows[i]);
+		g_assert_true(!memcmp(&args.placements[i][1], &zeroes,
+				      sizeof(zeroes)));
+	}
+
+	/* What is not known is refused, down to the last byte. */
+	((char *)(args.windows + 2))[-1] = 1;
+	check_longer(&args, -E2BIG, "use a newer one");
+	make_longer(&args);
+	args.devices[0][1].argsz = 1;
+	check_longer(&args, -E2BIG, "use a newer one");
+}
+
+/* Sizes that are too small, never set, or of one element only */
+static void test_bad_argsz(void)
+{
+	const uint32_t bad[] = { 0, 8, 0xa5a5a5a5 };
+	struct longer args;
+	size_t i;
+
+	for (i = 0; i < G_N_ELEMENTS(bad); i++) {
+		make_longer(&args);
+		args.windows[1][0].argsz = bad[i];
+		check_longer(&args, -EINVAL, "set it");
+		args.windows[0][0].argsz = bad[i];
+		check_longer(&args, -EINVAL, "set it");
+
+		make_longer(&args);
+		args.devices[1][0].argsz = bad[i];
+		check_longer(&args, -EINVAL, "set it");
+		args.devices[0][0].argsz = bad[i];
+		check_longer(&args, -EINVAL, "set it");
+
+		/* There is no telling where it could be written. */
+		make_longer(&args);
+		args.placements[1][0].argsz = bad[i];
+		g_assert_cmpint(select_longer(&args), ==, -EINVAL);
+		args.placements[0][0].argsz = bad[i];
+		g_assert_cmpint(select_longer(&args), ==, -EINVAL);
+		g_assert_cmpint(args.placements[0][0].reason.text[0], ==,
+				(char)0xa5);
+	}
 }
 
 static void check_end(const struct vfio_cxl_placement *placement,
@@ -1276,13 +1413,15 @@ static void test_long_names(void)
 	g_autofree char *hb = g_strnfill(2000, 'h');
 	const char *const targets[] = { hb, "other" };
 	struct vfio_cxl_window windows[] = {
-		{ .name = w0,
+		{ A_WINDOW,
+		  .name = w0,
 		  .base = VFIO_CXL_LIMIT - TIB,
 		  .size = TIB,
 		  .targets = targets,
 		  .nr_targets = 1,
 		  .placed = true },
-		{ .name = w1,
+		{ A_WINDOW,
+		  .name = w1,
 		  .base = VFIO_CXL_LIMIT - TIB,
 		  .size = TIB,
 		  .targets = &targets[1],
@@ -1308,6 +1447,7 @@ static void test_long_names(void)
 	struct vfio_cxl_placement placements[6];
 	size_t i;
 
+	spoil(placements, 6);
 	vfio_cxl_select(windows, 1, devices, 6, placements);
 	for (i = 0; i < 6; i++)
 		check_end(&placements[i], ends[i]);
@@ -1377,6 +1517,8 @@ int main(int argc, char **argv)
 	g_test_add_func("/select/too-many-targets", test_too_many_targets);
 	g_test_add_func("/select/null-arrays", test_null_arrays);
 	g_test_add_func("/select/nothing", test_nothing);
+	g_test_add_func("/select/argsz/longer", test_longer);
+	g_test_add_func("/select/argsz/bad", test_bad_argsz);
 	g_test_add_func("/select/long-names", test_long_names);
 	g_test_add_func("/select/verdict-names", test_verdict_names);
 	return g_test_run();

@@ -47,6 +47,7 @@ static void make(size_t nr)
 		snprintf(names[i], sizeof(names[i]), "bridge%zu", i);
 		targets[i] = names[i];
 		windows[i] = (struct vfio_cxl_window){
+			.argsz = sizeof(windows[i]),
 			.name = names[i],
 			.base = (i + 16) * VFIO_CXL_ALIGN,
 			.size = VFIO_CXL_ALIGN,
@@ -55,10 +56,12 @@ static void make(size_t nr)
 			.placed = true,
 		};
 		devices[i] = (struct vfio_cxl_device){
+			.argsz = sizeof(devices[i]),
 			.name = name,
 			.host_bridge = name,
 			.hdm_size = VFIO_CXL_ALIGN,
 		};
+		placements[i].argsz = sizeof(placements[i]);
 	}
 }
 
