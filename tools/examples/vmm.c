@@ -9,7 +9,7 @@
  *   find its memory			vfio_cxl_find()
  *   choose its window, by topology	vfio_cxl_select()
  *   lock its HDM decoder there		vfio_cxl_lock()
- *   map the memory			map_memory(), iommu_map()
+ *   map the memory			vfio_cxl_map(), iommu_map()
  *
  * and to make that mapping guest memory, at the base of the window.  There is
  * no guest in here, so the program looks at the device as a guest would, and
@@ -29,7 +29,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include <vfio-cxl.h>
@@ -167,27 +166,6 @@ static void place_in_topology(struct machine *m, size_t nr)
 	m->hosts[nr].bridge = get_bridge(m, root + 1);
 	device->host_bridge = m->hosts[nr].bridge->name;
 	device->below_switch = bridges > 1; /* not only a root port */
-}
-
-/* Map it where huge pages can be used: that saves faults by the thousand. */
-static void *map_memory(const struct passthrough *host, const char *bdf)
-{
-	const uint64_t size = host->hdm.size;
-	const uint64_t align = size >= GIB ? GIB : 2 * MIB;
-	unsigned char *room;
-	void *memory;
-
-	room = mmap(NULL, size + align, PROT_NONE,
-		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (room == MAP_FAILED)
-		err(1, "%s: no room for a mapping of the memory", bdf);
-	room += -(uintptr_t)room % align;
-	memory = mmap(room, size, PROT_READ | PROT_WRITE,
-		      MAP_SHARED | MAP_FIXED, host->fd,
-		      (off_t)host->hdm.region_offset);
-	if (memory == MAP_FAILED)
-		err(1, "%s: mapping the memory", bdf);
-	return memory;
 }
 
 /* Choose a window for every device: prints all reasons if that fails. */
@@ -479,11 +457,16 @@ int main(int argc, char **argv)
 	try_bad_locks(&m, largest);
 	for (nr = 0; nr < m.nr_devices; nr++) {
 		struct passthrough *host = &m.hosts[nr];
+		struct vfio_cxl_reason reason;
+		void *memory;
 
 		lock_device(&m, nr);
+		if (vfio_cxl_map(host->fd, bdfs[nr], &host->hdm, &memory,
+				 &reason))
+			errx(1, "%s", reason.text);
 		host->data = (struct data){
 			.seed = nr,
-			.memory = map_memory(host, bdfs[nr]),
+			.memory = memory,
 			.size = host->hdm.size,
 			.fd = host->fd,
 			.offset = host->hdm.region_offset,

@@ -8,8 +8,9 @@
  *   vfio_cxl_select()	which of the guest's windows is its place?
  *   vfio_cxl_lock()	lock its HDM decoder at the base of that window
  *
- * and then maps the memory, at that base, into the guest.  All the rest of VFIO
- * stays with the VMM, which opens the device by the interface of its choice.
+ * and then gives the memory, which vfio_cxl_map() maps, to the guest at that
+ * base.  All the rest of VFIO stays with the VMM, which opens the device by the
+ * interface of its choice.
  *
  * The library keeps no state, prints nothing and never exits; every function
  * may be called from any thread.  A function that can fail returns 0 or a
@@ -109,6 +110,29 @@ struct vfio_cxl_hdm {
  */
 int vfio_cxl_find(int device_fd, const char *name, struct vfio_cxl_hdm *hdm,
 		  struct vfio_cxl_reason *reason);
+
+/**
+ * vfio_cxl_map() - map the memory of a device
+ * @device_fd: as for vfio_cxl_find()
+ * @name: of the device, for @reason; may be NULL
+ * @hdm: as vfio_cxl_find() found it
+ * @memory: set to the address on success, untouched otherwise
+ * @reason: may be NULL
+ *
+ * The mapping is shared, readable and writable, and vfio_cxl_hdm.size long.  It
+ * is aligned to 1 GiB, so that the kernel can use huge pages of every size in
+ * it, and KVM in the guest: mmap(2) alone chooses any page.  munmap(2) ends it.
+ *
+ * Return: 0, or
+ *
+ * * -EINVAL - @hdm is NULL or has a wrong argsz
+ * * -E2BIG - of argsz, see above
+ * * -EOVERFLOW - no address space is as large as that
+ * * another negative errno of mmap(2), such as -ENOMEM
+ */
+int vfio_cxl_map(int device_fd, const char *name,
+		 const struct vfio_cxl_hdm *hdm, void **memory,
+		 struct vfio_cxl_reason *reason);
 
 /**
  * struct vfio_cxl_window - one CXL fixed memory window of the guest

@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * vfio_cxl_find() and vfio_cxl_lock() against a device that is made up
+ * vfio_cxl_find(), vfio_cxl_map() and vfio_cxl_lock() against a device that is
+ * made up
  *
- * The linker has the library call the ioctl() below, which answers as VFIO
- * does, or as it should never do.
+ * The linker has the library call the ioctl(), mmap() and munmap() below, which
+ * answer as VFIO and the kernel do, or as they should never do.
  */
 #include <errno.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include <glib.h>
 
@@ -52,6 +54,12 @@ static struct {
 	int probe_errno;
 	int get_errno;
 	int set_errno;
+
+	int reserve_errno;
+	int map_errno;
+	off_t map_offset; /* what mmap() of the device was given */
+	size_t map_size;
+	size_t mapped; /* bytes of address space, by anybody */
 
 	uint32_t claim_argsz; /* what region info claims to need, if not 0 */
 	uint32_t report_argsz; /* after a full answer, if not 0 */
@@ -157,6 +165,42 @@ int __wrap_ioctl(int fd, unsigned long request, void *arg)
 	default:
 		g_error("ioctl 0x%lx is not one of the library's", request);
 	}
+}
+
+/* Memory that is not the device's stands for that which is. */
+void *__wrap_mmap(void *addr, size_t size, int prot, int flags, int fd,
+		  off_t offset)
+{
+	void *memory;
+
+	if (fd == DEVICE_FD) {
+		g_assert_cmpint(prot, ==, PROT_READ | PROT_WRITE);
+		g_assert_cmpint(flags, ==, MAP_SHARED | MAP_FIXED);
+		device.map_offset = offset;
+		device.map_size = size;
+		if (device.map_errno) {
+			errno = device.map_errno;
+			return MAP_FAILED;
+		}
+		device.mapped -= size; /* in place of what is reserved */
+		flags |= MAP_ANONYMOUS | MAP_NORESERVE;
+		fd = -1;
+		offset = 0;
+	} else if (device.reserve_errno) {
+		errno = device.reserve_errno;
+		return MAP_FAILED;
+	}
+	memory = __real_mmap(addr, size, prot, flags, fd, offset);
+	g_assert_true(memory != MAP_FAILED);
+	device.mapped += size;
+	return memory;
+}
+
+int __wrap_munmap(void *addr, size_t size)
+{
+	g_assert_cmpuint(size, >, 0);
+	device.mapped -= size;
+	return __real_munmap(addr, size);
 }
 
 /* A device without device specific regions, to which those are added. */
@@ -632,6 +676,76 @@ static void test_find_argsz(void)
 	g_assert_nonnull(strstr(reason.text, "missing"));
 }
 
+/* Of any size: it begins at a multiple of 1 GiB, and nothing else stays. */
+static void test_map(void)
+{
+	const uint64_t sizes[] = { VFIO_CXL_ALIGN, GIB, 5 * VFIO_CXL_ALIGN };
+	size_t i;
+
+	for (i = 0; i < G_N_ELEMENTS(sizes); i++) {
+		struct vfio_cxl_hdm hdm = {
+			.argsz = sizeof(hdm),
+			.region_offset = UINT64_C(9) << 40,
+			.size = sizes[i],
+		};
+		struct vfio_cxl_reason reason;
+		void *memory = NULL;
+
+		new_device();
+		memset(&reason, 0xa5, sizeof(reason));
+		g_assert_cmpint(vfio_cxl_map(DEVICE_FD, "gpu", &hdm, &memory,
+					     &reason),
+				==, 0);
+		g_assert_cmpstr(reason.text, ==, "");
+		g_assert_cmpuint((uintptr_t)memory % GIB, ==, 0);
+		g_assert_cmpint(device.map_offset, ==, INT64_C(9) << 40);
+		g_assert_cmpuint(device.map_size, ==, sizes[i]);
+		g_assert_cmpuint(device.mapped, ==, sizes[i]);
+		*(volatile char *)memory = 1;
+		g_assert_cmpint(munmap(memory, sizes[i]), ==, 0);
+	}
+}
+
+static void check_not_mapped(const struct vfio_cxl_hdm *hdm, int ret,
+			     const char *words)
+{
+	struct vfio_cxl_reason reason;
+	void *memory = &reason;
+
+	memset(&reason, 0xa5, sizeof(reason));
+	g_assert_cmpint(vfio_cxl_map(DEVICE_FD, "gpu", hdm, &memory, &reason),
+			==, ret);
+	g_assert_true(memory == &reason);
+	g_assert_true(g_str_has_prefix(reason.text, "device gpu: "));
+	g_assert_nonnull(strstr(reason.text, words));
+	g_assert_nonnull(strstr(reason.text, "; "));
+	g_assert_cmpuint(device.mapped, ==, 0);
+}
+
+static void test_map_errors(void)
+{
+	struct vfio_cxl_hdm hdm = { .argsz = sizeof(hdm), .size = GIB };
+
+	new_device();
+	device.reserve_errno = ENOMEM;
+	check_not_mapped(&hdm, -ENOMEM, "Cannot allocate memory");
+	new_device();
+	device.map_errno = EINVAL;
+	check_not_mapped(&hdm, -EINVAL, "Invalid argument");
+	g_assert_cmpuint(device.map_size, ==, GIB);
+
+	new_device();
+	hdm.size = SIZE_MAX - GIB + 1;
+	check_not_mapped(&hdm, -EOVERFLOW, "0xffffffffc0000000 bytes");
+	hdm.size = GIB;
+	hdm.region_offset = UINT64_MAX;
+	check_not_mapped(&hdm, -EOVERFLOW, "0xffffffffffffffff");
+	hdm.argsz = 0;
+	check_not_mapped(&hdm, -EINVAL, "argsz");
+	check_not_mapped(NULL, -EINVAL, "missing");
+	g_assert_cmpuint(device.map_size, ==, 0);
+}
+
 static const char *const target = "cxl.3";
 
 static const struct vfio_cxl_device some_device = {
@@ -804,6 +918,8 @@ int main(int argc, char **argv)
 	g_test_add_func("/find/without-reason", test_find_without_reason);
 	g_test_add_func("/find/without-name", test_find_without_name);
 	g_test_add_func("/find/argsz", test_find_argsz);
+	g_test_add_func("/map/aligned", test_map);
+	g_test_add_func("/map/errors", test_map_errors);
 	g_test_add_func("/lock/set", test_lock);
 	g_test_add_func("/lock/argsz", test_lock_argsz);
 	g_test_add_func("/lock/nowhere", test_lock_nowhere);

@@ -16,7 +16,8 @@ tmp=$(mktemp -d) || exit 1
 trap 'rm -rf "$tmp"' EXIT
 root=$tmp/root
 so=$O/libvfio-cxl.so.0.3.0
-public="vfio_cxl_find vfio_cxl_lock vfio_cxl_select vfio_cxl_verdict_name"
+public="vfio_cxl_find vfio_cxl_lock vfio_cxl_map vfio_cxl_select"
+public="$public vfio_cxl_verdict_name"
 nr=0
 failed=0
 
@@ -78,7 +79,7 @@ imported_symbols()
 {
 	$NM -D --undefined-only "$so" | awk '{ print $2 }' | sed 's/@.*//' |
 		grep -v '^_' | sort >"$tmp/got"
-	! grep -vxE 'bsearch|calloc|free|ioctl|mem(cpy|move|set)|qsort|str(cmp|errordesc_np)|v?snprintf' \
+	! grep -vxE 'bsearch|calloc|free|ioctl|mem(cpy|move|set)|mmap|munmap|qsort|str(cmp|errordesc_np)|v?snprintf' \
 		"$tmp/got"
 }
 
@@ -131,6 +132,7 @@ int main(void)
 	struct vfio_cxl_placement placement;
 	struct vfio_cxl_reason reason;
 	struct vfio_cxl_hdm hdm;
+	void *memory;
 
 	memset(&window, 0, sizeof(window));
 	memset(&device, 0, sizeof(device));
@@ -138,6 +140,8 @@ int main(void)
 	device.argsz = sizeof(device);
 	placement.argsz = sizeof(placement);
 	hdm.argsz = sizeof(hdm);
+	hdm.size = VFIO_CXL_ALIGN;
+	hdm.region_offset = 0;
 	window.name = "window.0";
 	window.base = UINT64_C(0x80000000000);
 	window.size = VFIO_CXL_ALIGN;
@@ -156,7 +160,10 @@ int main(void)
 		return 3;
 	if (!vfio_cxl_lock(-1, &device, &window, &reason) || !reason.text[0])
 		return 4;
-	return VFIO_DEVICE_FEATURE_CXL_HDM_DECODER == 0x1e98 ? 0 : 5;
+	if (!vfio_cxl_map(-1, device.name, &hdm, &memory, &reason) ||
+	    !reason.text[0])
+		return 5;
+	return VFIO_DEVICE_FEATURE_CXL_HDM_DECODER == 0x1e98 ? 0 : 6;
 }
 END
 cp "$tmp/use.c" "$tmp/use.cc"
