@@ -13,7 +13,8 @@
  * interface of its choice.
  *
  * The library keeps no state, prints nothing and never exits; every function
- * may be called from any thread.  A function that can fail returns 0 or a
+ * may be called from any thread, with musl or glibc 2.32 or later, whose
+ * strerror(3) may be, too.  A function that can fail returns 0 or a
  * negative errno and puts a reason in words where the caller says so.  All
  * sizes and addresses are in bytes, in host byte order.
  *

@@ -137,7 +137,7 @@ int vfio_cxl_find(int device_fd, const char *name, struct vfio_cxl_hdm *hdm,
 		ret = -errno;
 		return vfio_cxl_explain(ret, reason, &device, NULL,
 					"not an open VFIO device (%s); open it by its group, or bind its character device to an iommufd",
-					vfio_cxl_errno_text(-ret));
+					strerror(-ret));
 	}
 
 	ret = vfio_cxl_feature(device_fd,
@@ -145,7 +145,7 @@ int vfio_cxl_find(int device_fd, const char *name, struct vfio_cxl_hdm *hdm,
 	if (ret)
 		return vfio_cxl_explain(ret, reason, &device, NULL,
 					"its driver does not offer the CXL HDM decoder (%s); bind the device to vfio-cxl-pci",
-					vfio_cxl_errno_text(-ret));
+					strerror(-ret));
 
 	ret = find_region(device_fd, info.num_regions, &found);
 	if (ret == -ENOENT)
@@ -156,13 +156,13 @@ int vfio_cxl_find(int device_fd, const char *name, struct vfio_cxl_hdm *hdm,
 		return vfio_cxl_explain(ret, reason, &device, NULL,
 					"cannot read the description of its region %u (%s); use versions of vfio-cxl-pci and libvfio-cxl that fit",
 					found.region_index,
-					vfio_cxl_errno_text(-ret));
+					strerror(-ret));
 
 	ret = vfio_cxl_feature(device_fd, VFIO_DEVICE_FEATURE_GET, &decoder);
 	if (ret)
 		return vfio_cxl_explain(ret, reason, &device, NULL,
 					"cannot get the state of its HDM decoder (%s); see the kernel log",
-					vfio_cxl_errno_text(-ret));
+					strerror(-ret));
 	if (decoder.size != found.size)
 		return vfio_cxl_explain(-EPROTO, reason, &device, NULL,
 					"its HDM decoder is for 0x%llx bytes, but its region %u of CXL memory has 0x%llx; use versions of vfio-cxl-pci and libvfio-cxl that fit",

@@ -112,14 +112,6 @@ int vfio_cxl_explain_nothing(struct vfio_cxl_reason *reason);
 const char *vfio_cxl_name(const char *name);
 
 /**
- * vfio_cxl_errno_text() - an errno in words
- * @err: positive
- *
- * Return: the text, never NULL.
- */
-const char *vfio_cxl_errno_text(int err);
-
-/**
  * vfio_cxl_feature() - call VFIO_DEVICE_FEATURE_CXL_HDM_DECODER
  * @device_fd: the device
  * @op: VFIO_DEVICE_FEATURE_{GET,SET,PROBE}

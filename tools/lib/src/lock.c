@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <stddef.h>
+#include <string.h>
 
 #include <linux/vfio.h>
 
@@ -31,7 +32,7 @@ static const char *advice(int err)
 {
 	if ((size_t)err < ARRAY_SIZE(advices) && advices[err])
 		return advices[err];
-	return vfio_cxl_errno_text(err);
+	return strerror(err);
 }
 
 int vfio_cxl_lock(int device_fd, const struct vfio_cxl_device *device,

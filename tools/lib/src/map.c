@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/types.h>
 
@@ -58,7 +59,7 @@ int vfio_cxl_map(int device_fd, const char *name,
 		ret = -errno;
 		return vfio_cxl_explain(ret, reason, &device, NULL,
 					"no address space for its memory, 0x%zx bytes (%s); raise the limit of the process",
-					size, vfio_cxl_errno_text(-ret));
+					size, strerror(-ret));
 	}
 	mapped = mmap(place, size, PROT_READ | PROT_WRITE,
 		      MAP_SHARED | MAP_FIXED, device_fd, offset);
@@ -67,7 +68,7 @@ int vfio_cxl_map(int device_fd, const char *name,
 		munmap(place, size);
 		return vfio_cxl_explain(ret, reason, &device, NULL,
 					"cannot map its memory, 0x%zx bytes (%s); see the kernel log",
-					size, vfio_cxl_errno_text(-ret));
+					size, strerror(-ret));
 	}
 	*memory = mapped;
 	return vfio_cxl_explain_nothing(reason);

@@ -82,10 +82,3 @@ const char *vfio_cxl_name(const char *name)
 {
 	return name && *name ? name : "(unnamed)";
 }
-
-const char *vfio_cxl_errno_text(int err)
-{
-	const char *text = strerrordesc_np(err);
-
-	return text ? text : "unknown error";
-}

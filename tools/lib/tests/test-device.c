@@ -798,7 +798,7 @@ static const struct lock_error lock_errors[] = {
 	{ EIO, "lost in a reset and could not be restored; see" },
 	{ ENOTTY, "not a CXL.mem device of vfio-cxl-pci; bind" },
 	{ EBADF, "Bad file descriptor" },
-	{ 12345, "unknown error" },
+	{ 12345, "Unknown error 12345" },
 };
 
 static void check_start(const struct vfio_cxl_reason *reason, const char *start)
