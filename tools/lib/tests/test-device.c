@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-only
+// SPDX-License-Identifier: LGPL-2.1-or-later OR MIT
 /*
  * vfio_cxl_find(), vfio_cxl_map() and vfio_cxl_lock() against a device that is
  * made up

@@ -1,5 +1,5 @@
 #!/bin/sh
-# SPDX-License-Identifier: GPL-2.0-only
+# SPDX-License-Identifier: LGPL-2.1-or-later OR MIT
 #
 # The library as its users get it: symbols, headers, pkg-config.  Run by
 # "make check", which sets O, LIB, CC, CXX, NM, PKG_CONFIG and MAKE.
@@ -60,6 +60,16 @@ declared_symbols()
 	sed -n 's/^[a-z].*[ *]\(vfio_cxl_[a-z_]*\)(.*/\1/p' \
 		"$LIB/include/vfio-cxl.h" | sort >"$tmp/got"
 	same "$tmp/want" "$tmp/got"
+}
+
+# Texts have none; the UAPI header is not in this folder.
+licences()
+{
+	! grep -rL 'SPDX-License-Identifier: LGPL-2.1-or-later OR MIT' \
+		"$LIB" --include='*.[ch]' --include='*.sh' --include='*.map' \
+		--include=Makefile | grep . &&
+		test -s "$LIB/LICENSES/LGPL-2.1-or-later.txt" &&
+		test -s "$LIB/LICENSES/MIT.txt"
 }
 
 soname()
@@ -239,10 +249,11 @@ compile_cxx()
 	done
 }
 
-echo 1..15
+echo 1..16
 check "shared library exports the map's symbols, versioned" exported_symbols
 check "map and header agree" declared_symbols
 check "soname" soname
+check "licences" licences
 check "static library defines vfio_cxl_* only" static_symbols
 check "static library is position independent" position_independent
 check "nothing is imported that prints or exits" imported_symbols
@@ -257,6 +268,6 @@ check "a C++ program uses the installed shared library" use_cxx
 if command -v musl-gcc >/dev/null; then
 	check "builds with musl, and a program uses it" use_musl
 else
-	echo "ok 15 - builds with musl # SKIP no musl-gcc"
+	echo "ok 16 - builds with musl # SKIP no musl-gcc"
 fi
 exit $failed
