@@ -144,19 +144,22 @@ check_flake8() {
 	flake8 --max-line-length 80 tools kunit
 }
 
-# The series has a copy of the UAPI header, as headers_install leaves it.
+# The series have a copy of the UAPI header, as headers_install leaves it.
 check_qemu_series() {
-	local series=tools/qemu/patches source patch
+	local series source patch
 
 	source=$(tools/testing/rig/rig.py path qemu-source) || return
-	sed -n '/^+++ .*linux\/vfio_cxl\.h$/,/^diff /s/^+//p' "$series"/0001-* |
+	sed -n '/^+++ .*linux\/vfio_cxl\.h$/,/^diff /s/^+//p' \
+		tools/qemu/common/0001-* |
 		grep -v '^++' > "$work/vfio_cxl.h"
 	sed 's/_UAPI_LINUX/_LINUX/' include/uapi/linux/vfio_cxl.h |
 		diff -u - "$work/vfio_cxl.h" || return
-	while read -r patch; do
-		"$source/scripts/checkpatch.pl" --no-tree --terse \
-			"$series/$patch" || return
-	done < "$series/series" > "$work/qemu-checkpatch.log"
+	for series in tools/qemu/*/series; do
+		while read -r patch; do
+			"$source/scripts/checkpatch.pl" --no-tree --terse \
+				"${series%/*}/$patch" || return
+		done < "$series"
+	done > "$work/qemu-checkpatch.log"
 	no_match 'ERROR:' "$work/qemu-checkpatch.log"
 }
 

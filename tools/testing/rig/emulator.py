@@ -11,7 +11,7 @@ from rig.cache import CHECKOUT, RIG, Fetched, Item, empty
 from rig.tree import SUITE, Tree
 
 # The project's own patches, a quilt series
-SERIES = CHECKOUT / "tools/qemu/patches"
+SERIES = CHECKOUT / "tools/qemu/10.0"
 OPTIONS = """
     --target-list=x86_64-softmmu --without-default-features --enable-kvm
     --enable-tcg --enable-virtfs --enable-attr --enable-cap-ng
