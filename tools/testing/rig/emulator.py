@@ -8,17 +8,25 @@ import shutil
 from rig import cache, process
 from rig.archive import Archive
 from rig.cache import CHECKOUT, RIG, Fetched, Item, empty
+from rig.errors import RigError
 from rig.tree import SUITE, Tree
 
-# The project's own patches, a quilt series
-SERIES = CHECKOUT / "tools/qemu/10.0"
-OPTIONS = """
-    --target-list=x86_64-softmmu --without-default-features --enable-kvm
-    --enable-tcg --enable-virtfs --enable-attr --enable-cap-ng
-    --disable-docs --disable-install-blobs --disable-werror
-    --disable-debug-info
+# The project's own patches: a folder with a quilt series for each version
+SERIES = CHECKOUT / "tools/qemu"
+COMMON = """
+    --without-default-features --enable-kvm --disable-docs
+    --disable-install-blobs --disable-werror --disable-debug-info
     --python=/usr/bin/python3
 """.split()
+OPTIONS = [*COMMON, *"""
+    --target-list=x86_64-softmmu --enable-tcg --enable-virtfs --enable-attr
+    --enable-cap-ng
+""".split()]
+# Static, so that it needs nothing of the machine's root
+OPTIONS_ARM64 = [*COMMON, *"""
+    --target-list=aarch64-softmmu --cross-prefix=aarch64-linux-gnu- --static
+    --disable-tcg --enable-fdt=system
+""".split()]
 
 
 class Meson(Fetched):
@@ -45,19 +53,22 @@ class Meson(Fetched):
 
 
 class QemuSource(Fetched):
-    """The unpacked source of Debian's QEMU, as Debian patches it."""
+    """The unpacked source of a suite's QEMU, as Debian patches it."""
 
-    name = "qemu-source"
     gib = 1.0
+
+    def __init__(self, name, suite):
+        self.name = name
+        self.suite = suite
 
     def make(self, work, step, log):
         """Fetch and unpack the package."""
         empty(work)
-        suite = Archive(step, log).suite(SUITE)
+        suite = Archive(step, log).suite(self.suite)
         version = suite.require("qemu", "Sources")
         if self.choose(version):
             return
-        download = work.with_name("qemu.download")
+        download = work.with_name(f"{self.name}.download")
         dsc = suite.download_source("qemu", version, download)
         step.phase(f"unpacking the source of qemu {version}")
         work.rmdir()
@@ -65,60 +76,67 @@ class QemuSource(Fetched):
                         work], log, step)
         shutil.rmtree(download)
 
+    def upstream(self):
+        """Return the version of QEMU, or None: not known yet."""
+        version = self.key()
+        return version and re.match(r"(?:\d+_)?([0-9.]+)", version)[1]
 
-class Qemu(Item):
-    """Two emulators of the same source: one for each level.
+    def series(self):
+        """Return the project's patches for it, in their order."""
+        folder = SERIES / ".".join(self.upstream().split(".")[:2])
+        if not folder.is_dir():
+            known = sorted(file.parent.name for file in SERIES.glob("*/series"))
+            raise RigError(f"no patches for QEMU {self.upstream()} of suite "
+                           f"{self.suite}; {SERIES} has them for "
+                           f"{' and '.join(known)}")
+        return [folder / name for name in
+                (folder / "series").read_text("ascii").split()]
 
-    The machine's has the patches of the rig, which change the device that
-    stands for an accelerator and mend bugs of the emulator. The guest's has
-    the project's own series. They differ by a few files, so that the second
-    one takes little time.
+
+class BuiltQemu(Item):
+    """Emulators of the same source, one for each of some levels.
+
+    They differ by a few files, so that another one takes little time.
     """
 
-    name = "qemu"
     gib = 2.0
-    target = "qemu-system-x86_64"
+    target = ""
+    options = []
 
-    def __init__(self, source, meson, tree):
+    def __init__(self, source, *needs):
         self.source = source
-        self.meson = meson
-        self.tree = tree
-        self.needs = (meson, source)
+        self.needs = (source, *needs)
 
-    @staticmethod
-    def patches():
-        """Return the patches of each emulator in their order."""
-        return {
-            "machine": sorted((RIG / "qemu").glob("*.patch")),
-            "guest": [SERIES / name for name in
-                      (SERIES / "series").read_text("ascii").split()],
-        }
+    def patches(self):
+        """Return the patches of each level in their order."""
+        raise NotImplementedError
+
+    def configure(self):
+        """Return the options of QEMU's configure."""
+        return self.options
+
+    def command(self, argv):
+        """Return a command that runs another one where it can be built."""
+        return argv
+
+    def environment(self):
+        """Return the environment of such a command; None: the rig's own."""
 
     def key(self):
         """Hash the source's version, the patches and the options."""
         version = self.source.key()
         if not version:
             return None
-        upstream = re.match(r"(?:\d+_)?([0-9.]+)", version)[1]
-        return upstream + "-" + cache.digest(
-            version, " ".join(OPTIONS), *sum(self.patches().values(), []))
+        return self.source.upstream() + "-" + cache.digest(
+            version, " ".join(self.options), *sum(self.patches().values(), []))
 
     def paths(self):
         """Return the paths of the emulators and the packages."""
-        return {
-            self.name: self.binary,
-            f"{self.name}-guest": lambda: self.binary("guest"),
-            f"{self.name}-python": self.python,
-        }
+        return {f"{self.name}-python": self.python}
 
-    def binary(self, level="machine"):
+    def binary(self, level):
         """Return the emulator of a level."""
         return self.path() / level / self.target
-
-    def command(self):
-        """Return the words that start the machine's emulator."""
-        data = self.tree.path() / "usr/share"
-        return [self.binary(), "-L", data / "seabios", "-L", data / "qemu"]
 
     def python(self):
         """Return the folder of QEMU's own Python packages."""
@@ -141,14 +159,17 @@ class Qemu(Item):
         done.write_text(level, "ascii")
 
     def make(self, work, step, log):
-        """Patch and build both."""
+        """Patch and build all."""
         source = work / "source"
         build = work / "build"
-        environment = self.meson.environment()
 
         def objects(line):
             match = re.match(r"\[(\d+)/(\d+)\]", line)
             return f"{match[1]} of {match[2]} objects" if match else None
+
+        def run(*argv, **how):
+            process.logged(self.command(argv), log, step,
+                           env=self.environment(), **how)
 
         # Without the mark, patching was interrupted: begin afresh.
         if not (work / "patched").exists():
@@ -166,11 +187,11 @@ class Qemu(Item):
                 step.phase("configuring")
                 build.mkdir(exist_ok=True)
                 empty(build)
-                process.logged([source / "configure", *OPTIONS], log,
-                               step, cwd=build, env=environment)
+                run("env", "-C", build, source / "configure",
+                    *self.configure())
             step.phase(f"building {self.target} for the {level}")
-            process.logged(["ninja", process.jobs(), self.target], log, step,
-                           on_line=objects, cwd=build, env=environment)
+            run("ninja", "-C", build, process.jobs(), self.target,
+                on_line=objects)
             (work / level).mkdir()
             shutil.copy2(build / self.target, work / level)
         shutil.copytree(source / "python/qemu", work / "python/qemu")
@@ -178,6 +199,85 @@ class Qemu(Item):
         shutil.rmtree(source)
         shutil.rmtree(build)
         (work / "patched").unlink()
+
+
+class Qemu(BuiltQemu):
+    """The emulators of x86-64: one for each level.
+
+    The machine's has the patches of the rig, which change the device that
+    stands for an accelerator and mend bugs of the emulator. The guest's has
+    the project's own series.
+    """
+
+    name = "qemu"
+    target = "qemu-system-x86_64"
+    options = OPTIONS
+
+    def __init__(self, source, meson, tree):
+        super().__init__(source, meson)
+        self.meson = meson
+        self.tree = tree
+
+    def patches(self):
+        """Return the patches of each emulator in their order."""
+        return {
+            "machine": sorted((RIG / "qemu").glob("*.patch")),
+            "guest": self.source.series(),
+        }
+
+    def environment(self):
+        """Return one with the meson that it wants."""
+        return self.meson.environment()
+
+    def paths(self):
+        """Return the paths of both, too."""
+        return {
+            self.name: lambda: self.binary("machine"),
+            f"{self.name}-guest": lambda: self.binary("guest"),
+            **super().paths(),
+        }
+
+    def start(self):
+        """Return the words that start the machine's emulator."""
+        data = self.tree.path() / "usr/share"
+        return [self.binary("machine"), "-L", data / "seabios",
+                "-L", data / "qemu"]
+
+
+class GuestQemu(BuiltQemu):
+    """The emulator of guests in the arm64 machine, built for that."""
+
+    name = "qemu-guest-arm64"
+    target = "qemu-system-aarch64"
+    options = OPTIONS_ARM64
+
+    def __init__(self, source, tree, root):
+        super().__init__(source, tree, root)
+        # Where the compiler is, and the libraries.
+        self.tree = tree
+        self.root = root
+
+    def patches(self):
+        """Return the project's series."""
+        return {"guest": self.source.series()}
+
+    def paths(self):
+        """Return its path, too."""
+        return {self.name: lambda: self.binary("guest"), **super().paths()}
+
+    def configure(self):
+        """Add where headers and libraries are."""
+        root = f"--sysroot={self.root.path()}"
+        return [*self.options, f"--extra-cflags={root}",
+                f"--extra-ldflags={root}"]
+
+    def command(self, argv):
+        """Return a command in the tree, with pkg-config in the root."""
+        root = self.root.path()
+        return self.tree.chroot([
+            "env", "PKG_CONFIG=pkg-config", f"PKG_CONFIG_SYSROOT_DIR={root}",
+            f"PKG_CONFIG_LIBDIR={root}/usr/lib/aarch64-linux-gnu/pkgconfig",
+            *argv])
 
 
 class DebianQemu(Tree):
@@ -195,7 +295,7 @@ class DebianQemu(Tree):
                          "qemu-system-data")), "qemu-efi-aarch64"),
             (SUITE, backports))
 
-    def command(self):
+    def start(self):
         """Return the words that start it, whatever the host's libraries."""
         usr = self.path() / "usr"
         return [usr / "lib64/ld-linux-x86-64.so.2",

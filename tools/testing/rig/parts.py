@@ -5,11 +5,11 @@ from rig import cache
 from rig.arch import ARM64, X86_64
 from rig.cache import Fetched
 from rig.debian import DebianKernel
-from rig.emulator import DebianQemu, Meson, Qemu, QemuSource
+from rig.emulator import DebianQemu, GuestQemu, Meson, Qemu, QemuSource
 from rig.initramfs import Initramfs
 from rig.linux import BuiltKernel, Headers, LinuxSource
 from rig.sparse import Sparse
-from rig.tree import BUILD, GUESTS, MACHINE, Tree
+from rig.tree import BUILD, GUESTS, GUESTS_ARM64, MACHINE, SUITE, Tree
 
 
 class Parts:
@@ -18,12 +18,14 @@ class Parts:
     def __init__(self):
         linux = LinuxSource()
         meson = Meson()
-        qemu_source = QemuSource()
+        qemu_source = QemuSource("qemu-source", SUITE)
+        qemu_next = QemuSource("qemu-source-sid", "sid")
         # Where compilers are, and the root of the machine that is emulated
         self.tree = Tree("tree", X86_64.debian, (*MACHINE, *GUESTS, *BUILD))
         self.roots = {
             X86_64: self.tree,
-            ARM64: Tree("tree-arm64", ARM64.debian, MACHINE),
+            ARM64: Tree("tree-arm64", ARM64.debian,
+                        (*MACHINE, *GUESTS_ARM64)),
         }
         kernels = (
             BuiltKernel(linux, "debug", "debug"),
@@ -43,11 +45,13 @@ class Parts:
                         for kernel in kernels}
         self.emulators = {X86_64: Qemu(qemu_source, meson, self.tree),
                           ARM64: DebianQemu()}
+        guest_qemu = GuestQemu(qemu_next, self.tree, self.roots[ARM64])
         self.initramfs = {arch: Initramfs(arch, root, self.tree)
                           for arch, root in self.roots.items()}
         self.items = {item.name: item for item in (
             linux, *self.roots.values(), *kernels, Headers(linux, ARM64),
-            Sparse(), meson, qemu_source, *self.emulators.values(),
+            Sparse(), meson, qemu_source, qemu_next, guest_qemu,
+            *self.emulators.values(),
             *self.initramfs.values())}
         self._paths = {name: (item, path) for item in self.items.values()
                        for name, path in item.paths().items()}

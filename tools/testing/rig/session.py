@@ -274,7 +274,7 @@ def run(config, parts):
         (folder / "share/mem").mkdir(parents=True)
         (folder / "share/command").write_text(script(config.command),
                                               encoding="utf-8")
-        argv = [*parts.emulators[config.arch].command(), *machine.options(
+        argv = [*parts.emulators[config.arch].start(), *machine.options(
             config, kernel, parts.roots[config.arch].path(),
             initrd(config, kernel, parts.initramfs[config.arch].archive(),
                    folder))]

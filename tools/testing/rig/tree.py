@@ -17,11 +17,15 @@ MACHINE = """
 """.split()
 # Debian's own QEMU for guests, and what the project's own build of it needs
 GUESTS = "ipxe-qemu qemu-system-x86 seabios".split()
-# What modules for Debian's kernels and programs for arm64 are built with
+# What modules for Debian's kernels, programs for arm64 and the guests' QEMU
+# there are built with
 BUILD = """
     bc bison flex gcc gcc-14 gcc-14-aarch64-linux-gnu gcc-aarch64-linux-gnu
-    libc6-dev libc6-dev-arm64-cross libelf1t64 make perl-base
+    libc6-dev libc6-dev-arm64-cross libelf1t64 make meson ninja-build perl
+    pkgconf python3-distlib python3-setuptools python3-venv
 """.split()
+# Libraries and firmware of that QEMU
+GUESTS_ARM64 = "libfdt-dev libglib2.0-dev qemu-efi-aarch64 zlib1g-dev".split()
 
 
 class Tree(Item):
@@ -56,6 +60,12 @@ class Tree(Item):
         for link, target in (("awk", "mawk"), ("cc", "gcc")):
             if (work / "usr/bin" / target).exists():
                 (work / "usr/bin" / link).symlink_to(target)
+        certificates = sorted((work / "usr/share/ca-certificates").rglob(
+            "*.crt"))
+        if certificates:
+            bundle = work / "etc/ssl/certs/ca-certificates.crt"
+            bundle.write_bytes(b"".join(file.read_bytes()
+                                        for file in certificates))
         (work / "etc/passwd").write_text("root:x:0:0:root:/root:/bin/sh\n",
                                          "ascii")
         (work / "etc/group").write_text("root:x:0:\n", "ascii")

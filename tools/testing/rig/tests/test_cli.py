@@ -109,7 +109,9 @@ class CommandLine(FolderCase):
         self.assertLessEqual({
             "cache", "linux", "kernel", "sparse", "headers", "image-debian",
             "modules-debian", "qemu", "qemu-guest", "qemu-python",
-            "qemu-source"}, set(self.parts.names()))
+            "qemu-source", "image-arm64-debian", "modules-arm64-debian",
+            "qemu-guest-arm64", "qemu-guest-arm64-python", "tree-arm64"},
+            set(self.parts.names()))
 
     def test_no_path_of_two(self):
         names = [name for item in self.parts.items.values()
@@ -117,7 +119,7 @@ class CommandLine(FolderCase):
         self.assertEqual(len(names), len(set(names)))
 
     def test_update(self):
-        names = ("linux", "meson", "qemu-source", "sparse")
+        names = ("linux", "meson", "qemu-source", "qemu-source-sid", "sparse")
         root = self.folder / "vfio-cxl"
         root.mkdir()
         for name in names:
@@ -141,7 +143,8 @@ class CommandLine(FolderCase):
              for name, item in self.parts.items.items() if item.needs},
             {**debian, "kernel": ["linux"], "kernel-kcsan": ["linux"],
              "kernel-arm64-64k": ["linux", "tree"],
-             "qemu": ["meson", "qemu-source"], "headers-arm64": ["linux"],
+             "qemu": ["qemu-source", "meson"], "headers-arm64": ["linux"],
+             "qemu-guest-arm64": ["qemu-source-sid", "tree", "tree-arm64"],
              "initramfs-x86_64": ["tree", "tree"],
              "initramfs-arm64": ["tree-arm64", "tree"]})
 
