@@ -22,11 +22,12 @@ KILLS	?= 50
 .PHONY: help-lab setup setup-demo lab-build check check-long demo shell qemu \
 	bench lint kunit emu-check fuzz rig-check rig-modules selftests \
 	selftests-arm64 arm64 torture-program torture torture-kcsan guest-image \
-	guest
+	guest guest-image-arm64 demo-arm64
 
 help-lab:
 	@echo 'In an emulated machine; everything needed is fetched and built first:'
 	@echo '  demo       a guest with four devices, each in a window of its own'
+	@echo '  demo-arm64 the same on arm64, with windows of 256 GiB'
 	@echo '  check      all tests, samples of the long ones'
 	@echo '  check-long all tests at full length'
 	@echo '  shell      a shell in the machine'
@@ -52,7 +53,7 @@ setup: setup-demo
 	@$(RIG) packages $(CHECKERS)
 	@$(RIG) setup linux kernel qemu-source initramfs-x86_64 sparse \
 		tree-arm64 kernel-arm64-debian kernel-arm64-debian-16k \
-		qemu-arm64 initramfs-arm64 headers-arm64
+		qemu-arm64 initramfs-arm64 headers-arm64 qemu-guest-arm64
 
 setup-demo:
 	@$(RIG) setup tree kernel-debian qemu initramfs-x86_64
@@ -160,6 +161,19 @@ guest-image: setup-demo
 		O=$(O)/guest \
 		MODULES="$$($(RIG) path modules-debian) $(O)/guest/accel"
 
+# The same on arm64: a guest on QEMU's virt
+guest-image-arm64:
+	@$(RIG) setup tree kernel-arm64-debian qemu-arm64 initramfs-arm64 \
+		qemu-guest-arm64
+	@$(RIG) modules --arch arm64 --kernel debian
+	@$(RIG) modules --arch arm64 --kernel debian \
+		--output $(O)/guest-arm64/accel $(GUEST)/inside/accel
+	@$(RIG) tree -- $(MAKE) --no-print-directory -s -C $(GUEST) \
+		O=$(O)/guest-arm64 CC=aarch64-linux-gnu-gcc \
+		BUSYBOX="$$($(RIG) path tree-arm64)/usr/bin/busybox" \
+		MODULES="$$($(RIG) path modules-arm64-debian) \
+			$(O)/guest-arm64/accel"
+
 # What a program in the machine needs to start guests
 GUESTARGS = --qemu $$($(RIG) path qemu-guest) \
 	--stock-qemu /usr/bin/qemu-system-x86_64 \
@@ -177,6 +191,16 @@ demo: guest-image
 	@$(GUESTRUN) --devices $(DEMO) -- sh -ec ' \
 		tools/examples/run-vmm.sh $(O)/examples/vmm; \
 		exec $(GUEST)/demo.py '"$(GUESTARGS)"
+
+GUESTARGS_ARM64 = --qemu $$($(RIG) path qemu-guest-arm64) \
+	--python $$($(RIG) path qemu-guest-arm64-python) \
+	--kernel $$($(RIG) path image-arm64-debian) \
+	--initrd $(O)/guest-arm64/initramfs.cpio
+GUESTRUN_ARM64 = $(RIG) run --arch arm64 --kernel debian --memory 3G
+
+demo-arm64: guest-image-arm64
+	@$(GUESTRUN_ARM64) --devices $(GUESTS) -- $(GUEST)/demo.py \
+		$(GUESTARGS_ARM64)
 
 # PARTS= picks some
 bench: guest-image lib setup

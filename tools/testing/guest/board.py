@@ -1,7 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The board of a guest: what differs between architectures."""
 
+import platform
 from dataclasses import dataclass
+from typing import Callable
+
+from guest import topology
 
 MIB = 512
 
@@ -19,6 +23,8 @@ class Board:
     firmware: tuple
     # Words of the kernel's command line
     kernel: str
+    # Makes the topology that is typical of it
+    typical: Callable
 
     def options(self, kernel, initrd, append=""):
         """Return the options of all guests, the topology's left out."""
@@ -43,4 +49,18 @@ Q35 = Board(
     cpu="host,tsc-deadline=off",
     narrow_cpu="host,host-phys-bits=off,phys-bits=36",
     firmware=("-L", "/usr/share/seabios", "-L", "/usr/share/qemu"),
-    kernel="console=ttyS0 8250.nr_uarts=1 no_timer_check")
+    kernel="console=ttyS0 8250.nr_uarts=1 no_timer_check",
+    typical=topology.simple)
+VIRT = Board(
+    machine="virt,gic-version=3,hmat=on,cxl=on,ras=on,highmem-mmio-size=4T",
+    cpu="host",
+    # As wide as the machine's processor: KVM has no other one
+    narrow_cpu="host",
+    firmware=("-bios", "/usr/share/qemu-efi-aarch64/QEMU_EFI.fd"),
+    kernel="console=ttyAMA0",
+    typical=topology.large)
+
+
+def native():
+    """Return the board for the processor that this runs on."""
+    return {"aarch64": VIRT}.get(platform.machine(), Q35)

@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass, field, fields
 
 from guest import host
-from guest.board import Board, Q35
+from guest.board import Board, native
 
 
 @dataclass
@@ -22,7 +22,7 @@ class Config:
     # Of tests only: see run.py
     seed: int = 0
     long: bool = False
-    board: Board = Q35
+    board: Board = field(default_factory=native)
     hosts: list = field(default_factory=list)
 
     def seconds(self, limit):
@@ -40,8 +40,8 @@ def parser(doc):
         description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
     result.add_argument("--qemu", required=True,
                         help="QEMU with the project's series")
-    result.add_argument("--stock-qemu", required=True,
-                        help="QEMU without it")
+    result.add_argument("--stock-qemu", default="",
+                        help="QEMU without it, which few tests want")
     result.add_argument("--python", required=True,
                         help="folder of QEMU's Python packages")
     result.add_argument("--kernel", required=True,

@@ -69,6 +69,22 @@ class TopologyTest(unittest.TestCase):
                           ("1", "cxl.1.0")],
                          [(d.host, d.bus) for d in parts.devices])
 
+    def test_large(self):
+        """bridges have given numbers, ports what tells them apart"""
+        hosts = [SimpleNamespace(bdf=f"{i}", mib=256 << i) for i in range(2)]
+        parts = topology.large(hosts)
+        options = parts.options("m")
+        self.assertEqual("m,cxl-fmw.0.targets.0=cxl.0,cxl-fmw.0.size=262144M,"
+                         "cxl-fmw.1.targets.0=cxl.1,cxl-fmw.1.size=262144M",
+                         options[1])
+        self.assertEqual([
+            "pxb-cxl,id=cxl.1,bus=pcie.0,bus_nr=20,hdm_for_passthrough=on",
+            "cxl-rp,id=cxl.1.0,bus=cxl.1,port=1,chassis=5,pref64-reserve=2G,"
+            "mem-reserve=1G",
+            "vfio-pci-nohotplug,host=0,bus=cxl.0.0,id=dev0",
+            "vfio-pci-nohotplug,host=1,bus=cxl.1.0,id=dev1"],
+            devices(options)[2:])
+
     def test_invalid_buses(self):
         """each place that has to be refused is in the machine"""
         options = devices(invalid.machine(512).options("m"))

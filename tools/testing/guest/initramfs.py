@@ -81,6 +81,9 @@ def main():
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("output", type=Path)
+    parser.add_argument("--busybox", type=Path,
+                        default=Path("/usr/bin/busybox"),
+                        help="default: %(default)s")
     parser.add_argument("--program", action="append", type=Path, default=[],
                         help="goes to /bin")
     parser.add_argument("kernel", type=Path,
@@ -94,7 +97,7 @@ def main():
     for folder in ("dev", "proc", "sys"):
         cpio.folder(folder)
     cpio.character_device("dev/console", 5, 1)
-    cpio.file("bin/busybox", Path("/usr/bin/busybox").read_bytes(), 0o755)
+    cpio.file("bin/busybox", args.busybox.read_bytes(), 0o755)
     cpio.file("init", (HERE / "inside/init").read_bytes(), 0o755)
     for program in args.program:
         cpio.file(f"bin/{program.name}", program.read_bytes(), 0o755)

@@ -19,6 +19,10 @@ class Bridge:
     name: str
     ports: int = 1
     decoders: bool = True
+    # Of its bus and in ACPI; 0: the next one that simple guests have
+    number: int = 0
+    # What tells its root port from others, where it is not the slot
+    port: str = ""
 
 
 @dataclass
@@ -29,10 +33,11 @@ class Device:
     bus: str
     id: str = ""
     properties: str = ""
+    driver: str = "vfio-pci"
 
     def option(self):
         """Return the value of QEMU's -device."""
-        return "".join((f"vfio-pci,host={self.host},bus={self.bus}",
+        return "".join((f"{self.driver},host={self.host},bus={self.bus}",
                         self.id and f",id={self.id}",
                         self.properties and f",{self.properties}"))
 
@@ -53,7 +58,8 @@ class Topology:
 
     def uid(self, name):
         """Return a bridge's number, in ACPI and of its bus."""
-        return 32 + 16 * [bridge.name for bridge in self.bridges].index(name)
+        index = [bridge.name for bridge in self.bridges].index(name)
+        return self.bridges[index].number or 32 + 16 * index
 
     def options(self, machine):
         """Return QEMU's options, -machine with the board's value in it."""
@@ -70,9 +76,9 @@ class Topology:
                         f"hdm_for_passthrough={decoders}"]
             for port in range(bridge.ports):
                 slot += 1
+                place = bridge.port or f"port={port},chassis=0,slot={slot}"
                 options += ["-device", f"cxl-rp,id={bridge.name}.{port},"
-                            f"bus={bridge.name},port={port},chassis=0,"
-                            f"slot={slot}"]
+                            f"bus={bridge.name},{place}"]
         for option in self.more:
             options += ["-device", option]
         for device in self.devices:
@@ -88,3 +94,19 @@ def simple(hosts, order=None):
         bridges=[Bridge(f"cxl.{i}") for i in order],
         devices=[Device(hosts[i].bdf, f"cxl.{i}.0", f"dev{i}")
                  for i in order])
+
+
+def large(hosts):
+    """Return a topology with windows that are larger than any device.
+
+    It is that of a server with coherent accelerators: each host bridge has
+    some bus numbers and room for large BARs.
+    """
+    indices = range(len(hosts))
+    return Topology(
+        windows=[Window(256 << 10, [f"cxl.{i}"]) for i in indices],
+        bridges=[Bridge(f"cxl.{i}", number=12 + 8 * i,
+                        port=f"port=1,chassis={4 + i},pref64-reserve=2G,"
+                             "mem-reserve=1G") for i in indices],
+        devices=[Device(hosts[i].bdf, f"cxl.{i}.0", f"dev{i}",
+                        driver="vfio-pci-nohotplug") for i in indices])
