@@ -122,6 +122,7 @@ STEPS = (
                              "matrix", "removal"), 700,
          processors=PROCESSORS),
     Step("arm64", make("arm64", "KERNEL=debian"), 1100),
+    Step("guest-arm64", make("guest-arm64"), 900),
     Step("arm64-16k", make("arm64", "KERNEL=debian-16k"), 1100),
     # Mappings of 1 GiB pages need an aligned GiB of memory.
     Step("1G-pages", selftests(["--devices", "2G,256M"], "mem_test"), 700),

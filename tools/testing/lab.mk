@@ -22,7 +22,7 @@ KILLS	?= 50
 .PHONY: help-lab setup setup-demo lab-build check check-long demo shell qemu \
 	bench lint kunit emu-check fuzz rig-check rig-modules selftests \
 	selftests-arm64 arm64 torture-program torture torture-kcsan guest-image \
-	guest guest-image-arm64 demo-arm64
+	guest guest-image-arm64 guest-arm64 demo-arm64
 
 help-lab:
 	@echo 'In an emulated machine; everything needed is fetched and built first:'
@@ -46,6 +46,7 @@ help-lab:
 	@echo '             and a VMM that is killed, KILLS=$(KILLS) times'
 	@echo '  guest      guests inside the machine; TESTS= picks some, LONG=1 runs'
 	@echo '             all, without it SEED=... chooses a sample'
+	@echo '  guest-arm64  a guest on QEMU virt inside the arm64 machine'
 	@echo 'Also:'
 	@echo '  torture-kcsan  torture with a kernel that looks for data races'
 
@@ -63,7 +64,8 @@ qemu:
 	@echo "QEMU with the series: $$($(RIG) path qemu-guest)"
 
 # All that the steps of the check build in common
-lab-build: examples selftests selftests-arm64 torture-program guest-image
+lab-build: examples selftests selftests-arm64 torture-program guest-image \
+	guest-image-arm64
 
 check:
 	@tools/testing/check.py $(SEED:%=--seed %) $(STEPS)
@@ -197,6 +199,10 @@ GUESTARGS_ARM64 = --qemu $$($(RIG) path qemu-guest-arm64) \
 	--kernel $$($(RIG) path image-arm64-debian) \
 	--initrd $(O)/guest-arm64/initramfs.cpio
 GUESTRUN_ARM64 = $(RIG) run --arch arm64 --kernel debian --memory 3G
+
+guest-arm64: guest-image-arm64
+	@$(GUESTRUN_ARM64) --devices $(GUESTS) -- $(GUEST)/run.py \
+		$(GUESTARGS_ARM64) test_virt
 
 demo-arm64: guest-image-arm64
 	@$(GUESTRUN_ARM64) --devices $(GUESTS) -- $(GUEST)/demo.py \

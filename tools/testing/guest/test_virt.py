@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A guest on QEMU's virt: windows of 256 GiB, and an SMMUv3 of CXL buses."""
+
+import re
+import unittest
+
+from guest import kernel, topology, vm, view
+from guest.board import VIRT
+from guest.case import GuestCase, MIB
+
+# Where virt puts the first window with highmem-mmio-size=4T
+FIRST = 0x80000000000
+WINDOW = 256 << 30
+
+
+class Virt(GuestCase):
+    """Four devices, and a host bridge with an SMMUv3 of its own."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        if cls.config.board is not VIRT:
+            raise unittest.SkipTest("of the board virt")
+        for h in cls.hosts:
+            h.clear(MIB)
+        parts = topology.large(cls.hosts)
+        # What is below translates: the SMMUv3 is nobody else's.
+        parts.bridges.append(topology.Bridge("smmu", number=44))
+        parts.more += ["arm-smmuv3,primary-bus=smmu,id=smmuv3",
+                       "virtio-serial-pci,bus=smmu.0,disable-legacy=on,"
+                       "iommu_platform=on"]
+        cls.guest = cls.start(parts)
+        cls.guest.run(kernel.modprobe(*kernel.CXL_BUS))
+        cls.status = cls.guest.status(f"modprobe accel use={MIB}", 120)
+        cls.decoders = view.decoders(cls.guest)
+
+    def places(self):
+        """Return where each device should be."""
+        return [(FIRST + n * WINDOW, h.size)
+                for n, h in enumerate(self.hosts)]
+
+    def test_windows(self):
+        """each window is where virt has it, and has its size"""
+        self.assertEqual([(base, WINDOW) for base, _ in self.places()],
+                         [each.place() for each in self.decoders["root"]])
+
+    def test_endpoints(self):
+        """each endpoint's decoder is at the base of its window, locked"""
+        found = self.decoders["endpoint"]
+        self.assertEqual(self.places(), sorted(
+            each.place() for each in found if each.committed))
+        self.assertEqual({"1"}, {each.locked for each in found
+                                 if each.committed})
+
+    def test_up(self):
+        """every accelerator's driver is up"""
+        self.assertEqual(0, self.status[1], self.status[0])
+        self.assertEqual(len(self.hosts), len(self.guest.run(
+            "ls /sys/bus/pci/drivers/accel | grep ^0000").split()))
+
+    def test_ranges(self):
+        """the driver of device n has the range at the base of window n"""
+        found = re.findall(r"range \[range (0x\w+)-0x\w+\] serial (\d+) "
+                           r"used \d+ wrong 0",
+                           self.guest.run("dmesg | grep 'accel '"))
+        self.assertEqual({h.serial: base for h, (base, _) in
+                          zip(self.hosts, self.places())},
+                         {int(serial): int(base, 16)
+                          for base, serial in found})
+
+    def test_files(self):
+        """what device n got is in the memory of device n"""
+        for h in self.hosts:
+            self.assertTrue(h.starts_with(h.serial, MIB), h.bdf)
+
+    def test_smmu(self):
+        """a device below a host bridge with an SMMUv3 is translated"""
+        pci = self.guest.run("cd /sys/bus/pci/devices; ls -d 0000:2d:*")
+        group = self.guest.run(
+            f"cd /sys/bus/pci/devices/{pci}; readlink iommu; "
+            "cat iommu_group/type; basename $(readlink driver); "
+            "ls iommu_group/devices").split()
+        self.assertIn("arm-smmu-v3", group[0])
+        # Strict or not
+        self.assertRegex(group[1], "^DMA")
+        self.assertEqual(["virtio-pci", pci], group[2:])
+
+
+class Nested(GuestCase):
+    """A device below an SMMUv3 that QEMU emulates alone."""
+
+    def test_refused(self):
+        """a device of the host's is refused there, with a reason"""
+        if self.config.board is not VIRT:
+            self.skipTest("of the board virt")
+        parts = topology.large(self.hosts[:1])
+        parts.more.append("arm-smmuv3,primary-bus=cxl.0,id=smmuv3")
+        status, text = vm.refusal(self.config, parts)
+        self.assertEqual(1, status, text)
+        self.assertIn("MAP notifier", text)
