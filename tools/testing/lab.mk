@@ -64,8 +64,7 @@ qemu:
 	@echo "QEMU with the series: $$($(RIG) path qemu-guest)"
 
 # All that the steps of the check build in common
-lab-build: examples selftests selftests-arm64 torture-program guest-image \
-	guest-image-arm64
+lab-build: examples selftests selftests-arm64 torture-program guest-image
 
 check:
 	@tools/testing/check.py $(SEED:%=--seed %) $(STEPS)
