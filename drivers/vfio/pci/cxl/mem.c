@@ -118,12 +118,16 @@ static const struct vm_operations_struct mem_vm_ops = {
 static int mem_mmap(struct vfio_pci_core_device *vdev,
 		    struct vfio_pci_region *region, struct vm_area_struct *vma)
 {
+	const bool for_type1 = READ_ONCE(allow_unsafe_type1_dma);
 	u64 start = mem_offset(PFN_PHYS(vma->vm_pgoff));
 	u64 end;
 
 	if (check_add_overflow(start, vma->vm_end - vma->vm_start, &end) ||
 	    end > region->size)
 		return -EINVAL;
+	if (for_type1)
+		dev_notice_ratelimited(&vdev->pdev->dev,
+				       "allow_unsafe_type1_dma=Y: devices of a user's container may reach the next user's data\n");
 
 	/*
 	 * The page protection stays write-back: KVM follows it, and coherent
@@ -138,7 +142,7 @@ static int mem_mmap(struct vfio_pci_core_device *vdev,
 	 * happens to them.  It refuses VM_IO memory of any other kind.
 	 */
 	vm_flags_set(vma, VM_IO | VM_DONTEXPAND | VM_DONTDUMP |
-			  (allow_unsafe_type1_dma ? VM_PFNMAP : VM_MIXEDMAP));
+			  (for_type1 ? VM_PFNMAP : VM_MIXEDMAP));
 	vma->vm_ops = &mem_vm_ops;
 	vma->vm_private_data = vfio_cxl_from_core(vdev);
 
@@ -282,10 +286,6 @@ struct vfio_cxl_device *vfio_cxl_mem_mapped_by(struct vm_area_struct *vma)
 void vfio_cxl_mem_init(struct vfio_cxl_device *cvdev)
 {
 	cvdev->mem.region = VFIO_PCI_NUM_REGIONS;
-
-	if (allow_unsafe_type1_dma)
-		pci_notice(vfio_cxl_pdev(cvdev),
-			   "allow_unsafe_type1_dma=Y: devices of a user's container may reach the next user's data\n");
 }
 
 /**
