@@ -208,3 +208,12 @@ int rig_inject_port(unsigned int index, const char *error)
 {
 	return inject("RIG_PORTS", index, error);
 }
+
+int rig_inject_ras(unsigned int index, const char *error)
+{
+	char arguments[128];
+
+	snprintf(arguments, sizeof(arguments),
+		 "\"errors\":[{\"type\":\"%s\",\"header\":[0]}]", error);
+	return rig_command(index, "cxl-inject-uncorrectable-errors", arguments);
+}

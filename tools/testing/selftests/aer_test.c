@@ -462,6 +462,106 @@ TEST_F(aer, not_of_the_memory)
 	EXPECT_EQ(0, reset_again(&self->test));
 	EXPECT_TRUE(vfio_hdm_usable(self->vfio));
 	EXPECT_EQ(0, wrong_marks(&self->test, self->map, 41));
+
+	/* Nor is what the device had to say before the reset said again */
+	ASSERT_EQ(0, rig_inject_port(self->host->index, NONFATAL));
+	ASSERT_TRUE(RECOVERS(kmsg));
+	EXPECT_TRUE(vfio_hdm_usable(self->vfio));
+	close(kmsg);
+}
+
+/* RAS Uncorrectable Error Mask Register (CXL r3.1 8.2.4.17.2) */
+#define RAS_MASK	0x04
+
+/* While no driver has the device, whose errors it is told of by its firmware */
+static int set_ras_mask(struct test_device *test, uint32_t mask)
+{
+	int ret = sysfs_unbind(test->host.bdf);
+
+	if (ret)
+		return ret;
+	host_write32(&test->host, test->host.ras + RAS_MASK, mask);
+
+	return sysfs_bind(test->host.bdf, DRIVER);
+}
+
+/* No reset clears the RAS status: it counts for one error and no more */
+TEST_F(aer, ras_status_counts_once)
+{
+	const uint32_t mask = host_read32(self->host,
+					  self->host->ras + RAS_MASK);
+	int kmsg = kmsg_open();
+
+	ASSERT_LE(0, kmsg);
+	ASSERT_EQ(0, set_ras_mask(&self->test, 0));
+	ASSERT_EQ(0, test_vfio_open(&self->test, variant->interface));
+	ASSERT_EQ(0, rig_inject_ras(self->host->index, "mem-data-parity"));
+	ASSERT_EQ(0, rig_inject_port(self->host->index, NONFATAL));
+	ASSERT_TRUE(RECOVERS(kmsg));
+	EXPECT_FALSE(vfio_hdm_usable(self->vfio));
+	/* The rig's device forgets it in a reset, others do not */
+	EXPECT_EQ(0, host_read32(self->host, self->host->ras));
+
+	EXPECT_EQ(0, reset_again(&self->test));
+	EXPECT_TRUE(vfio_hdm_usable(self->vfio));
+	ASSERT_EQ(0, rig_inject_port(self->host->index, NONFATAL));
+	ASSERT_TRUE(RECOVERS(kmsg));
+	EXPECT_TRUE(vfio_hdm_usable(self->vfio));
+	vfio_close(self->vfio);
+	ASSERT_EQ(0, set_ras_mask(&self->test, mask));
+	close(kmsg);
+}
+
+struct waiter {
+	pthread_t id;
+	struct test_device *test;
+	enum vfio_interface interface;
+	int ret;
+};
+
+static void *open_once(void *arg)
+{
+	struct waiter *waiter = arg;
+
+	waiter->ret = test_vfio_open(waiter->test, waiter->interface);
+	return NULL;
+}
+
+/* Who waits for the memory waits for another reset and another clearing */
+TEST_F(aer, error_while_clearing)
+{
+	static const int delays_ms[] = { 0, 2, 10, 30 };
+	struct waiter waiter = {
+		.test = &self->test,
+		.interface = variant->interface,
+	};
+	int ready, kmsg = kmsg_open();
+	unsigned int i;
+	pid_t pid;
+	char c;
+
+	ASSERT_LE(0, kmsg);
+	for (i = 0; i < ARRAY_SIZE(delays_ms); i++) {
+		pid = start_tenant(&self->test, variant->interface, &ready);
+		ASSERT_LE(0, pid);
+		EXPECT_EQ(1, read(ready, &c, 1));
+		close(ready);
+		EXPECT_EQ(0, kill(pid, SIGKILL));
+		ASSERT_EQ(pid, waitpid(pid, NULL, 0));
+		ASSERT_EQ(0, pthread_create(&waiter.id, NULL, open_once,
+					    &waiter));
+		sleep_ms(delays_ms[i]);
+		INJECT(NONFATAL);
+		/* A reset at that very moment takes the error with it */
+		EXPECT_NE(0, aer_wait(kmsg));
+		pthread_join(waiter.id, NULL);
+		ASSERT_EQ(0, waiter.ret);
+		/* The error may have come when the device was open already */
+		EXPECT_EQ(0, reset_again(&self->test));
+		EXPECT_TRUE(vfio_hdm_usable(self->vfio));
+		EXPECT_EQ(0, left_behind(&self->test));
+		vfio_close(self->vfio);
+	}
 	close(kmsg);
 }
 
