@@ -3,12 +3,14 @@
  * libFuzzer target: any host's device, any accesses, the emulation against the
  * model
  *
- * An input is a host's device, then operations of up to 12 bytes.  Bytes that
- * are missing at the end are 0.
+ * An input is a host's device, then operations of up to 12 bytes, or with
+ * registers of another host's device.  Bytes that are missing at the end are 0.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <linux/kernel.h>
 
 #include "pair.h"
 
@@ -148,6 +150,72 @@ static void take_set(struct input *in, struct vfio_cxl_pair *pair)
 	check(vfio_cxl_pair_set(pair, base), "SET", 0, 0);
 }
 
+/* Registers of the host's, all that a device may answer */
+struct image {
+	u8 data[0x1000];
+	u32 size;
+};
+
+static u32 read_image(void *device, u32 offset)
+{
+	const struct image *image = device;
+	u32 val;
+
+	if (offset % 4 || offset > image->size - 4) {
+		fprintf(stderr, "layout: a read at %#x of %#x\n", offset,
+			image->size);
+		abort();
+	}
+	memcpy(&val, image->data + offset, sizeof(val));
+	return val;
+}
+
+static void check_found(const struct vfio_cxl_emu_layout *layout, u32 entries)
+{
+	const u32 end = layout->hdm + 0x10 + 0x20 * layout->decoders;
+	const u32 ras_end = layout->ras + MODEL_RAS_SIZE;
+
+	if (layout->hdm < 4 * (entries + 1) || end > 0x1000 ||
+	    layout->decoders > ARRAY_SIZE(layout->empty) ||
+	    (layout->ras && (layout->ras < 4 * (entries + 1) ||
+			     ras_end > 0x1000 ||
+			     (layout->ras < end && layout->hdm < ras_end)))) {
+		fprintf(stderr, "layout: HDM at %#x, RAS at %#x\n",
+			layout->hdm, layout->ras);
+		abort();
+	}
+}
+
+/* Nothing is read where there is no register, whatever the others say */
+static void take_layout(struct input *in)
+{
+	struct vfio_cxl_emu_layout layout = { };
+	struct vfio_cxl_emu_config config = { };
+	struct image image = { };
+	const struct vfio_cxl_emu_source source = {
+		.read = read_image,
+		.device = &image,
+	};
+	unsigned int bar;
+	u64 base, size;
+
+	image.size = take8(in);
+	take(in, image.data, image.size);
+	image.size &= ~3U;
+	vfio_cxl_emu_find_block(&source, image.size, &bar, &base);
+
+	image.size = sizeof(image.data);
+	/* As they are at the pointer that most entries have */
+	memcpy(image.data + 0x100, image.data + 0x10, 0xf0);
+	image.data[0] = 1;
+	image.data[1] = 0;
+	if (vfio_cxl_emu_find_hdm(&source, &config.cm, &layout))
+		return;
+	check_found(&layout, image.data[3]);
+	config.dvsec[0x0c] = take8(in);
+	vfio_cxl_emu_check_decoders(&source, &config, &layout, &base, &size);
+}
+
 static void take_operation(struct input *in, struct vfio_cxl_pair *pair)
 {
 	switch (take8(in) % 8) {
@@ -168,6 +236,9 @@ static void take_operation(struct input *in, struct vfio_cxl_pair *pair)
 		break;
 	case 5:
 		take_cm(in, pair, false);
+		break;
+	case 7:
+		take_layout(in);
 		break;
 	default:
 		take_cm(in, pair, true);

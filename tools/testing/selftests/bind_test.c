@@ -252,13 +252,13 @@ FIXTURE_VARIANT_ADD(bind_failure, interleaved) {
 FIXTURE_VARIANT_ADD(bind_failure, second_decoder_committed) {
 	.break_it = break_second,
 	.ret = -EMLINK,
-	.message = "HDM decoder 1 is committed too",
+	.message = "another HDM decoder is committed too",
 };
 
 FIXTURE_VARIANT_ADD(bind_failure, last_decoder_committed) {
 	.break_it = break_last,
 	.ret = -EMLINK,
-	.message = "HDM decoder 3 is committed too",
+	.message = "another HDM decoder is committed too",
 };
 
 FIXTURE_VARIANT_ADD(bind_failure, size_0) {
@@ -593,6 +593,35 @@ TEST_F(bind, host_only_decoder_is_reported)
 	vfio_close(vfio);
 
 	ASSERT_EQ(0, sysfs_unbind(host->bdf));
+	ASSERT_EQ(0, host_restore_decoder(host));
+}
+
+/* Firmware commits and locks what nobody is to use */
+TEST_F(bind, empty_decoders_stay_committed)
+{
+	const uint32_t locked = HDM_COMMIT | HDM_COMMITTED | HDM_LOCK;
+	const struct host_device *host = self->host;
+	unsigned int i;
+
+	ASSERT_EQ(0, sysfs_unbind(host->bdf));
+	for (i = 1; i < 4; i++)
+		host_hdm_write(host, HDM_CTRL + i * HDM_STRIDE,
+			       HDM_COMMIT | HDM_LOCK);
+	ASSERT_EQ(0, sysfs_bind(host->bdf, DRIVER));
+	ASSERT_EQ(0, test_vfio_open(&self->test,
+				    vfio_usable(VFIO_CDEV_INTERFACE)));
+	EXPECT_EQ(0, use_memory(&self->test, 1));
+	EXPECT_EQ(0, reset_by_ioctl(&self->test, NULL));
+	for (i = 0; i < 4; i++)
+		EXPECT_EQ(locked, host_hdm(host, HDM_CTRL + i * HDM_STRIDE) &
+			  ~HDM_HOST_ONLY)
+			TH_LOG("decoder %u", i);
+	EXPECT_EQ(0, use_memory(&self->test, 2));
+	vfio_close(&self->test.vfio);
+
+	ASSERT_EQ(0, sysfs_unbind(host->bdf));
+	for (i = 1; i < 4; i++)
+		host_hdm_write(host, HDM_CTRL + i * HDM_STRIDE, 0);
 	ASSERT_EQ(0, host_restore_decoder(host));
 }
 

@@ -22,26 +22,40 @@
 /* A decoder commits or reports an error within 10 ms (CXL r3.1 8.2.4.20.7) */
 #define HDM_COMMIT_TIMEOUT_US	(10 * USEC_PER_MSEC)
 
+static void __iomem *host_hdm(const struct vfio_cxl_host *host)
+{
+	return host->regs + CXL_CM_OFFSET + host->layout.hdm;
+}
+
+/* Or NULL */
+static void __iomem *host_ras(const struct vfio_cxl_host *host)
+{
+	return host->layout.ras ?
+	       host->regs + CXL_CM_OFFSET + host->layout.ras : NULL;
+}
+
 static u32 host_readl(const struct vfio_cxl_host *host, u32 reg)
 {
-	return readl(host->regs + host->hdm + reg);
+	return readl(host_hdm(host) + reg);
 }
 
 static void host_writel(const struct vfio_cxl_host *host, u32 reg, u32 val)
 {
-	writel(val, host->regs + host->hdm + reg);
+	writel(val, host_hdm(host) + reg);
+}
+
+/* What layout.c reads: the component registers, and a DVSEC */
+static u32 host_source_cm(void *device, u32 offset)
+{
+	struct vfio_cxl_host *host = device;
+
+	return readl(host->regs + CXL_CM_OFFSET + offset);
 }
 
 /* A decoder register as it was at bind */
 static u32 host_saved(const struct vfio_cxl_host *host, u32 reg)
 {
 	return get_unaligned_le32(host->config.cm.hdm + reg);
-}
-
-/* Two of them, low and high */
-static u64 host_saved64(const struct vfio_cxl_host *host, u32 reg)
-{
-	return get_unaligned_le64(host->config.cm.hdm + reg);
 }
 
 static u16 host_saved_dvsec(const struct vfio_cxl_host *host, u32 reg)
@@ -112,39 +126,43 @@ static int host_find_dvsec(struct vfio_cxl_device *cvdev)
 	return 0;
 }
 
+struct host_dvsec {
+	struct pci_dev *pdev;
+	u16 at;
+};
+
+static u32 host_source_dvsec(void *device, u32 offset)
+{
+	const struct host_dvsec *dvsec = device;
+	u32 val;
+
+	pci_read_config_dword(dvsec->pdev, dvsec->at + offset, &val);
+	return val;
+}
+
 /* Find the component registers through the Register Locator DVSEC */
 static int host_find_regs(struct vfio_cxl_device *cvdev)
 {
 	struct pci_dev *pdev = vfio_cxl_pdev(cvdev);
 	struct vfio_cxl_host *host = &cvdev->host;
-	u32 header, low, high, entry;
-	u16 locator;
+	struct host_dvsec locator = { .pdev = pdev };
+	const struct vfio_cxl_emu_source source = {
+		.read = host_source_dvsec,
+		.device = &locator,
+	};
+	u32 header = 0;
 	u64 end;
 
-	locator = pci_find_dvsec_capability(pdev, PCI_VENDOR_ID_CXL,
-					    PCI_DVSEC_CXL_REG_LOCATOR);
-	if (!locator)
-		goto missing;
-
-	pci_read_config_dword(pdev, locator + PCI_DVSEC_HEADER1, &header);
-	for (entry = PCI_DVSEC_CXL_REG_LOCATOR_BLOCK1;
-	     entry + CXL_REGLOC_ENTRY_SIZE <= PCI_DVSEC_HEADER1_LEN(header);
-	     entry += CXL_REGLOC_ENTRY_SIZE) {
-		pci_read_config_dword(pdev, locator + entry, &low);
-		if (FIELD_GET(PCI_DVSEC_CXL_REG_LOCATOR_BLOCK_ID, low) ==
-		    CXL_REGLOC_RBI_COMPONENT)
-			goto found;
+	locator.at = pci_find_dvsec_capability(pdev, PCI_VENDOR_ID_CXL,
+					       PCI_DVSEC_CXL_REG_LOCATOR);
+	if (locator.at)
+		header = host_source_dvsec(&locator, PCI_DVSEC_HEADER1);
+	if (vfio_cxl_emu_find_block(&source, PCI_DVSEC_HEADER1_LEN(header),
+				    &host->bar, &host->offset)) {
+		pci_err(pdev, "no component registers in the Register Locator DVSEC: CXL 2.0 or later is needed\n");
+		return -ENXIO;
 	}
 
-missing:
-	pci_err(pdev, "no component registers in the Register Locator DVSEC: CXL 2.0 or later is needed\n");
-	return -ENXIO;
-
-found:
-	pci_read_config_dword(pdev, locator + entry + 4, &high);
-	host->bar = FIELD_GET(PCI_DVSEC_CXL_REG_LOCATOR_BIR, low);
-	host->offset = (u64)high << 32 |
-		       (low & PCI_DVSEC_CXL_REG_LOCATOR_BLOCK_OFF_LOW);
 	if (host->bar >= PCI_STD_NUM_BARS ||
 	    !(pci_resource_flags(pdev, host->bar) & IORESOURCE_MEM) ||
 	    !pci_resource_start(pdev, host->bar) ||
@@ -160,134 +178,52 @@ found:
 	return host->regs ? 0 : -ENOMEM;
 }
 
-static unsigned int host_decoders(u32 cap)
-{
-	unsigned int count = FIELD_GET(CXL_HDM_DECODER_COUNT_MASK, cap);
-
-	if (!count)
-		return 1;
-	return count <= 8 ? count * 2 : (count - 4) * 4;
-}
-
-/* Where a structure of @size bytes lies wholly past the capability array */
-static bool host_cm_fits(u32 header, u32 entries, u32 size)
-{
-	u32 pointer = FIELD_GET(CXL_CM_CAP_PTR_MASK, header);
-
-	return header && IS_ALIGNED(pointer, 4) &&
-	       pointer >= 4 * (entries + 1) &&
-	       pointer + size <= VFIO_CXL_EMU_CM_SIZE;
-}
-
-/* Keep @size bytes of registers, little endian as they are read by a guest */
-static void host_snapshot(void __iomem *regs, u8 *to, u32 size)
-{
-	u32 i;
-
-	for (i = 0; i < size; i += 4)
-		put_unaligned_le32(readl(regs + i), to + i);
-}
-
-/* Find HDM decoders and RAS in the capability array and keep their registers */
-static int host_find_hdm(struct vfio_cxl_device *cvdev)
-{
-	struct pci_dev *pdev = vfio_cxl_pdev(cvdev);
-	struct vfio_cxl_host *host = &cvdev->host;
-	struct vfio_cxl_emu_cm_config *config = &host->config.cm;
-	void __iomem *cm = host->regs + CXL_CM_OFFSET;
-	u32 i, entries, header, id, hdm, decoders, hdm_size, ras;
-
-	config->header = readl(cm);
-	entries = FIELD_GET(CXL_CM_CAP_HDR_ARRAY_SIZE_MASK, config->header);
-	id = FIELD_GET(CXL_CM_CAP_HDR_ID_MASK, config->header);
-	if (id != CM_CAP_HDR_CAP_ID)
-		entries = 0;
-	for (i = 1; i <= entries; i++) {
-		header = readl(cm + 4 * i);
-		id = FIELD_GET(CXL_CM_CAP_HDR_ID_MASK, header);
-		if (id == CXL_CM_CAP_CAP_ID_HDM)
-			config->hdm_header = header;
-		else if (id == CXL_CM_CAP_CAP_ID_RAS)
-			config->ras_header = header;
-	}
-
-	hdm_size = VFIO_CXL_EMU_HDM_SIZE;
-	if (!host_cm_fits(config->hdm_header, entries, hdm_size))
-		goto missing;
-	hdm = FIELD_GET(CXL_CM_CAP_PTR_MASK, config->hdm_header);
-	/* Up to where one more decoder would begin */
-	decoders = host_decoders(readl(cm + hdm + CXL_HDM_DECODER_CAP_OFFSET));
-	hdm_size = CXL_HDM_DECODER0_BASE_LOW_OFFSET(decoders);
-	if (!host_cm_fits(config->hdm_header, entries, hdm_size))
-		goto missing;
-	host->hdm = CXL_CM_OFFSET + hdm;
-	host_snapshot(cm + hdm, config->hdm, sizeof(config->hdm));
-
-	/* RAS is a courtesy: leave it out where it makes no sense */
-	ras = FIELD_GET(CXL_CM_CAP_PTR_MASK, config->ras_header);
-	if (host_cm_fits(config->ras_header, entries, VFIO_CXL_EMU_RAS_SIZE) &&
-	    (ras + VFIO_CXL_EMU_RAS_SIZE <= hdm || hdm + hdm_size <= ras)) {
-		host_snapshot(cm + ras, config->ras, sizeof(config->ras));
-		host->ras = CXL_CM_OFFSET + ras;
-	} else {
-		config->ras_header = 0;
-	}
-
-	return 0;
-
-missing:
-	pci_err(pdev, "no HDM Decoder Capability in the component registers: CXL 2.0 or later is needed\n");
-	return -ENOENT;
-}
-
 /* What platform firmware must have done */
-static int host_check_decoders(struct vfio_cxl_device *cvdev)
+static int host_find_memory(struct vfio_cxl_device *cvdev)
 {
 	struct pci_dev *pdev = vfio_cxl_pdev(cvdev);
 	struct vfio_cxl_host *host = &cvdev->host;
-	u32 ctrl = host_saved(host, CXL_HDM_DECODER0_CTRL_OFFSET(0));
-	unsigned int i, decoders;
+	const struct vfio_cxl_emu_source source = {
+		.read = host_source_cm,
+		.device = host,
+	};
+	u64 base = 0;
+	int ret;
 
-	if (!(ctrl & CXL_HDM_DECODER0_CTRL_COMMITTED) ||
-	    !(host_saved(host, CXL_HDM_DECODER_CTRL_OFFSET) &
-	      CXL_HDM_DECODER_ENABLE) ||
-	    !(host_saved_dvsec(host, PCI_DVSEC_CXL_CTRL) &
-	      PCI_DVSEC_CXL_MEM_ENABLE)) {
-		pci_err(pdev, "HDM decoder 0 is not committed and enabled: let platform firmware configure CXL memory\n");
-		return -ENODATA;
-	}
-	if (FIELD_GET(CXL_HDM_DECODER0_CTRL_IW_MASK, ctrl)) {
-		pci_err(pdev, "HDM decoder 0 is interleaved: turn interleaving of this device off in platform firmware\n");
-		return -EXDEV;
-	}
-	/* A restore would have to know what the way to the host needs for it */
-	if (ctrl & (CXL_HDM_DECODER0_CTRL_BI | CXL_HDM_DECODER0_CTRL_UIO)) {
-		pci_err(pdev, "HDM decoder 0 uses Back-Invalidate or Unordered I/O, which are not supported: turn them off in platform firmware\n");
-		return -EOPNOTSUPP;
+	if (vfio_cxl_emu_find_hdm(&source, &host->config.cm, &host->layout)) {
+		pci_err(pdev, "no HDM Decoder Capability in the component registers: CXL 2.0 or later is needed\n");
+		return -ENOENT;
 	}
 
-	host->base = host_saved64(host, CXL_HDM_DECODER0_BASE_LOW_OFFSET(0));
-	host->size = host_saved64(host, CXL_HDM_DECODER0_SIZE_LOW_OFFSET(0));
+	ret = vfio_cxl_emu_check_decoders(&source, &host->config, &host->layout,
+					  &base, &host->size);
+	host->base = base;
 	host->config.size = host->size;
-	if (!host->size || !IS_ALIGNED(host->size, VFIO_CXL_EMU_HDM_ALIGN)) {
+	switch (ret) {
+	case -ENODATA:
+		pci_err(pdev, "HDM decoder 0 is not committed and enabled: let platform firmware configure CXL memory\n");
+		return ret;
+	case -EXDEV:
+		pci_err(pdev, "HDM decoder 0 is interleaved: turn interleaving of this device off in platform firmware\n");
+		return ret;
+	case -EOPNOTSUPP:
+		pci_err(pdev, "HDM decoder 0 uses Back-Invalidate or Unordered I/O, which are not supported: turn them off in platform firmware\n");
+		return ret;
+	case -EINVAL:
 		pci_err(pdev, "HDM decoder 0 decodes %#llx bytes, not a multiple of 256 MiB: update platform firmware\n",
 			host->size);
-		return -EINVAL;
+		return ret;
+	case -EADDRNOTAVAIL:
+		pci_err(pdev, "HDM decoder 0 begins at address 0: the platform translates the addresses of its devices (AMD's normalized addresses), which is not supported\n");
+		return ret;
+	case -EMLINK:
+		pci_err(pdev, "another HDM decoder is committed too: only devices that use decoder 0 alone are supported\n");
+		return ret;
 	}
 	if (host->size > VFIO_PCI_OFFSET_MASK + 1) {
-		pci_err(pdev, "HDM decoder 0 decodes %#llx bytes, more than a VFIO region can hold\n",
+		pci_err(pdev, "HDM decoder 0 decodes %#llx bytes, more than the 1 TiB that a VFIO region can hold\n",
 			host->size);
 		return -EFBIG;
-	}
-
-	decoders = host_decoders(host_saved(host, CXL_HDM_DECODER_CAP_OFFSET));
-	for (i = 1; i < decoders; i++) {
-		if (!(host_readl(host, CXL_HDM_DECODER0_CTRL_OFFSET(i)) &
-		      CXL_HDM_DECODER0_CTRL_COMMITTED))
-			continue;
-		pci_err(pdev, "HDM decoder %u is committed too: only devices that use decoder 0 alone are supported\n",
-			i);
-		return -EMLINK;
 	}
 
 	return 0;
@@ -319,10 +255,19 @@ static bool host_has_pages(const struct vfio_cxl_host *host)
 
 /*
  * The claim lies directly in a CXL window, not in a region that the CXL core
- * assembled there or in memory the kernel uses.  Its descriptor is that of what
- * it lies in, which __request_region() copied with the lock of the tree held:
- * the parent itself may go at any time, with cxl_acpi.
+ * assembled there or in memory the kernel uses.  Firmware's memory map may have
+ * the range as reserved, or for a special purpose, which is not a use of it.
+ * The descriptor of the claim is that of what it lies in, which
+ * __request_region() copied with the lock of the tree held: the parent itself
+ * may go at any time, with cxl_acpi.
  */
+static bool host_claim_is_direct(const struct resource *claim)
+{
+	return claim->desc == IORES_DESC_CXL ||
+	       claim->desc == IORES_DESC_RESERVED ||
+	       claim->desc == IORES_DESC_SOFT_RESERVED;
+}
+
 static int host_claim(struct vfio_cxl_device *cvdev)
 {
 	struct pci_dev *pdev = vfio_cxl_pdev(cvdev);
@@ -342,7 +287,7 @@ static int host_claim(struct vfio_cxl_device *cvdev)
 					     pci_name(pdev));
 	if (!claim)
 		goto busy;
-	if (claim->desc != IORES_DESC_CXL || host_has_pages(host)) {
+	if (!host_claim_is_direct(claim) || host_has_pages(host)) {
 		release_mem_region(host->base, host->size);
 		goto busy;
 	}
@@ -350,7 +295,7 @@ static int host_claim(struct vfio_cxl_device *cvdev)
 	return 0;
 
 busy:
-	pci_err(pdev, "the memory is in use: unbind whatever uses it, see /proc/iomem\n");
+	pci_err(pdev, "the memory is in use, see /proc/iomem: unbind whatever uses it, or destroy the region that the CXL core assembled of it (cxl destroy-region)\n");
 	return -EBUSY;
 }
 
@@ -410,9 +355,7 @@ int vfio_cxl_host_bind(struct vfio_cxl_device *cvdev)
 		goto err_unmap;
 
 	cmd = host_enable_regs(pdev);
-	ret = host_find_hdm(cvdev);
-	if (!ret)
-		ret = host_check_decoders(cvdev);
+	ret = host_find_memory(cvdev);
 	host_put_back_regs(pdev, cmd);
 	if (!ret)
 		ret = host_claim(cvdev);
@@ -489,6 +432,11 @@ static bool host_decoder_intact(struct vfio_cxl_device *cvdev)
 		if (host_readl(host, host_decoder_regs[i]) !=
 		    host_saved(host, host_decoder_regs[i]))
 			return false;
+	for (i = 1; i < host->layout.decoders; i++)
+		if (host->layout.empty[i] &&
+		    host->layout.empty[i] !=
+		    host_readl(host, CXL_HDM_DECODER0_CTRL_OFFSET(i)))
+			return false;
 
 	pci_read_config_word(vfio_cxl_pdev(cvdev),
 			     host->dvsec + PCI_DVSEC_CXL_CTRL, &ctrl);
@@ -522,11 +470,28 @@ bool vfio_cxl_host_intact(struct vfio_cxl_device *cvdev)
 	return intact;
 }
 
-static int host_commit(struct vfio_cxl_device *cvdev)
+/* @ctrl is what the control register is to be once the decoder is committed */
+static int host_commit(const struct vfio_cxl_host *host, unsigned int decoder,
+		       u32 ctrl)
 {
-	struct vfio_cxl_host *host = &cvdev->host;
+	/* Lock On Commit: the lock takes hold with the commit, so it is last */
+	ctrl &= ~(CXL_HDM_DECODER0_CTRL_COMMITTED |
+		  CXL_HDM_DECODER0_CTRL_COMMIT_ERROR);
+	host_writel(host, CXL_HDM_DECODER0_CTRL_OFFSET(decoder),
+		    ctrl | CXL_HDM_DECODER0_CTRL_COMMIT);
+
+	return readl_poll_timeout(host_hdm(host) +
+				  CXL_HDM_DECODER0_CTRL_OFFSET(decoder), ctrl,
+				  ctrl & (CXL_HDM_DECODER0_CTRL_COMMITTED |
+					  CXL_HDM_DECODER0_CTRL_COMMIT_ERROR),
+				  100, HDM_COMMIT_TIMEOUT_US);
+}
+
+static int host_commit_all(const struct vfio_cxl_host *host)
+{
 	u32 ctrl = host_readl(host, CXL_HDM_DECODER0_CTRL_OFFSET(0));
 	unsigned int i;
+	int ret;
 
 	/* A commit that failed leaves its request behind: take it back */
 	if (ctrl & (CXL_HDM_DECODER0_CTRL_COMMIT |
@@ -539,27 +504,23 @@ static int host_commit(struct vfio_cxl_device *cvdev)
 		host_writel(host, host_decoder_regs[i],
 			    host_saved(host, host_decoder_regs[i]));
 
-	/* Lock On Commit: the lock takes hold with the commit, so it is last */
-	ctrl = host_saved(host, CXL_HDM_DECODER0_CTRL_OFFSET(0));
-	ctrl &= ~(CXL_HDM_DECODER0_CTRL_COMMITTED |
-		  CXL_HDM_DECODER0_CTRL_COMMIT_ERROR);
-	host_writel(host, CXL_HDM_DECODER0_CTRL_OFFSET(0),
-		    ctrl | CXL_HDM_DECODER0_CTRL_COMMIT);
+	/* A decoder commits after those before it (8.2.4.20.12) */
+	ret = host_commit(host, 0,
+			  host_saved(host, CXL_HDM_DECODER0_CTRL_OFFSET(0)));
+	for (i = 1; !ret && i < host->layout.decoders; i++)
+		if (host->layout.empty[i])
+			ret = host_commit(host, i, host->layout.empty[i]);
 
-	return readl_poll_timeout(host->regs + host->hdm +
-				  CXL_HDM_DECODER0_CTRL_OFFSET(0), ctrl,
-				  ctrl & (CXL_HDM_DECODER0_CTRL_COMMITTED |
-					  CXL_HDM_DECODER0_CTRL_COMMIT_ERROR),
-				  100, HDM_COMMIT_TIMEOUT_US);
+	return ret;
 }
 
 static void host_restore_ras(struct vfio_cxl_host *host)
 {
-	void __iomem *ras = host->regs + host->ras;
+	void __iomem *ras = host_ras(host);
 	unsigned int i;
 	u32 saved;
 
-	if (!host->ras)
+	if (!ras)
 		return;
 	for (i = 0; i < ARRAY_SIZE(host_ras_regs); i++) {
 		saved = get_unaligned_le32(host->config.cm.ras +
@@ -589,7 +550,7 @@ static int host_restore_decoder(struct vfio_cxl_device *cvdev)
 						host->config.dvsec));
 	pci_write_config_word(pdev, host->dvsec + PCI_DVSEC_CXL_CTRL,
 			      host_saved_dvsec(host, PCI_DVSEC_CXL_CTRL));
-	ret = host_commit(cvdev);
+	ret = host_commit_all(&cvdev->host);
 	if (ret)
 		return ret;
 	pci_write_config_word(pdev, host->dvsec + CXL_DVSEC_LOCK,
@@ -700,7 +661,7 @@ int vfio_cxl_host_restore(struct vfio_cxl_device *cvdev)
 bool vfio_cxl_host_error(struct vfio_cxl_device *cvdev)
 {
 	struct pci_dev *pdev = vfio_cxl_pdev(cvdev);
-	void __iomem *ras = cvdev->host.regs + cvdev->host.ras;
+	void __iomem *ras = host_ras(&cvdev->host);
 	u32 status = 0, mask = 0, cxl = 0;
 	u16 cmd;
 
@@ -711,7 +672,7 @@ bool vfio_cxl_host_error(struct vfio_cxl_device *cvdev)
 		pci_read_config_dword(pdev, pdev->aer_cap + PCI_ERR_UNCOR_MASK,
 				      &mask);
 	}
-	if (cvdev->host.ras) {
+	if (ras) {
 		cmd = host_enable_regs(pdev);
 		cxl = readl(ras + CXL_RAS_UNCORRECTABLE_STATUS_OFFSET);
 		/* It survives resets, and is not to be the next error's, too */

@@ -55,8 +55,7 @@ struct vfio_cxl_device;
  * @regs: the component registers, mapped
  * @bar: index of the BAR that they are in
  * @offset: of the component registers in that BAR, in bytes
- * @hdm: HDM Decoder Capability Structure in @regs, in bytes from their start
- * @ras: RAS Capability Structure, the same, or 0
+ * @layout: where the capability structures in them are
  * @dvsec: CXL Device DVSEC in config space
  * @dvsec_length: of the CXL Device DVSEC, in bytes
  * @base: host physical address of the memory
@@ -73,8 +72,7 @@ struct vfio_cxl_host {
 	void __iomem *regs;
 	unsigned int bar;
 	u64 offset;
-	u32 hdm;
-	u32 ras;
+	struct vfio_cxl_emu_layout layout;
 	u16 dvsec;
 	u16 dvsec_length;
 	phys_addr_t base;

@@ -6,7 +6,8 @@
  * PCI or VFIO, so the same sources run in the driver, in KUnit on UML and in
  * user space.  The caller serialises.
  *
- * emu.c	a device as a whole: all that a driver needs
+ * layout.c	where the host's registers are, and what firmware left there
+ * emu.c	a device as a whole: all that a driver needs of a guest's
  * reg.c	the table engine: what a write does to a block of registers
  * hdm.c	HDM Decoder Capability Structure (CXL r3.1 8.2.4.20)
  * ras.c	RAS Capability Structure (8.2.4.17)
@@ -186,6 +187,46 @@ struct vfio_cxl_emu_config {
 	u8 dvsec[VFIO_CXL_EMU_DVSEC_SIZE];
 	u64 size;
 };
+
+/* More than the field for their number can say (8.2.4.20.1) */
+#define VFIO_CXL_EMU_MAX_DECODERS	44
+
+/**
+ * struct vfio_cxl_emu_layout - where the host's registers are
+ * @hdm: HDM Decoder Capability Structure, in bytes from the start of the
+ *	CXL.cache and CXL.mem registers
+ * @ras: RAS Capability Structure, the same, or 0
+ * @decoders: that the HDM Decoder Capability has
+ * @empty: of each decoder that firmware committed with size 0 the control
+ *	register, or 0
+ */
+struct vfio_cxl_emu_layout {
+	u32 hdm;
+	u32 ras;
+	unsigned int decoders;
+	u32 empty[VFIO_CXL_EMU_MAX_DECODERS];
+};
+
+/**
+ * struct vfio_cxl_emu_source - registers of the host's
+ * @read: reads 32 bits at an offset that is a multiple of 4
+ * @device: for @read
+ */
+struct vfio_cxl_emu_source {
+	u32 (*read)(void *device, u32 offset);
+	void *device;
+};
+
+int vfio_cxl_emu_find_block(const struct vfio_cxl_emu_source *locator,
+			    u32 length, unsigned int *bar, u64 *offset);
+int vfio_cxl_emu_find_hdm(const struct vfio_cxl_emu_source *cm,
+			  struct vfio_cxl_emu_cm_config *config,
+			  struct vfio_cxl_emu_layout *layout);
+bool vfio_cxl_emu_configured(const struct vfio_cxl_emu_config *config);
+int vfio_cxl_emu_check_decoders(const struct vfio_cxl_emu_source *cm,
+				const struct vfio_cxl_emu_config *config,
+				struct vfio_cxl_emu_layout *layout,
+				u64 *base, u64 *size);
 
 /**
  * struct vfio_cxl_emu - the virtual registers of one device

@@ -1,0 +1,433 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What is found in a host's device: layouts of registers, one row for each
+ */
+#include <kunit/test.h>
+#include <linux/errno.h>
+#include <linux/kernel.h>
+#include <linux/sizes.h>
+#include <linux/unaligned.h>
+
+#include "emu/emu.h"
+#include "fixture.h"
+#include "spec.h"
+
+/* Capability array entries: pointer, version, identifier (8.2.4.2) */
+#define ENTRY(id, pointer)	((u32)(pointer) << 20 | 1 << 16 | (id))
+#define ARRAY(entries)		((u32)(entries) << 24 | 0x110001)
+#define LINK			4
+#define RAS			2
+#define HDM			5
+#define EXTENDED		9
+
+/* Decoder control (8.2.4.20.7) */
+#define COMMITTED		(SPEC_HDM_CTRL_COMMIT | SPEC_HDM_CTRL_COMMITTED)
+#define UIO			0x00004000
+#define BI			0x00002000
+#define STRIDE			0x20
+
+/**
+ * struct layout_ctx - a host's device
+ * @cm: CXL.cache and CXL.mem registers
+ * @outside: somebody read where no register is
+ * @config: what is kept of them
+ * @layout: where they are
+ */
+struct layout_ctx {
+	u8 cm[SPEC_CM_SIZE];
+	bool outside;
+	struct vfio_cxl_emu_config config;
+	struct vfio_cxl_emu_layout layout;
+};
+
+static void layout_put(struct layout_ctx *ctx, u32 offset, u32 val)
+{
+	put_unaligned_le32(val, ctx->cm + offset);
+}
+
+/* A read outside of an image, or at an odd place, reads what stands out */
+static u32 layout_read_cm(void *device, u32 offset)
+{
+	struct layout_ctx *ctx = device;
+
+	if (offset % 4 || offset > SPEC_CM_SIZE - 4) {
+		ctx->outside = true;
+		return ~0U;
+	}
+	return get_unaligned_le32(ctx->cm + offset);
+}
+
+static struct vfio_cxl_emu_source layout_source(struct layout_ctx *ctx)
+{
+	return (struct vfio_cxl_emu_source) {
+		.read = layout_read_cm,
+		.device = ctx,
+	};
+}
+
+static int layout_find(struct layout_ctx *ctx)
+{
+	const struct vfio_cxl_emu_source source = layout_source(ctx);
+
+	return vfio_cxl_emu_find_hdm(&source, &ctx->config.cm, &ctx->layout);
+}
+
+static int layout_test_init(struct kunit *test)
+{
+	struct layout_ctx *ctx = kunit_kzalloc(test, sizeof(*ctx), GFP_KERNEL);
+	u32 i;
+
+	if (!ctx)
+		return -ENOMEM;
+	/* No two registers read the same */
+	for (i = 0; i < SPEC_CM_SIZE; i += 4)
+		layout_put(ctx, i, 0xa5000000 | i);
+	test->priv = ctx;
+
+	return 0;
+}
+
+/* Where the capabilities are */
+
+/**
+ * struct layout_hdm_case - a capability array
+ * @name: of the row
+ * @array: header and entries
+ * @count: Decoder Count field of the HDM Decoder Capability Register
+ * @ret: what is returned
+ * @hdm: where the HDM decoders are
+ * @ras: where RAS is, or 0
+ * @decoders: how many there are
+ */
+struct layout_hdm_case {
+	const char *name;
+	u32 array[6];
+	u32 count;
+	int ret;
+	u32 hdm;
+	u32 ras;
+	unsigned int decoders;
+};
+
+static const struct layout_hdm_case layout_hdm_cases[] = {
+	{ "one decoder", { ARRAY(1), ENTRY(HDM, 0x100) },
+	  0, 0, 0x100, 0, 1 },
+	{ "four decoders and RAS, as QEMU has them",
+	  { ARRAY(5), ENTRY(RAS, 0x80), ENTRY(LINK, 0xe0), ENTRY(HDM, 0x128),
+	    ENTRY(6, 0x1b0), ENTRY(7, 0x200) },
+	  2, 0, 0x128, 0x80, 4 },
+	{ "RAS behind the decoders",
+	  { ARRAY(2), ENTRY(HDM, 0x40), ENTRY(RAS, 0x800) },
+	  1, 0, 0x40, 0x800, 2 },
+	{ "ten decoders", { ARRAY(1), ENTRY(HDM, 0x100) },
+	  5, 0, 0x100, 0, 10 },
+	{ "sixteen decoders", { ARRAY(1), ENTRY(HDM, 0x100) },
+	  8, 0, 0x100, 0, 16 },
+	{ "twenty decoders", { ARRAY(1), ENTRY(HDM, 0x100) },
+	  9, 0, 0x100, 0, 20 },
+	{ "32 decoders", { ARRAY(1), ENTRY(HDM, 0x100) },
+	  12, 0, 0x100, 0, 32 },
+	{ "up to the end of the registers", { ARRAY(1), ENTRY(HDM, 0xfd0) },
+	  0, 0, 0xfd0, 0, 1 },
+	{ "right behind the array", { ARRAY(1), ENTRY(HDM, 0x8) },
+	  0, 0, 0x8, 0, 1 },
+	{ "one decoder too many before the end",
+	  { ARRAY(1), ENTRY(HDM, 0xfd0) },
+	  1, -ENOENT, 0, 0, 0 },
+	{ "past the end", { ARRAY(1), ENTRY(HDM, 0xfd4) },
+	  0, -ENOENT, 0, 0, 0 },
+	{ "inside the array", { ARRAY(2), ENTRY(LINK, 0x80), ENTRY(HDM, 0x8) },
+	  0, -ENOENT, 0, 0, 0 },
+	{ "at an odd place", { ARRAY(1), ENTRY(HDM, 0x102) },
+	  0, -ENOENT, 0, 0, 0 },
+	{ "no decoders", { ARRAY(2), ENTRY(RAS, 0x80), ENTRY(LINK, 0x100) },
+	  0, -ENOENT, 0, 0, 0 },
+	{ "behind the last entry", { ARRAY(1), ENTRY(RAS, 0x80),
+				     ENTRY(HDM, 0x100) },
+	  0, -ENOENT, 0, 0, 0 },
+	{ "no capability array", { 0x01110002, ENTRY(HDM, 0x100) },
+	  0, -ENOENT, 0, 0, 0 },
+	{ "all ones, as a device that is gone", { ~0U, ~0U, ~0U, ~0U, ~0U, ~0U },
+	  0, -ENOENT, 0, 0, 0 },
+	{ "all zeros", { 0 },
+	  0, -ENOENT, 0, 0, 0 },
+	{ "RAS inside the decoders",
+	  { ARRAY(2), ENTRY(HDM, 0x100), ENTRY(RAS, 0x120) },
+	  2, 0, 0x100, 0, 4 },
+	{ "RAS inside the last decoder",
+	  { ARRAY(2), ENTRY(HDM, 0x100), ENTRY(RAS, 0x170) },
+	  2, 0, 0x100, 0, 4 },
+	{ "RAS reaches into the decoders",
+	  { ARRAY(2), ENTRY(HDM, 0x100), ENTRY(RAS, 0xc0) },
+	  2, 0, 0x100, 0, 4 },
+	{ "RAS just before the decoders",
+	  { ARRAY(2), ENTRY(HDM, 0x100), ENTRY(RAS, 0xa8) },
+	  2, 0, 0x100, 0xa8, 4 },
+	{ "RAS just behind the decoders",
+	  { ARRAY(2), ENTRY(HDM, 0x100), ENTRY(RAS, 0x190) },
+	  2, 0, 0x100, 0x190, 4 },
+	{ "RAS past the end",
+	  { ARRAY(2), ENTRY(HDM, 0x100), ENTRY(RAS, 0xfc0) },
+	  2, 0, 0x100, 0, 4 },
+	{ "RAS inside the array",
+	  { ARRAY(2), ENTRY(HDM, 0x100), ENTRY(RAS, 0x4) },
+	  2, 0, 0x100, 0, 4 },
+};
+
+KUNIT_ARRAY_PARAM_DESC(layout_hdm, layout_hdm_cases, name);
+
+static void layout_hdm(struct kunit *test)
+{
+	const struct layout_hdm_case *param = test->param_value;
+	const u32 entry = param->array[1] >> 20;
+	struct layout_ctx *ctx = test->priv;
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(param->array); i++)
+		if (param->array[i] || !param->array[0])
+			layout_put(ctx, 4 * i, param->array[i]);
+	/* Where the row has them, or would have them */
+	i = param->hdm ?: entry;
+	if (i % 4 == 0 && i >= 8 && i <= SPEC_CM_SIZE - 4)
+		layout_put(ctx, i, param->count);
+
+	KUNIT_ASSERT_EQ(test, layout_find(ctx), param->ret);
+	KUNIT_EXPECT_FALSE(test, ctx->outside);
+	if (param->ret)
+		return;
+
+	KUNIT_EXPECT_EQ(test, ctx->layout.hdm, param->hdm);
+	KUNIT_EXPECT_EQ(test, ctx->layout.ras, param->ras);
+	KUNIT_EXPECT_EQ(test, ctx->layout.decoders, param->decoders);
+	KUNIT_EXPECT_EQ(test, ctx->config.cm.header, param->array[0]);
+	KUNIT_EXPECT_EQ(test, ctx->config.cm.hdm_header >> 20, param->hdm);
+	KUNIT_EXPECT_EQ(test, ctx->config.cm.ras_header >> 20, param->ras);
+	KUNIT_EXPECT_MEMEQ(test, ctx->config.cm.hdm, ctx->cm + param->hdm,
+			   SPEC_HDM_END);
+	if (param->ras)
+		KUNIT_EXPECT_MEMEQ(test, ctx->config.cm.ras,
+				   ctx->cm + param->ras, SPEC_RAS_END);
+}
+
+/* What the decoders say */
+
+#define DECODER(base, size, ctrl)	{ base, size, ctrl }
+#define GOOD	DECODER(TEST_HOST_BASE, TEST_SIZE, COMMITTED)
+
+/**
+ * struct layout_decoder_case - what firmware left
+ * @name: of the row
+ * @decoder: of four decoders base, size and control
+ * @off: what else is off
+ * @ret: what is returned
+ * @empty: decoders that are to be put back, a bit for each
+ */
+struct layout_decoder_case {
+	const char *name;
+	struct {
+		u64 base;
+		u64 size;
+		u32 ctrl;
+	} decoder[4];
+	enum { NOTHING, GLOBAL, MEM_ENABLE } off;
+	int ret;
+	u32 empty;
+};
+
+static const struct layout_decoder_case layout_decoder_cases[] = {
+	{ .name = "committed", .decoder = { GOOD } },
+	{ .name = "committed and locked",
+	  .decoder = { DECODER(TEST_HOST_BASE, TEST_SIZE,
+			       COMMITTED | SPEC_HDM_CTRL_LOCK) } },
+	{ .name = "for host-only memory",
+	  .decoder = { DECODER(TEST_HOST_BASE, TEST_SIZE,
+			       COMMITTED | SPEC_HDM_CTRL_TYPE) } },
+	{ .name = "with a granularity",
+	  .decoder = { DECODER(TEST_HOST_BASE, TEST_SIZE, COMMITTED | 6) } },
+	{ .name = "not committed", .ret = -ENODATA,
+	  .decoder = { DECODER(TEST_HOST_BASE, TEST_SIZE, 0) } },
+	{ .name = "being committed", .ret = -ENODATA,
+	  .decoder = { DECODER(TEST_HOST_BASE, TEST_SIZE,
+			       SPEC_HDM_CTRL_COMMIT) } },
+	{ .name = "failed", .ret = -ENODATA,
+	  .decoder = { DECODER(TEST_HOST_BASE, TEST_SIZE,
+			       SPEC_HDM_CTRL_COMMIT | SPEC_HDM_CTRL_ERROR) } },
+	{ .name = "decoding off", .off = GLOBAL, .ret = -ENODATA,
+	  .decoder = { GOOD } },
+	{ .name = "Mem_Enable off", .off = MEM_ENABLE, .ret = -ENODATA,
+	  .decoder = { GOOD } },
+	{ .name = "only the second", .ret = -ENODATA,
+	  .decoder = { DECODER(0, 0, 0), GOOD } },
+	{ .name = "two ways", .ret = -EXDEV,
+	  .decoder = { DECODER(TEST_HOST_BASE, TEST_SIZE, COMMITTED | 0x10) } },
+	{ .name = "three ways", .ret = -EXDEV,
+	  .decoder = { DECODER(TEST_HOST_BASE, TEST_SIZE, COMMITTED | 0x80) } },
+	{ .name = "Back-Invalidate", .ret = -EOPNOTSUPP,
+	  .decoder = { DECODER(TEST_HOST_BASE, TEST_SIZE, COMMITTED | BI) } },
+	{ .name = "Unordered I/O", .ret = -EOPNOTSUPP,
+	  .decoder = { DECODER(TEST_HOST_BASE, TEST_SIZE, COMMITTED | UIO) } },
+	{ .name = "size 0", .ret = -EINVAL,
+	  .decoder = { DECODER(TEST_HOST_BASE, 0, COMMITTED) } },
+	{ .name = "address 0", .ret = -EADDRNOTAVAIL,
+	  .decoder = { DECODER(0, TEST_SIZE, COMMITTED) } },
+	{ .name = "the second, too", .ret = -EMLINK,
+	  .decoder = { GOOD, DECODER(TEST_HOST_BASE + TEST_SIZE, SZ_256M,
+				     COMMITTED) } },
+	{ .name = "the last, too", .ret = -EMLINK,
+	  .decoder = { GOOD, { 0 }, { 0 },
+		       DECODER(TEST_HOST_BASE + TEST_SIZE, SZ_256M,
+			       COMMITTED) } },
+	{ .name = "the second of 4 GiB", .ret = -EMLINK,
+	  .decoder = { GOOD, DECODER(TEST_HOST_BASE + TEST_SIZE, 1ULL << 32,
+				     COMMITTED) } },
+	{ .name = "another that is not committed",
+	  .decoder = { GOOD, DECODER(TEST_HOST_BASE + TEST_SIZE, SZ_256M,
+				     0) } },
+	{ .name = "another of size 0", .empty = BIT(1),
+	  .decoder = { GOOD, DECODER(0, 0, COMMITTED | SPEC_HDM_CTRL_LOCK) } },
+	{ .name = "all others of size 0", .empty = BIT(1) | BIT(2) | BIT(3),
+	  .decoder = { GOOD, DECODER(0, 0, COMMITTED | SPEC_HDM_CTRL_LOCK),
+		       DECODER(0, 0, COMMITTED),
+		       DECODER(0, 0, COMMITTED | SPEC_HDM_CTRL_TYPE) } },
+	{ .name = "one of size 0 and one that decodes", .ret = -EMLINK,
+	  .decoder = { GOOD, DECODER(0, 0, COMMITTED), GOOD } },
+};
+
+KUNIT_ARRAY_PARAM_DESC(layout_decoder, layout_decoder_cases, name);
+
+static void layout_decoder(struct kunit *test)
+{
+	const struct layout_decoder_case *param = test->param_value;
+	struct layout_ctx *ctx = test->priv;
+	const struct vfio_cxl_emu_source source = layout_source(ctx);
+	u64 base = 0, size = 0;
+	unsigned int i;
+	u32 at;
+
+	layout_put(ctx, 0, ARRAY(1));
+	layout_put(ctx, 4, ENTRY(HDM, TEST_HDM));
+	layout_put(ctx, TEST_HDM + SPEC_HDM_CAP, 2);
+	layout_put(ctx, TEST_HDM + SPEC_HDM_GLOBAL,
+		   param->off == GLOBAL ? 0 : SPEC_HDM_GLOBAL_ENABLE);
+	put_unaligned_le16(param->off == MEM_ENABLE ?
+				   0 : SPEC_DVSEC_CTRL_MEM_ENABLE,
+			   ctx->config.dvsec + SPEC_DVSEC_CTRL);
+	for (i = 0; i < ARRAY_SIZE(param->decoder); i++) {
+		at = TEST_HDM + i * STRIDE;
+		layout_put(ctx, at + SPEC_HDM_BASE_LOW, param->decoder[i].base);
+		layout_put(ctx, at + SPEC_HDM_BASE_HIGH,
+			   param->decoder[i].base >> 32);
+		layout_put(ctx, at + SPEC_HDM_SIZE_LOW, param->decoder[i].size);
+		layout_put(ctx, at + SPEC_HDM_SIZE_HIGH,
+			   param->decoder[i].size >> 32);
+		layout_put(ctx, at + SPEC_HDM_CTRL, param->decoder[i].ctrl);
+	}
+
+	KUNIT_ASSERT_EQ(test, layout_find(ctx), 0);
+	KUNIT_EXPECT_EQ(test,
+			vfio_cxl_emu_check_decoders(&source, &ctx->config,
+						    &ctx->layout, &base, &size),
+			param->ret);
+	KUNIT_EXPECT_FALSE(test, ctx->outside);
+	if (param->ret)
+		return;
+
+	KUNIT_EXPECT_EQ(test, base, TEST_HOST_BASE);
+	KUNIT_EXPECT_EQ(test, size, TEST_SIZE);
+	for (i = 0; i < ARRAY_SIZE(ctx->layout.empty); i++)
+		KUNIT_EXPECT_EQ(test, ctx->layout.empty[i],
+				param->empty & BIT(i) && i < 4 ?
+					param->decoder[i].ctrl : 0);
+}
+
+/* The Register Locator DVSEC (8.1.9) */
+
+/**
+ * struct layout_block_case - register blocks
+ * @name: of the row
+ * @length: of the DVSEC
+ * @words: of the DVSEC from its first entry on
+ * @ret: what is returned
+ * @bar: where the component registers are
+ * @offset: and where there
+ */
+struct layout_block_case {
+	const char *name;
+	u32 length;
+	u32 words[6];
+	int ret;
+	unsigned int bar;
+	u64 offset;
+};
+
+#define BLOCK(offset, type, bar)	((u32)(offset) | (type) << 8 | (bar))
+
+static const struct layout_block_case layout_block_cases[] = {
+	{ "at the start of BAR 0", 0x14,
+	  { BLOCK(0, 1, 0), 0 }, 0, 0, 0 },
+	{ "behind the device's registers in the same BAR", 0x1c,
+	  { BLOCK(0, 3, 2), 0, BLOCK(0x10000, 1, 2), 0 }, 0, 2, 0x10000 },
+	{ "in BAR 2", 0x1c,
+	  { BLOCK(0, 1, 2), 0, BLOCK(0, 3, 0), 0 }, 0, 2, 0 },
+	{ "beyond 4 GiB", 0x14,
+	  { BLOCK(0x20000, 1, 4), 3 }, 0, 4, 0x300020000ULL },
+	{ "in the expansion ROM, which the caller refuses", 0x14,
+	  { BLOCK(0, 1, 6), 0 }, 0, 6, 0 },
+	{ "the first of two", 0x1c,
+	  { BLOCK(0x10000, 1, 0), 0, BLOCK(0x20000, 1, 0), 0 }, 0, 0, 0x10000 },
+	{ "an empty entry before it", 0x1c,
+	  { 0, 0, BLOCK(0x10000, 1, 0), 0 }, 0, 0, 0x10000 },
+	{ "none", 0x1c,
+	  { BLOCK(0, 3, 0), 0, BLOCK(0x10000, 2, 0), 0 }, -ENXIO, 0, 0 },
+	{ "behind the end of the DVSEC", 0x14,
+	  { BLOCK(0, 3, 0), 0, BLOCK(0x10000, 1, 0), 0 }, -ENXIO, 0, 0 },
+	{ "half an entry", 0x18,
+	  { BLOCK(0, 3, 0), 0, BLOCK(0x10000, 1, 0), 0 }, -ENXIO, 0, 0 },
+	{ "no DVSEC", 0,
+	  { BLOCK(0, 1, 0), 0 }, -ENXIO, 0, 0 },
+};
+
+KUNIT_ARRAY_PARAM_DESC(layout_block, layout_block_cases, name);
+
+static u32 layout_read_locator(void *device, u32 offset)
+{
+	const struct layout_block_case *param = device;
+	const u32 at = (offset - 0xc) / 4;
+
+	/* A read of what is not there gives what would be taken for a block */
+	return at < ARRAY_SIZE(param->words) ? param->words[at] :
+					       BLOCK(0xbad0000, 1, 5);
+}
+
+static void layout_block(struct kunit *test)
+{
+	const struct layout_block_case *param = test->param_value;
+	const struct vfio_cxl_emu_source source = {
+		.read = layout_read_locator,
+		.device = (void *)param,
+	};
+	unsigned int bar = 0;
+	u64 offset = 0;
+
+	KUNIT_EXPECT_EQ(test,
+			vfio_cxl_emu_find_block(&source, param->length, &bar,
+						&offset),
+			param->ret);
+	KUNIT_EXPECT_EQ(test, bar, param->bar);
+	KUNIT_EXPECT_EQ(test, offset, param->offset);
+}
+
+static struct kunit_case layout_test_cases[] = {
+	KUNIT_CASE_PARAM(layout_hdm, layout_hdm_gen_params),
+	KUNIT_CASE_PARAM(layout_decoder, layout_decoder_gen_params),
+	KUNIT_CASE_PARAM(layout_block, layout_block_gen_params),
+	{}
+};
+
+static struct kunit_suite layout_test_suite = {
+	.name = "vfio-cxl-layout",
+	.init = layout_test_init,
+	.test_cases = layout_test_cases,
+};
+
+kunit_test_suites(&layout_test_suite);
