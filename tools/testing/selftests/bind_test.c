@@ -18,6 +18,7 @@
 #include <linux/pci_regs.h>
 
 #include "harness.h"
+#include "lib/array.h"
 #include "lib/device.h"
 #include "lib/host.h"
 #include "lib/kmsg.h"
@@ -340,6 +341,238 @@ TEST_F(bind_failure, has_an_errno_and_a_message)
 	ASSERT_EQ(0, host_restore_decoder(host));
 	ASSERT_EQ(0, driver_write("bind", host->bdf));
 	EXPECT_TRUE(is_claimed(host));
+}
+
+/*
+ * A range that is named for a device without a committed decoder
+ */
+
+/* What a reset leaves of the decoder where nobody puts it back */
+static int wipe(const struct host_device *host)
+{
+	int ret = sysfs_unbind(host->bdf);
+
+	if (!ret)
+		ret = sysfs_device_write(host->bdf, "reset", "1");
+
+	return ret ?: host_hdm(host, HDM_CTRL) & HDM_COMMITTED ? -EBUSY : 0;
+}
+
+static int name_range(const char *bdf, uint64_t base, uint64_t size)
+{
+	char text[128];
+
+	snprintf(text, sizeof(text), "%s %#llx %#llx\n", bdf,
+		 (unsigned long long)base, (unsigned long long)size);
+
+	return driver_write("new_range", text);
+}
+
+FIXTURE(new_range) {
+	struct test_device test;
+	const struct host_device *host;
+};
+
+FIXTURE_SETUP(new_range)
+{
+	if (host_count() < 2)
+		SKIP(return, "needs two devices");
+	ASSERT_EQ(0, test_begin(&self->test, 0));
+	self->host = &self->test.host;
+	ASSERT_EQ(0, wipe(self->host));
+}
+
+FIXTURE_TEARDOWN(new_range)
+{
+	sysfs_unbind(self->host->bdf);
+	end_bind(_metadata, &self->test);
+}
+
+/* Committed, not locked, and used: by a user, and again after its reset */
+static void expect_works(struct __test_metadata *_metadata,
+			 struct test_device *test)
+{
+	const struct host_device *host = &test->host;
+	const uint32_t committed = HDM_COMMIT | HDM_COMMITTED | HDM_HOST_ONLY;
+
+	EXPECT_TRUE(is_claimed(host));
+	EXPECT_EQ(committed, host_hdm(host, HDM_CTRL));
+	ASSERT_EQ(0, test_vfio_open(test, vfio_usable(VFIO_CDEV_INTERFACE)));
+	EXPECT_EQ(0, use_memory(test, 1));
+	EXPECT_EQ(0, reset_by_ioctl(test, NULL));
+	EXPECT_EQ(committed, host_hdm(host, HDM_CTRL));
+	EXPECT_EQ(0, use_memory(test, 2));
+	vfio_close(&test->vfio);
+}
+
+TEST_F(new_range, is_committed_at_bind)
+{
+	const struct host_device *host = self->host;
+
+	EXPECT_EQ(-ENODATA, driver_write("bind", host->bdf));
+	ASSERT_EQ(0, name_range(host->bdf, host->base, host->size));
+	ASSERT_EQ(0, driver_write("bind", host->bdf));
+	expect_works(_metadata, &self->test);
+
+	/* From then on it is as if firmware had done it */
+	ASSERT_EQ(0, driver_write("unbind", host->bdf));
+	ASSERT_EQ(0, driver_write("bind", host->bdf));
+	expect_works(_metadata, &self->test);
+}
+
+/* Whose open resets the device, and who puts nothing back */
+TEST_F(new_range, after_stock_vfio_pci)
+{
+	const struct host_device *host = self->host;
+
+	ASSERT_EQ(0, host_restore_decoder(host));
+	ASSERT_EQ(0, sysfs_bind(host->bdf, "vfio-pci"));
+	ASSERT_EQ(0, test_vfio_open(&self->test,
+				    vfio_usable(VFIO_CDEV_INTERFACE)));
+	vfio_close(&self->test.vfio);
+	EXPECT_EQ(-ENODATA, sysfs_bind(host->bdf, DRIVER));
+	ASSERT_EQ(0, name_range(host->bdf, host->base, host->size));
+	ASSERT_EQ(0, sysfs_bind(host->bdf, DRIVER));
+	expect_works(_metadata, &self->test);
+}
+
+TEST_F(new_range, last_one_counts_and_once_only)
+{
+	const struct host_device *host = self->host;
+
+	ASSERT_EQ(0, name_range(host->bdf, NOWHERE, host->size));
+	ASSERT_EQ(0, name_range(host->bdf, host->base, host->size));
+	ASSERT_EQ(0, driver_write("bind", host->bdf));
+	ASSERT_EQ(0, wipe(host));
+	EXPECT_EQ(-ENODATA, driver_write("bind", host->bdf));
+}
+
+TEST_F(new_range, is_not_needed)
+{
+	const struct host_device *host = self->host;
+	int kmsg = kmsg_open();
+
+	ASSERT_LE(0, kmsg);
+	ASSERT_EQ(0, host_restore_decoder(host));
+	ASSERT_EQ(0, name_range(host->bdf, NOWHERE, host->size));
+	ASSERT_EQ(0, driver_write("bind", host->bdf));
+	EXPECT_TRUE(is_claimed(host));
+	expect_log(_metadata, &self->test, kmsg, host->bdf,
+		   "new_range is not needed");
+	close(kmsg);
+}
+
+TEST_F(new_range, takes_no_other_text)
+{
+	static const char *const texts[] = {
+		"", "\n", "%s", "%s 0x10000000", "%s x y",
+		"%s 0 0x10000000", "%s 0x10000000 0", "%s 0x10000000 0xfffffff",
+		"%s 0x8000000 0x10000000", "%s 0x10000000 0x10000000 1",
+		"%s 0xfffffffff0000000 0x10000000",
+		"%s 0xffffffffe0000000 0x20000000",
+		"0000:00:00 0x10000000 0x10000000",
+		"0:100:0.0 0x10000000 0x10000000",
+		"0:0:20.0 0x10000000 0x10000000",
+		"0:0:0.8 0x10000000 0x10000000",
+		"ffffffff:0:0.0 0x10000000 0x10000000",
+	};
+	char text[128];
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(texts); i++) {
+		snprintf(text, sizeof(text), texts[i], self->host->bdf);
+		EXPECT_EQ(*text ? -EINVAL : 0, driver_write("new_range", text))
+			TH_LOG("%s", text);
+	}
+	EXPECT_EQ(-ENODATA, driver_write("bind", self->host->bdf));
+}
+
+FIXTURE(bad_range) {
+	struct test_device test;
+};
+
+FIXTURE_VARIANT(bad_range) {
+	void (*choose)(const struct host_device *host, uint64_t *base,
+		       uint64_t *size);
+	int ret;
+	const char *message;
+};
+
+static void choose_larger(const struct host_device *host, uint64_t *base,
+			  uint64_t *size)
+{
+	*base = host->base;
+	*size = host->size + SZ_256M;
+}
+
+FIXTURE_VARIANT_ADD(bad_range, larger_than_the_device) {
+	.choose = choose_larger,
+	.ret = -EINVAL,
+	.message = "new_range names",
+};
+
+static void choose_nowhere(const struct host_device *host, uint64_t *base,
+			   uint64_t *size)
+{
+	*base = NOWHERE;
+	*size = host->size;
+}
+
+FIXTURE_VARIANT_ADD(bad_range, outside_any_window) {
+	.choose = choose_nowhere,
+	.ret = -EADDRNOTAVAIL,
+	.message = "not inside one CXL window",
+};
+
+static void choose_neighbours(const struct host_device *host, uint64_t *base,
+			      uint64_t *size)
+{
+	struct host_device next;
+
+	if (host_open(&next, host->index + 1))
+		return;
+	sysfs_bind(next.bdf, DRIVER);
+	*base = next.base;
+	*size = SZ_256M;
+	host_close(&next);
+}
+
+FIXTURE_VARIANT_ADD(bad_range, memory_of_another_device) {
+	.choose = choose_neighbours,
+	.ret = -EBUSY,
+	.message = "the memory is in use",
+};
+
+FIXTURE_SETUP(bad_range)
+{
+	if (host_count() < 2)
+		SKIP(return, "needs two devices");
+	ASSERT_EQ(0, test_begin(&self->test, 0));
+}
+
+FIXTURE_TEARDOWN(bad_range)
+{
+	end_bind(_metadata, &self->test);
+}
+
+TEST_F(bad_range, commits_nothing)
+{
+	const struct host_device *host = &self->test.host;
+	uint64_t base = 0, size = 0;
+	int kmsg;
+
+	ASSERT_EQ(0, wipe(host));
+	variant->choose(host, &base, &size);
+	ASSERT_EQ(0, name_range(host->bdf, base, size));
+	kmsg = kmsg_open();
+	ASSERT_LE(0, kmsg);
+	EXPECT_EQ(variant->ret, driver_write("bind", host->bdf));
+	EXPECT_FALSE(is_bound(host));
+	EXPECT_FALSE(is_claimed(host));
+	EXPECT_EQ(0, host_hdm(host, HDM_CTRL));
+	expect_log(_metadata, &self->test, kmsg, host->bdf, variant->message);
+	close(kmsg);
+	EXPECT_EQ(-ENODATA, driver_write("bind", host->bdf));
 }
 
 FIXTURE(bind) {

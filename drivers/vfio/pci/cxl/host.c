@@ -178,7 +178,65 @@ static int host_find_regs(struct vfio_cxl_device *cvdev)
 	return host->regs ? 0 : -ENOMEM;
 }
 
-/* What platform firmware must have done */
+static void host_save(struct vfio_cxl_host *host, u32 reg, u32 val)
+{
+	put_unaligned_le32(val, host->config.cm.hdm + reg);
+}
+
+/*
+ * Take the range that was named for a device whose decoder 0 is not committed
+ * for what platform firmware left: what puts the decoder back after resets then
+ * commits it.  It is not locked, for firmware did not lock it, either.
+ */
+static int host_adopt_range(struct vfio_cxl_device *cvdev)
+{
+	struct pci_dev *pdev = vfio_cxl_pdev(cvdev);
+	struct vfio_cxl_host *host = &cvdev->host;
+	u8 *dvsec = host->config.dvsec;
+	u64 base, size, has;
+	u32 ctrl;
+	u16 word;
+
+	if (!vfio_cxl_range_take(pdev, &base, &size))
+		return 0;
+
+	if (vfio_cxl_emu_configured(&host->config)) {
+		pci_notice(pdev, "HDM decoder 0 is committed, the range of new_range is not needed\n");
+		return 0;
+	}
+	has = (u64)get_unaligned_le32(dvsec + PCI_DVSEC_CXL_RANGE_SIZE_HIGH(0))
+		      << 32 |
+	      (get_unaligned_le32(dvsec + PCI_DVSEC_CXL_RANGE_SIZE_LOW(0)) &
+	       PCI_DVSEC_CXL_MEM_SIZE_LOW);
+	if (size > has) {
+		pci_err(pdev, "new_range names %#llx bytes, the device has %#llx: write the range that the host bridge routes to it\n",
+			size, has);
+		return -EINVAL;
+	}
+
+	/* A device with a cache of its own keeps its memory coherent itself */
+	ctrl = CXL_HDM_DECODER0_CTRL_COMMIT | CXL_HDM_DECODER0_CTRL_COMMITTED;
+	if (!(host_saved_dvsec(host, PCI_DVSEC_CXL_CAP) &
+	      CXL_DVSEC_CACHE_CAPABLE))
+		ctrl |= CXL_HDM_DECODER0_CTRL_HOSTONLY;
+	host_save(host, CXL_HDM_DECODER0_BASE_LOW_OFFSET(0), base);
+	host_save(host, CXL_HDM_DECODER0_BASE_HIGH_OFFSET(0), base >> 32);
+	host_save(host, CXL_HDM_DECODER0_SIZE_LOW_OFFSET(0), size);
+	host_save(host, CXL_HDM_DECODER0_SIZE_HIGH_OFFSET(0), size >> 32);
+	host_save(host, CXL_HDM_DECODER0_SKIP_LOW(0), 0);
+	host_save(host, CXL_HDM_DECODER0_SKIP_HIGH(0), 0);
+	host_save(host, CXL_HDM_DECODER0_CTRL_OFFSET(0), ctrl);
+	host_save(host, CXL_HDM_DECODER_CTRL_OFFSET,
+		  host_saved(host, CXL_HDM_DECODER_CTRL_OFFSET) |
+		  CXL_HDM_DECODER_ENABLE);
+	word = host_saved_dvsec(host, PCI_DVSEC_CXL_CTRL);
+	put_unaligned_le16(word | PCI_DVSEC_CXL_MEM_ENABLE,
+			   dvsec + PCI_DVSEC_CXL_CTRL);
+
+	return 0;
+}
+
+/* What platform firmware must have done, or who wrote the range */
 static int host_find_memory(struct vfio_cxl_device *cvdev)
 {
 	struct pci_dev *pdev = vfio_cxl_pdev(cvdev);
@@ -194,6 +252,9 @@ static int host_find_memory(struct vfio_cxl_device *cvdev)
 		pci_err(pdev, "no HDM Decoder Capability in the component registers: CXL 2.0 or later is needed\n");
 		return -ENOENT;
 	}
+	ret = host_adopt_range(cvdev);
+	if (ret)
+		return ret;
 
 	ret = vfio_cxl_emu_check_decoders(&source, &host->config, &host->layout,
 					  &base, &host->size);
@@ -201,7 +262,7 @@ static int host_find_memory(struct vfio_cxl_device *cvdev)
 	host->config.size = host->size;
 	switch (ret) {
 	case -ENODATA:
-		pci_err(pdev, "HDM decoder 0 is not committed and enabled: let platform firmware configure CXL memory\n");
+		pci_err(pdev, "HDM decoder 0 is not committed and enabled: let platform firmware configure CXL memory, or name the range that the host bridge routes to the device in new_range\n");
 		return ret;
 	case -EXDEV:
 		pci_err(pdev, "HDM decoder 0 is interleaved: turn interleaving of this device off in platform firmware\n");
@@ -297,93 +358,6 @@ static int host_claim(struct vfio_cxl_device *cvdev)
 busy:
 	pci_err(pdev, "the memory is in use, see /proc/iomem: unbind whatever uses it, or destroy the region that the CXL core assembled of it (cxl destroy-region)\n");
 	return -EBUSY;
-}
-
-static int host_save_config(struct vfio_cxl_device *cvdev)
-{
-	struct pci_dev *pdev = vfio_cxl_pdev(cvdev);
-	struct vfio_cxl_host *host = &cvdev->host;
-	unsigned int i;
-
-	for (i = 0; i < PCI_STD_NUM_BARS; i++)
-		pci_read_config_dword(pdev, PCI_BASE_ADDRESS_0 + 4 * i,
-				      &host->bars[i]);
-	/* What is put back must not let the device begin with DMA */
-	pci_clear_master(pdev);
-	pci_save_state(pdev);
-	host->state = pci_store_saved_state(pdev);
-
-	return host->state ? 0 : -ENOMEM;
-}
-
-/**
- * vfio_cxl_host_bind - find, check and claim the device's memory
- * @cvdev: the device, in D0
- *
- * Return: 0, or a negative errno that says what kind of reason, with one
- * line in the log that says what to do:
- *
- * * -ENODEV - no CXL Device DVSEC
- * * -EOPNOTSUPP - no CXL.mem capability, or Back-Invalidate or UIO in use
- * * -ENXIO - no component registers
- * * -ERANGE - component registers outside any memory BAR
- * * -ENOENT - no HDM Decoder Capability
- * * -ENODATA - decoder 0 not committed
- * * -EXDEV - decoder 0 interleaved
- * * -EINVAL - size of the memory not a multiple of 256 MiB
- * * -EFBIG - memory larger than a VFIO region
- * * -EMLINK - another decoder committed
- * * -EADDRNOTAVAIL - memory not in one CXL window
- * * -EBUSY - memory in use
- * * -ENOMEM - out of memory
- */
-int vfio_cxl_host_bind(struct vfio_cxl_device *cvdev)
-{
-	struct pci_dev *pdev = vfio_cxl_pdev(cvdev);
-	struct vfio_cxl_host *host = &cvdev->host;
-	u16 cmd;
-	int ret;
-
-	ret = host_find_dvsec(cvdev);
-	if (ret)
-		return ret;
-	ret = host_find_regs(cvdev);
-	if (ret)
-		return ret;
-	ret = host_save_config(cvdev);
-	if (ret)
-		goto err_unmap;
-
-	cmd = host_enable_regs(pdev);
-	ret = host_find_memory(cvdev);
-	host_put_back_regs(pdev, cmd);
-	if (!ret)
-		ret = host_claim(cvdev);
-	if (ret)
-		goto err_free;
-	if (!cpu_cache_has_invalidate_memregion())
-		pci_info(pdev, "the platform has no way to invalidate CPU caches before a reset\n");
-
-	return 0;
-
-err_free:
-	kfree(host->state);
-err_unmap:
-	iounmap(host->regs);
-	return ret;
-}
-
-/**
- * vfio_cxl_host_unbind - give the memory back
- * @cvdev: the device; its decoder stays as platform firmware left it
- */
-void vfio_cxl_host_unbind(struct vfio_cxl_device *cvdev)
-{
-	struct vfio_cxl_host *host = &cvdev->host;
-
-	release_mem_region(host->base, host->size);
-	kfree(host->state);
-	iounmap(host->regs);
 }
 
 /* Registers that a reset clears, in the order that they are put back */
@@ -557,6 +531,107 @@ static int host_restore_decoder(struct vfio_cxl_device *cvdev)
 			      host_saved_dvsec(host, CXL_DVSEC_LOCK));
 
 	return host_decoder_intact(cvdev) ? 0 : -EIO;
+}
+
+static int host_save_config(struct vfio_cxl_device *cvdev)
+{
+	struct pci_dev *pdev = vfio_cxl_pdev(cvdev);
+	struct vfio_cxl_host *host = &cvdev->host;
+	unsigned int i;
+
+	for (i = 0; i < PCI_STD_NUM_BARS; i++)
+		pci_read_config_dword(pdev, PCI_BASE_ADDRESS_0 + 4 * i,
+				      &host->bars[i]);
+	/* What is put back must not let the device begin with DMA */
+	pci_clear_master(pdev);
+	pci_save_state(pdev);
+	host->state = pci_store_saved_state(pdev);
+
+	return host->state ? 0 : -ENOMEM;
+}
+
+/**
+ * vfio_cxl_host_bind - find, check and claim the device's memory
+ * @cvdev: the device, in D0
+ *
+ * Return: 0, or a negative errno that says what kind of reason, with one
+ * line in the log that says what to do:
+ *
+ * * -ENODEV - no CXL Device DVSEC
+ * * -EOPNOTSUPP - no CXL.mem capability, or Back-Invalidate or UIO in use
+ * * -ENXIO - no component registers
+ * * -ERANGE - component registers outside any memory BAR
+ * * -ENOENT - no HDM Decoder Capability
+ * * -ENODATA - decoder 0 not committed, and no range named for it
+ * * -EXDEV - decoder 0 interleaved
+ * * -EINVAL - size of the memory not a multiple of 256 MiB, or the range that
+ *   was named larger than the device
+ * * -EFBIG - memory larger than a VFIO region
+ * * -EMLINK - another decoder committed
+ * * -EADDRNOTAVAIL - memory not in one CXL window
+ * * -ETIMEDOUT, -EIO - decoder 0 does not commit the range that was named
+ * * -EBUSY - memory in use
+ * * -ENOMEM - out of memory
+ */
+int vfio_cxl_host_bind(struct vfio_cxl_device *cvdev)
+{
+	struct pci_dev *pdev = vfio_cxl_pdev(cvdev);
+	struct vfio_cxl_host *host = &cvdev->host;
+	u16 cmd;
+	int ret;
+
+	ret = host_find_dvsec(cvdev);
+	if (ret)
+		return ret;
+	ret = host_find_regs(cvdev);
+	if (ret)
+		return ret;
+	ret = host_save_config(cvdev);
+	if (ret)
+		goto err_unmap;
+
+	cmd = host_enable_regs(pdev);
+	ret = host_find_memory(cvdev);
+	host_put_back_regs(pdev, cmd);
+	if (!ret)
+		ret = host_claim(cvdev);
+	if (ret)
+		goto err_free;
+
+	/* Of a range that was named nothing is committed yet */
+	cmd = host_enable_regs(pdev);
+	ret = host_restore_decoder(cvdev);
+	host_put_back_regs(pdev, cmd);
+	if (ret) {
+		pci_err(pdev, "HDM decoder 0 does not commit the range of new_range (%d): update the device's firmware\n",
+			ret);
+		goto err_release;
+	}
+	if (!cpu_cache_has_invalidate_memregion())
+		pci_info(pdev, "the platform has no way to invalidate CPU caches before a reset\n");
+
+	return 0;
+
+err_release:
+	release_mem_region(host->base, host->size);
+err_free:
+	kfree(host->state);
+err_unmap:
+	iounmap(host->regs);
+	return ret;
+}
+
+/**
+ * vfio_cxl_host_unbind - give the memory back
+ * @cvdev: the device; its decoder stays as platform firmware left it
+ */
+void vfio_cxl_host_unbind(struct vfio_cxl_device *cvdev)
+{
+	struct vfio_cxl_host *host = &cvdev->host;
+
+	release_mem_region(host->base, host->size);
+	kfree(host->state);
+	iounmap(host->regs);
 }
 
 /* The DVSEC CXL Range 1 Size Low Register (8.1.3.8.2) as it is now */

@@ -458,6 +458,7 @@ static struct pci_driver vfio_cxl_pci_driver = {
 	.remove = vfio_cxl_pci_remove,
 	.err_handler = &vfio_cxl_reset_err_handlers,
 	.driver_managed_dma = true,
+	.groups = vfio_cxl_range_groups,
 	.dev_groups = vfio_cxl_poison_groups,
 };
 
@@ -478,6 +479,7 @@ static void __exit vfio_cxl_pci_module_exit(void)
 {
 	pci_unregister_driver(&vfio_cxl_pci_driver);
 	vfio_cxl_poison_exit();
+	vfio_cxl_range_exit();
 }
 module_exit(vfio_cxl_pci_module_exit);
 

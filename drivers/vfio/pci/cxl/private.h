@@ -13,6 +13,7 @@
  * config.c	config space: CXL DVSECs, what a user does not see
  * feature.c	VFIO_DEVICE_FEATURE_CXL_HDM_DECODER
  * host.c	the host's decoder: find, check, claim, restore
+ * range.c	ranges for decoders that are not committed
  * emu/		the virtual registers, pure
  *
  * Locks, outermost first.  With any of them held user memory is accessed with
@@ -61,7 +62,7 @@ struct vfio_cxl_device;
  * @base: host physical address of the memory
  * @size: of the memory, in bytes
  * @config: the component registers and the CXL Device DVSEC as they were at
- *	bind
+ *	bind, with the range that was named where decoder 0 was not committed
  * @bars: the base address registers as they were at bind
  * @state: all config space that the PCI core restores, as it was at bind
  *
@@ -276,6 +277,11 @@ unsigned long vfio_cxl_host_patience(struct vfio_cxl_device *cvdev);
 bool vfio_cxl_host_error(struct vfio_cxl_device *cvdev);
 void vfio_cxl_host_flush(struct vfio_cxl_device *cvdev);
 bool vfio_cxl_host_device_coherent(struct vfio_cxl_device *cvdev);
+
+/* range.c */
+extern const struct attribute_group *vfio_cxl_range_groups[];
+bool vfio_cxl_range_take(struct pci_dev *pdev, u64 *base, u64 *size);
+void vfio_cxl_range_exit(void);
 
 /* gate.c */
 void vfio_cxl_gate_init(struct vfio_cxl_device *cvdev);
