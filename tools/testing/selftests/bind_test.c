@@ -19,6 +19,7 @@
 
 #include "harness.h"
 #include "lib/array.h"
+#include "lib/clock.h"
 #include "lib/device.h"
 #include "lib/host.h"
 #include "lib/kmsg.h"
@@ -868,6 +869,58 @@ TEST_F(bind, memory_decode_off_at_bind)
 	EXPECT_EQ(0, driver_write("bind", self->host->bdf));
 	EXPECT_TRUE(is_claimed(self->host));
 	host_config_write(self->host, PCI_COMMAND, 2, cmd);
+}
+
+/* A device that nobody used sleeps, and the port above it as well */
+TEST_F(bind, suspended_before_bind)
+{
+	const struct host_device *host = self->host;
+	char path[PATH_MAX], text[32];
+	unsigned int i;
+
+	ASSERT_EQ(0, sysfs_unbind(host->bdf));
+	snprintf(path, sizeof(path),
+		 "/sys/bus/pci/devices/%s/../power/control", host->bdf);
+	ASSERT_EQ(0, sysfs_write(path, "auto"));
+	ASSERT_EQ(0, sysfs_device_write(host->bdf, "power/control", "auto"));
+	for (i = 0; i < 100; i++) {
+		ASSERT_EQ(0, sysfs_device_read(host->bdf,
+					       "power/runtime_status", text,
+					       sizeof(text)));
+		if (!strcmp(text, "suspended"))
+			break;
+		sleep_ms(10);
+	}
+	EXPECT_STREQ("suspended", text);
+
+	ASSERT_EQ(0, sysfs_bind(host->bdf, DRIVER));
+	ASSERT_EQ(0, test_vfio_open(&self->test,
+				    vfio_usable(VFIO_CDEV_INTERFACE)));
+	EXPECT_EQ(0, use_memory(&self->test, 1));
+	vfio_close(&self->test.vfio);
+	ASSERT_EQ(0, sysfs_device_write(host->bdf, "power/control", "on"));
+}
+
+/* What a device does cannot be ended then by the methods of the PCI core */
+TEST_F(bind, no_reset_method)
+{
+	const struct host_device *host = self->host;
+
+	ASSERT_EQ(0, sysfs_unbind(host->bdf));
+	ASSERT_EQ(0, sysfs_device_write(host->bdf, "reset_method", "\n"));
+	kmsg_contains(self->test.kmsg, "no reset works");
+	EXPECT_EQ(0, sysfs_bind(host->bdf, DRIVER));
+	EXPECT_EQ(1, kmsg_contains(self->test.kmsg, "no reset works"));
+	EXPECT_EQ(0, test_vfio_open(&self->test,
+				    vfio_usable(VFIO_CDEV_INTERFACE)));
+	EXPECT_EQ(0, use_memory(&self->test, 1));
+	EXPECT_EQ(-EINVAL, reset_by_ioctl(&self->test, NULL));
+	EXPECT_EQ(0, use_memory(&self->test, 1));
+	vfio_close(&self->test.vfio);
+	EXPECT_EQ(0, test_vfio_open(&self->test,
+				    vfio_usable(VFIO_CDEV_INTERFACE)));
+	vfio_close(&self->test.vfio);
+	EXPECT_EQ(0, sysfs_device_write(host->bdf, "reset_method", "default"));
 }
 
 TEST_F(bind, twenty_times)
