@@ -44,6 +44,21 @@
 #define VFIO_CXL_VENDOR_ID		0x1e98
 #define VFIO_REGION_SUBTYPE_CXL_MEM	1
 
+/*
+ * The memory as a dma-buf
+ *
+ * VFIO_DEVICE_FEATURE_DMA_BUF exports the memory, or a part of it, where it is
+ * given the region index of any BAR of the device and one range that begins
+ * this many bytes, plus the offset in the memory, beyond the start of the BAR.
+ * IOMMU_IOAS_MAP_FILE maps such a dma-buf, so that other devices of the user
+ * reach the memory.  Like that of a BAR it is taken from its importers when the
+ * device is reset or closed, and when the user turns Memory Space Enable off:
+ * map it again where it is needed after that.
+ *
+ * EINVAL - more than one range, or one that is not within the memory
+ */
+#define VFIO_CXL_MEM_DMA_BUF_OFFSET	(1ULL << 40)
+
 /**
  * struct vfio_device_feature_cxl_hdm_decoder - where HDM decoder 0 belongs
  * @decoder: index of the HDM decoder, on input for both GET and SET: 0

@@ -4,6 +4,7 @@
  */
 #include <linux/kmod.h>
 #include <linux/module.h>
+#include <linux/pci-p2pdma.h>
 #include <linux/pci.h>
 #include <linux/sort.h>
 
@@ -253,7 +254,10 @@ static int vfio_cxl_pci_mmap(struct vfio_device *core_vdev,
 	return vfio_pci_core_mmap(core_vdev, vma);
 }
 
-/* What mmap() refuses is not exported as a dma-buf either */
+/*
+ * What mmap() refuses is not exported as a dma-buf either.  vfio_pci_core
+ * exports BARs only: the memory lies beyond the end of each.
+ */
 static int
 vfio_cxl_pci_get_dmabuf_phys(struct vfio_pci_core_device *vdev,
 			     struct p2pdma_provider **provider,
@@ -264,6 +268,13 @@ vfio_cxl_pci_get_dmabuf_phys(struct vfio_pci_core_device *vdev,
 {
 	struct vfio_cxl_device *cvdev = vfio_cxl_from_core(vdev);
 	size_t i;
+
+	if (dma_ranges[0].offset >= VFIO_CXL_MEM_DMA_BUF_OFFSET) {
+		*provider = pcim_p2pdma_provider(vdev->pdev, region_index);
+		return *provider ? vfio_cxl_mem_dma_buf(cvdev, phys_vec,
+							dma_ranges, nr_ranges) :
+				   -EINVAL;
+	}
 
 	for (i = 0; i < nr_ranges; i++)
 		if (vfio_cxl_regs_overlap(cvdev, region_index,

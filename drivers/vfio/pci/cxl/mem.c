@@ -280,6 +280,35 @@ struct vfio_cxl_device *vfio_cxl_mem_mapped_by(struct vm_area_struct *vma)
 }
 
 /**
+ * vfio_cxl_mem_dma_buf - where the memory is, for a dma-buf of it
+ * @cvdev: the device, open
+ * @phys_vec: set to the host physical range
+ * @dma_ranges: the ranges that the user asked for, from
+ *	VFIO_CXL_MEM_DMA_BUF_OFFSET on
+ * @nr_ranges: how many: iommufd takes one
+ *
+ * vfio_pci_core takes such a dma-buf from its importers before a reset and at
+ * close.  No importer has it while the memory is being cleared.
+ *
+ * Return: 0, -EINVAL for more than one range or one outside of the memory,
+ * -EOVERFLOW for one that wraps.
+ */
+int vfio_cxl_mem_dma_buf(struct vfio_cxl_device *cvdev,
+			 struct phys_vec *phys_vec,
+			 const struct vfio_region_dma_range *dma_ranges,
+			 size_t nr_ranges)
+{
+	struct vfio_region_dma_range range = dma_ranges[0];
+
+	if (nr_ranges != 1)
+		return -EINVAL;
+	range.offset -= VFIO_CXL_MEM_DMA_BUF_OFFSET;
+
+	return vfio_pci_core_fill_phys_vec(phys_vec, &range, 1,
+					   cvdev->host.base, cvdev->host.size);
+}
+
+/**
  * vfio_cxl_mem_init - no region yet
  * @cvdev: the device
  */

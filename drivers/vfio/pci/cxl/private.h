@@ -312,6 +312,10 @@ void vfio_cxl_reset_unbind(struct vfio_cxl_device *cvdev);
 /* mem.c */
 void vfio_cxl_mem_init(struct vfio_cxl_device *cvdev);
 int vfio_cxl_mem_open(struct vfio_cxl_device *cvdev);
+int vfio_cxl_mem_dma_buf(struct vfio_cxl_device *cvdev,
+			 struct phys_vec *phys_vec,
+			 const struct vfio_region_dma_range *dma_ranges,
+			 size_t nr_ranges);
 struct vfio_cxl_device *vfio_cxl_mem_mapped_by(struct vm_area_struct *vma);
 
 /* scrub.c */
