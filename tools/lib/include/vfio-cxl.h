@@ -136,6 +136,32 @@ int vfio_cxl_map(int device_fd, const char *name,
 		 struct vfio_cxl_reason *reason);
 
 /**
+ * vfio_cxl_dma_buf() - export the memory of a device for DMA
+ * @device_fd: as for vfio_cxl_find()
+ * @name: of the device, for @reason; may be NULL
+ * @hdm: as vfio_cxl_find() found it
+ * @dma_buf_fd: set to a file descriptor of the dma-buf, with O_CLOEXEC, on
+ *	success, untouched otherwise
+ * @reason: may be NULL
+ *
+ * Give it to IOMMU_IOAS_MAP_FILE, so that devices reach the memory at a guest
+ * physical address: others, and this one by its address translation services.
+ * A reset of the device, and a guest that turns its memory decode off, take the
+ * memory from it: unmap it then, and map a new one when memory decode is on.
+ *
+ * Return: 0, or
+ *
+ * * -EINVAL - @hdm is NULL or has a wrong argsz
+ * * -E2BIG - of argsz, see above
+ * * -EOPNOTSUPP, -ENOTTY - the kernel does not export memory of devices
+ * * -ENODEV - the device has no BAR
+ * * another negative errno of ioctl(2), such as -EMFILE
+ */
+int vfio_cxl_dma_buf(int device_fd, const char *name,
+		     const struct vfio_cxl_hdm *hdm, int *dma_buf_fd,
+		     struct vfio_cxl_reason *reason);
+
+/**
  * struct vfio_cxl_window - one CXL fixed memory window of the guest
  * @argsz: size of this structure
  * @placed: the window has a base.  One that did not fit the guest's physical

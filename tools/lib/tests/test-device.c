@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later OR MIT
 /*
- * vfio_cxl_find(), vfio_cxl_map() and vfio_cxl_lock() against a device that is
- * made up
+ * All that takes an open device, against one that is made up
  *
  * The linker has the library call the ioctl(), mmap() and munmap() below, which
  * answer as VFIO and the kernel do, or as they should never do.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
@@ -20,6 +20,7 @@
 #include "wrap.h"
 
 #define DEVICE_FD 1000
+#define DMA_BUF 1001
 #define FIRST_REGION ((uint32_t)VFIO_PCI_NUM_REGIONS)
 #define MAX_REGIONS 4
 
@@ -60,6 +61,11 @@ static struct {
 	off_t map_offset; /* what mmap() of the device was given */
 	size_t map_size;
 	size_t mapped; /* bytes of address space, by anybody */
+
+	unsigned int bars; /* a bit for each that there is */
+	int export_errno;
+	uint64_t export_size; /* what was exported, by which BAR */
+	uint32_t export_bar;
 
 	uint32_t claim_argsz; /* what region info claims to need, if not 0 */
 	uint32_t report_argsz; /* after a full answer, if not 0 */
@@ -119,6 +125,28 @@ static int get_region_info(struct vfio_region_info *info)
 	return 0;
 }
 
+/* As vfio_pci_core and the driver: by any BAR that there is, far beyond it. */
+static int export_memory(const struct vfio_device_feature *arg)
+{
+	struct {
+		uint32_t region_index, open_flags, flags, nr_ranges;
+		uint64_t offset, length;
+	} given;
+
+	g_assert_cmpuint(arg->flags, ==, VFIO_DEVICE_FEATURE_GET | 11);
+	g_assert_cmpuint(arg->argsz, ==, sizeof(*arg) + sizeof(given));
+	memcpy(&given, arg->data, sizeof(given));
+	g_assert_cmpuint(given.open_flags, ==, O_RDWR | O_CLOEXEC);
+	g_assert_cmpuint(given.flags, ==, 0);
+	g_assert_cmpuint(given.nr_ranges, ==, 1);
+	g_assert_cmpuint(given.offset, ==, UINT64_C(1) << 40);
+	if (!(device.bars & 1U << given.region_index))
+		return fail_with(ENODEV);
+	device.export_size = given.length;
+	device.export_bar = given.region_index;
+	return device.export_errno ? fail_with(device.export_errno) : DMA_BUF;
+}
+
 static int feature(struct vfio_device_feature *arg)
 {
 	const uint32_t ops = VFIO_DEVICE_FEATURE_GET | VFIO_DEVICE_FEATURE_SET |
@@ -126,8 +154,9 @@ static int feature(struct vfio_device_feature *arg)
 	uint32_t op = arg->flags & ops;
 	struct vfio_device_feature_cxl_hdm_decoder given;
 
-	g_assert_cmpuint(arg->flags & VFIO_DEVICE_FEATURE_MASK, ==,
-			 VFIO_DEVICE_FEATURE_CXL_HDM_DECODER);
+	if ((arg->flags & VFIO_DEVICE_FEATURE_MASK) !=
+	    VFIO_DEVICE_FEATURE_CXL_HDM_DECODER)
+		return export_memory(arg);
 	g_assert_cmpuint(arg->flags & ~(ops | VFIO_DEVICE_FEATURE_MASK), ==, 0);
 	g_assert_cmpuint(arg->argsz, >=, sizeof(*arg));
 
@@ -746,6 +775,67 @@ static void test_map_errors(void)
 	g_assert_cmpuint(device.map_size, ==, 0);
 }
 
+/* By the first BAR that there is. */
+static void test_dma_buf(void)
+{
+	static const struct {
+		unsigned int bars;
+		uint32_t bar;
+	} rows[] = { { 1, 0 }, { 4, 2 }, { 0x24, 2 }, { 0x20, 5 } };
+	const struct vfio_cxl_hdm hdm = {
+		.argsz = sizeof(hdm),
+		.size = 5 * GIB,
+	};
+	struct vfio_cxl_reason reason;
+	size_t i;
+	int fd;
+
+	for (i = 0; i < G_N_ELEMENTS(rows); i++) {
+		new_device();
+		device.bars = rows[i].bars;
+		memset(&reason, 0xa5, sizeof(reason));
+		fd = -1;
+		g_assert_cmpint(vfio_cxl_dma_buf(DEVICE_FD, "gpu", &hdm, &fd,
+						 &reason),
+				==, 0);
+		g_assert_cmpint(fd, ==, DMA_BUF);
+		g_assert_cmpuint(device.export_bar, ==, rows[i].bar);
+		g_assert_cmpuint(device.export_size, ==, 5 * GIB);
+		g_assert_cmpstr(reason.text, ==, "");
+	}
+}
+
+static void check_not_exported(const struct vfio_cxl_hdm *hdm, int ret,
+			       const char *words)
+{
+	struct vfio_cxl_reason reason;
+	int fd = -1;
+
+	memset(&reason, 0xa5, sizeof(reason));
+	g_assert_cmpint(vfio_cxl_dma_buf(DEVICE_FD, "gpu", hdm, &fd, &reason),
+			==, ret);
+	g_assert_cmpint(fd, ==, -1);
+	g_assert_true(g_str_has_prefix(reason.text, "device gpu: "));
+	g_assert_nonnull(strstr(reason.text, words));
+	g_assert_nonnull(strstr(reason.text, "; "));
+}
+
+static void test_dma_buf_errors(void)
+{
+	struct vfio_cxl_hdm hdm = { .argsz = sizeof(hdm), .size = GIB };
+
+	new_device();
+	check_not_exported(&hdm, -ENODEV, "No such device");
+	device.bars = 3;
+	device.export_errno = EOPNOTSUPP;
+	check_not_exported(&hdm, -EOPNOTSUPP, "not supported");
+	/* Another BAR would say the same */
+	g_assert_cmpuint(device.export_bar, ==, 0);
+	hdm.argsz = 0;
+	check_not_exported(&hdm, -EINVAL, "argsz");
+	check_not_exported(NULL, -EINVAL, "missing");
+}
+
 static const char *const target = "cxl.3";
 
 static const struct vfio_cxl_device some_device = {
@@ -920,6 +1010,8 @@ int main(int argc, char **argv)
 	g_test_add_func("/find/argsz", test_find_argsz);
 	g_test_add_func("/map/aligned", test_map);
 	g_test_add_func("/map/errors", test_map_errors);
+	g_test_add_func("/dma-buf/bars", test_dma_buf);
+	g_test_add_func("/dma-buf/errors", test_dma_buf_errors);
 	g_test_add_func("/lock/set", test_lock);
 	g_test_add_func("/lock/argsz", test_lock_argsz);
 	g_test_add_func("/lock/nowhere", test_lock_nowhere);

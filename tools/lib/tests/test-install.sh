@@ -15,9 +15,11 @@ set -u
 tmp=$(mktemp -d) || exit 1
 trap 'rm -rf "$tmp"' EXIT
 root=$tmp/root
-so=$O/libvfio-cxl.so.0.3.0
-public="vfio_cxl_find vfio_cxl_lock vfio_cxl_map vfio_cxl_select"
-public="$public vfio_cxl_verdict_name"
+so=$O/libvfio-cxl.so.0.4.0
+# Symbols, and the version that each came with
+public="dma_buf@@VFIO_CXL_2.1 find@@VFIO_CXL_2.0 lock@@VFIO_CXL_2.0"
+public="$public map@@VFIO_CXL_2.0 select@@VFIO_CXL_2.0"
+public="$public verdict_name@@VFIO_CXL_2.0"
 nr=0
 failed=0
 
@@ -45,7 +47,7 @@ same()
 exported_symbols()
 {
 	for s in $public; do
-		echo "$s@@VFIO_CXL_2.0"
+		echo "vfio_cxl_$s"
 	done | sort >"$tmp/want"
 	$NM -D --defined-only "$so" | awk '$2 != "A" { print $3 }' |
 		sort >"$tmp/got"
@@ -110,7 +112,7 @@ install_tree()
 	./usr/include/vfio-cxl/vfio-cxl.h
 	./usr/lib/libvfio-cxl.a
 	./usr/lib/libvfio-cxl.so
-	./usr/lib/libvfio-cxl.so.0.3.0
+	./usr/lib/libvfio-cxl.so.0.4.0
 	./usr/lib/libvfio-cxl.so.1
 	./usr/lib/pkgconfig/libvfio-cxl.pc
 	END
@@ -134,7 +136,7 @@ position_independent()
 
 pc_version()
 {
-	test "$(pc --modversion)" = 0.3.0
+	test "$(pc --modversion)" = 0.4.0
 }
 
 # A program for every language: places a device, and is told of a bad one.
@@ -152,6 +154,7 @@ int main(void)
 	struct vfio_cxl_reason reason;
 	struct vfio_cxl_hdm hdm;
 	void *memory;
+	int dma_buf;
 
 	memset(&window, 0, sizeof(window));
 	memset(&device, 0, sizeof(device));
@@ -182,7 +185,10 @@ int main(void)
 	if (!vfio_cxl_map(-1, device.name, &hdm, &memory, &reason) ||
 	    !reason.text[0])
 		return 5;
-	return VFIO_DEVICE_FEATURE_CXL_HDM_DECODER == 0x1e98 ? 0 : 6;
+	if (!vfio_cxl_dma_buf(-1, device.name, &hdm, &dma_buf, &reason) ||
+	    !reason.text[0])
+		return 6;
+	return VFIO_DEVICE_FEATURE_CXL_HDM_DECODER == 0x1e98 ? 0 : 7;
 }
 END
 cp "$tmp/use.c" "$tmp/use.cc"
