@@ -4,7 +4,7 @@
  *
  * A CXL.mem device bound to vfio-cxl-pci is an ordinary VFIO PCI device with
  * one more region, its host-managed device memory (HDM), and one more feature,
- * by which the VMM says where in guest physical address space that memory
+ * through which the VMM sets where in guest physical address space that memory
  * belongs.  Its HDM decoders and CXL DVSECs are virtual: what a user reads in
  * the component registers' BAR and in config space is what platform firmware
  * would leave for a guest, and nothing that a user writes there reaches the
@@ -33,13 +33,31 @@
  * bytes.  It supports read(), write() and mmap() with MAP_SHARED.  A mapping is
  * cacheable (write-back) and is populated by faults, with huge pages where
  * address, offset and length allow: align the address of a mapping to 2 MiB, or
- * to 1 GiB for a memory as large as that.
+ * to 1 GiB where the memory is at least that large.
  *
- * While the device is being reset, accesses through a mapping wait, and read()
- * and write() wait too (both can be killed).  Where the memory is not usable
- * (see VFIO_CXL_HDM_DECODER_USABLE), an access through a mapping raises SIGBUS,
- * read() and write() fail with EIO.  The memory does not depend on the Memory
- * Space Enable bit of the PCI command register.
+ * An access through a mapping, read() and write() wait, and can be killed:
+ *
+ * - while the device is being reset, or recovers from an error;
+ * - after that until the device's memory is active, which the device may take
+ *   up to 256 s for (8.1.3.8.2).
+ *
+ * An access through a mapping raises SIGBUS, read() and write() fail with EIO:
+ *
+ * - where the memory is lost: a reset or a recovery failed, the host's decoder
+ *   did not come back, or the memory did not become active in time;
+ * - where the device reported an error, or was reset because of one that
+ *   another device reported, until the user resets it;
+ * - where the device is gone.
+ *
+ * The interrupt VFIO_PCI_ERR_IRQ_INDEX tells of memory that is lost and, at the
+ * end of the recovery, of an error.  A reset that succeeds ends both.
+ *
+ * Poison is a matter of a page, not of the whole memory: an access through a
+ * mapping to a page that is poisoned raises SIGBUS with BUS_MCEERR_AR, read()
+ * and write() end before the page, and fail with EIO in it.
+ *
+ * The memory does not depend on the Memory Space Enable bit of the PCI command
+ * register.
  */
 #define VFIO_CXL_VENDOR_ID		0x1e98
 #define VFIO_REGION_SUBTYPE_CXL_MEM	1
@@ -87,7 +105,8 @@
  *   256 MiB, or @flags not 0
  * * EOVERFLOW - SET: @base plus the size of the memory wraps or passes 2^52
  * * ENOSPC - SET: @size is less than the size of the memory
- * * EIO - SET: the host's decoder was lost in a reset and could not be restored
+ * * EIO - SET: the memory was lost in a reset or a recovery, or the device is
+ *   gone
  * * EBUSY - SET: locked already, at another base
  */
 struct vfio_device_feature_cxl_hdm_decoder {
@@ -99,7 +118,7 @@ struct vfio_device_feature_cxl_hdm_decoder {
 #define VFIO_CXL_HDM_DECODER_LOCKED		(1 << 1)
 /* Target type of the host's decoder: device-coherent, else host-only. */
 #define VFIO_CXL_HDM_DECODER_DEVICE_COHERENT	(1 << 2)
-/* The memory can be accessed: the host's decoder is committed, no error. */
+/* The memory can be accessed now, without a wait and without an error. */
 #define VFIO_CXL_HDM_DECODER_USABLE		(1 << 3)
 	__aligned_u64 base;
 	__aligned_u64 size;
