@@ -55,7 +55,7 @@ class TopologyTest(unittest.TestCase):
         self.assertEqual("vfio-pci,host=0000:01:00.0,bus=a.0,id=x,x-cxl=off",
                          device.option())
         self.assertEqual({"driver": "vfio-pci", "host": "0000:01:00.0",
-                          "bus": "a.0", "id": "x", "x-cxl": "off"},
+                          "bus": "a.0", "id": "x", "x-cxl": False},
                          device.arguments())
 
     def test_simple_order(self):

@@ -3,7 +3,8 @@
 
 The machine has a host bridge for each thing that can be wrong. A case says
 where a device is plugged in, what is done to the host before, and what QEMU
-says: the device, the host bridge, the window, and what to change.
+says: the device, the host bridge, the window, and, where a person reads it,
+what to change.
 """
 
 import subprocess
@@ -29,7 +30,10 @@ def machine(mib):
                  *(Bridge(f"four{i}") for i in range(4)),
                  Bridge("small"), Bridge("switch"),
                  Bridge("direct", decoders=False)],
-        more=["cxl-upstream,id=up,bus=switch.0",
+        more=["pxb-cxl,bus=pcie.0,bus_nr=240,hdm_for_passthrough=on",
+              # How QEMU calls the bus of the first one without an id
+              "cxl-rp,id=nameless.0,bus=pxb-cxl-bus.0,chassis=3,slot=1",
+              "cxl-upstream,id=up,bus=switch.0",
               "cxl-downstream,id=down,bus=up,port=0,chassis=1,slot=1",
               "pcie-root-port,id=pcie.1,bus=pcie.0,chassis=2,slot=1"])
 
@@ -75,46 +79,65 @@ class Case:
     name: str
     bus: str
     message: str
+    # A line of its own, of which QMP tells nothing
+    advice: str = ""
     before: callable = nullcontext
+    properties: str = ""
     # Buses of devices that are there already
     first: list = field(default_factory=list)
 
 
 CASES = (
     Case("no_window", "none.0",
-         r"no CXL fixed memory window targets host bridge none: add "
-         r"cxl-fmw\.8\.targets\.0=none,cxl-fmw\.8\.size=\d+M"),
+         r"no CXL fixed memory window targets host bridge none",
+         r"Add cxl-fmw\.8\.targets\.0=none,cxl-fmw\.8\.size=\d+M to "
+         r"-machine\."),
     Case("two_windows", "twice.0",
-         r"host bridge twice is a target of windows cxl-fmw\.1 and "
-         r"cxl-fmw\.2: .* remove the other"),
+         r"host bridge twice is a target of windows cxl-fmw\.1 and cxl-fmw\.2",
+         r"Remove one of the two, or its target twice\."),
     Case("two_windows_second_port", "twice.1",
          r"host bridge twice is a target of windows"),
     Case("interleaved_2", "pair1.0",
-         r"window cxl-fmw\.3 interleaves 2 host bridges, pair1 among them"),
+         r"window cxl-fmw\.3 interleaves 2 host bridges, pair1 among them",
+         r"Give host bridge pair1 a window that targets no other one\."),
     Case("interleaved_4", "four2.0",
          r"window cxl-fmw\.4 interleaves 4 host bridges, four2 among them"),
     Case("too_small", "small.0",
-         r"window cxl-fmw\.5 of host bridge small has 256M, its CXL memory "
-         r"has \d+M: make cxl-fmw\.5\.size as large"),
+         r"window cxl-fmw\.5 of host bridge small has 256M, less than the "
+         r"\d+M of the device", r"Set cxl-fmw\.5\.size=\d+M\."),
     Case("second_device", "good.1",
-         r"window cxl-fmw\.0 of host bridge good is the place of \S+: use "
-         r"another pxb-cxl", first=["good.0"]),
+         r"window cxl-fmw\.0 of host bridge good is already used by \S+",
+         r"Give the device a pxb-cxl of its own, with a window of its own\.",
+         first=["good.0"]),
     Case("pcie_root", "pcie.1",
-         r"needs a place below a CXL host bridge: give it a cxl-rp"),
+         r"CXL memory needs the device below a CXL host bridge",
+         r"Plug the device into a cxl-rp of a pxb-cxl, or .* x-cxl=off\."),
     Case("below_switch", "down",
-         r"needs a CXL root port right above it, not a switch: give it a "
-         r"cxl-rp of host bridge switch"),
+         r"CXL memory needs a CXL root port right above the device, not a "
+         r"switch", r"Plug the device into a cxl-rp of host bridge switch\."),
+    Case("nameless_bridge", "nameless.0",
+         r"the CXL host bridge above the device has no id",
+         r"Give the pxb-cxl an id, and make it the target of a window\."),
+    Case("not_function_0", "good.0",
+         r"CXL memory needs the device to be function 0 of its port, not "
+         r"0\.1", r"Leave the device's addr out\.", properties="addr=0.1"),
     Case("no_bridge_decoder", "direct.0",
-         r"host bridge direct has no HDM decoder .* hdm_for_passthrough=on"),
+         r"host bridge direct has no HDM decoder",
+         r"Give the pxb-cxl hdm_for_passthrough=on\."),
+    Case("not_mapped", "good.0",
+         r"CXL memory has to be mapped, which x-no-mmap=on forbids",
+         r"Leave x-no-mmap out, or .*\.", properties="x-no-mmap=on"),
+    # x-cxl=off would show the host's decoders there.
     Case("bound_to_vfio_pci", "good.0",
-         r"not virtualised by the host's driver: bind it to vfio-cxl-pci",
+         r"CXL memory is not virtualised by the host's driver of the device",
+         r"Bind the device to vfio-cxl-pci\.",
          before=lambda device: bound_to(device, "vfio-pci")),
     Case("bound_to_cxl_pci", "good.0", r"Could not open '/dev/vfio/\d+'",
          before=lambda device: bound_to(device, "cxl_pci")),
     Case("decoder_lost", "good.0",
          r"HDM decoder 0 cannot be locked at 0x\w+, the base of the window of "
-         r"host bridge good, because the host lost its own: .*: "
-         r"Input/output error", before=failing),
+         r"host bridge good: Input/output error",
+         r"A reset has cost the host its decoder: .*", before=failing),
     Case("memory_not_cleared", "good.0",
          r"error getting device from group \d+: Input/output error",
          before=uncleared),

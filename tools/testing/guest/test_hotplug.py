@@ -93,6 +93,10 @@ class Hotplug(HotplugCase):
         """Return the good bridge's component registers."""
         return view.dump(self.guest, "mem", self.bridge)
 
+    def write(self, address, value):
+        """Have the guest write a register of the good bridge."""
+        self.guest.run(f"devmem {address} 32 {value}")
+
     def check(self, wrong):
         """Check a case of the table: refused, undone, and the guest runs."""
         self.unplug()
@@ -101,7 +105,8 @@ class Hotplug(HotplugCase):
             self.addCleanup(self.remove, f"first{i}")
         mapped = self.mapped()
         with wrong.before(self.device):
-            error = self.add(Device(self.device.bdf, wrong.bus, "bad"))
+            error = self.add(Device(self.device.bdf, wrong.bus, "bad",
+                                    wrong.properties))
         self.assertRegex(error, wrong.message)
         self.assertEqual(mapped, self.mapped())
         case.wait_counting(self.guest)
@@ -134,6 +139,26 @@ class Hotplug(HotplugCase):
         at = host.hdm_offset(block)
         self.assertIn("changed", self.guest.run(
             f"inside scribble mem {self.bridge} {at + 0x10} 16"))
+
+    def test_committed(self):
+        """a decoder of the bridge that the guest has committed is its own"""
+        self.unplug()
+        at = self.bridge + host.hdm_offset(self.block())
+        for number in (0, 1):
+            decoder = at + number * host.HDM_STRIDE
+            self.write(decoder + host.HDM_SIZE_LOW, self.device.size)
+            self.write(decoder + host.HDM_CTRL, host.COMMIT)
+            before = self.block()
+            error = self.add(Device(self.device.bdf, "good.1", "bad"))
+            self.assertIn("host bridge good has an HDM decoder that the guest "
+                          "has committed", error)
+            self.assertEqual(set(), self.mapped())
+            self.assertEqual(before, self.block())
+            self.assert_released()
+            for register in (host.HDM_CTRL, host.HDM_SIZE_LOW):
+                self.write(decoder + register, 0)
+        self.plug()
+        self.assert_up()
 
     def test_again(self):
         """the bridge whose device was removed takes it again"""

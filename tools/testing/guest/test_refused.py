@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Machines that must not start, and say why."""
 
+import re
+
 from guest import invalid, vm
 from guest.case import GuestCase
 from guest.topology import Bridge, Device, Topology, Window
@@ -23,12 +25,13 @@ class Refused(GuestCase):
         topology = invalid.machine(device.mib)
         topology.devices = [Device(next(others).bdf, bus)
                             for bus in wrong.first]
-        topology.devices.append(Device(device.bdf, wrong.bus))
+        topology.devices.append(Device(device.bdf, wrong.bus,
+                                       properties=wrong.properties))
         with wrong.before(device):
             text = self.refuse(topology)
-        # Of two devices in one place, either may be the one that is named.
-        name = r"\S+" if wrong.first else device.bdf
-        self.assertRegex(text, rf"vfio {name}: .*{wrong.message}")
+        self.assertRegex(text, rf"vfio {device.bdf}: .*{wrong.message}")
+        if wrong.advice:
+            self.assertRegex(text, rf"(?m)^{wrong.advice}$")
 
     def test_no_window_of_one(self):
         """one window, which targets another bridge: no fall-back to it"""
@@ -53,17 +56,29 @@ class Refused(GuestCase):
         h = self.hosts[0]
         text = self.refuse(Topology([], [Bridge("b0")],
                                     [Device(h.bdf, "b0.0")]))
-        self.assertRegex(text, r"add cxl-fmw\.0\.targets\.0=b0,"
-                         rf"cxl-fmw\.0\.size={h.mib}M to the machine")
+        self.assertRegex(text, r"Add cxl-fmw\.0\.targets\.0=b0,"
+                         rf"cxl-fmw\.0\.size={h.mib}M to -machine\.")
+
+    def test_without_cxl(self):
+        """windows and bridges are given, and cxl=on is forgotten"""
+        h = self.hosts[0]
+        text = self.refuse(Topology([Window(h.mib, ["b0"])], [Bridge("b0")],
+                                    [Device(h.bdf, "b0.0")]),
+                           ["-machine", "cxl=off"])
+        self.assertRegex(text, rf"vfio {h.bdf}: CXL memory needs a machine "
+                         "with cxl=on")
+        self.assertIn("Add cxl=on to -machine.", text)
+        self.assertNotIn("cxl-fmw", text)
 
     def test_second_device_one_window(self):
-        """two root ports, one window: one of the two devices is named"""
+        """two root ports, one window: the second device is refused"""
         first, second = self.hosts[:2]
         text = self.refuse(Topology(
             [Window(second.mib, ["b0"])], [Bridge("b0", ports=2)],
             [Device(first.bdf, "b0.0"), Device(second.bdf, "b0.1")]))
-        self.assertRegex(text, r"window cxl-fmw\.0 of host bridge b0 is the "
-                         rf"place of ({first.bdf}|{second.bdf}): use another")
+        self.assertRegex(text, rf"vfio {second.bdf}: window cxl-fmw\.0 of "
+                         rf"host bridge b0 is already used by {first.bdf}")
+        self.assertNotIn(f"vfio {first.bdf}: ", text)
 
     def test_second_device_two_windows(self):
         """two root ports, two windows: both devices are refused"""
@@ -80,7 +95,7 @@ class Refused(GuestCase):
         h = self.hosts[0]
         text = self.refuse(Topology([Window(h.mib, ["b0"])], [Bridge("b0")],
                                     [Device(h.bdf, "pcie.0")]))
-        self.assertRegex(text, rf"vfio {h.bdf}: its CXL memory needs a place "
+        self.assertRegex(text, rf"vfio {h.bdf}: CXL memory needs the device "
                          "below a CXL host bridge")
 
     def test_not_placed(self):
@@ -93,14 +108,14 @@ class Refused(GuestCase):
         self.assertRegex(text, "phys-bits too low")
 
     def test_all_are_listed(self):
-        """every refusal is listed, not only the first"""
+        """every refusal is listed, in the order of the command line"""
         topology = invalid.machine(512)
         buses = ("none.0", "twice.0", "pair1.0", "pcie.1")
         topology.devices = [Device(h.bdf, bus)
                             for h, bus in zip(self.hosts, buses)]
         text = self.refuse(topology)
-        for h in self.hosts:
-            self.assertRegex(text, rf"vfio {h.bdf}: ")
+        self.assertEqual([h.bdf for h in self.hosts],
+                         re.findall(r"vfio (\S+): ", text))
 
 
 invalid.add_tests(Refused, "start")

@@ -42,9 +42,11 @@ class Device:
                         self.properties and f",{self.properties}"))
 
     def arguments(self):
-        """Return the arguments of QMP's device_add."""
-        return dict(entry.split("=", 1) for entry in
-                    ("driver=" + self.option()).split(","))
+        """Return the arguments of QMP's device_add, which has booleans."""
+        words = {"on": True, "off": False}
+        pairs = (entry.split("=", 1) for entry in
+                 ("driver=" + self.option()).split(","))
+        return {name: words.get(value, value) for name, value in pairs}
 
 
 @dataclass

@@ -33,8 +33,8 @@ def refusal(config, topology, extra=()):
     """Start what should not start; return exit status and messages."""
     result = subprocess.run(
         [config.qemu, "-display", "none", "-vga", "none", "-serial", "null",
-         "-monitor", "none", *config.options(), *extra,
-         *topology.options(config.board.machine)],
+         "-monitor", "none", *config.options(),
+         *topology.options(config.board.machine), *extra],
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT, timeout=config.seconds(BOOT_SECONDS),
         check=False)
