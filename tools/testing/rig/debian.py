@@ -6,16 +6,19 @@ import re
 import shutil
 import subprocess
 
-from rig import process
+from rig import cache, process
 from rig.archive import Archive
 from rig.cache import Fetched, empty
 from rig.kernel import Kernel
 
 # What the machine's first stage needs before it has a root ...
 FIRST = ("9p", "9pnet_virtio", "overlay")
-# ... and what the driver and tests may load.
-WANTED = (*FIRST, "cxl_acpi", "cxl_mem", "cxl_pci", "cxl_port", "dax_cxl",
-          "device_dax", "kmem", "kvm_amd", "vfio_iommu_type1", "vfio_pci")
+# ... and what the driver and tests may load, in the machine and in guests.
+WANTED = (*FIRST, "brd", "cxl_acpi", "cxl_mem", "cxl_pci", "cxl_port",
+          "dax_cxl", "device_dax", "kmem", "kvm_amd", "sd_mod",
+          "vfio_iommu_type1", "vfio_pci", "virtio_blk", "virtio_scsi")
+# Part of a kernel's name in the cache: with another list it is another one.
+KEPT = cache.digest(" ".join(WANTED))
 
 
 class DebianKernel(Fetched, Kernel):
@@ -34,13 +37,18 @@ class DebianKernel(Fetched, Kernel):
         self.flavour = f"{arch.debian}{flavour}"
         self.later_modules = arch.kvm
 
+    def key(self):
+        """Return the chosen version, if it has the modules that are used."""
+        key = super().key()
+        return key if key and key.endswith(KEPT) else None
+
     def make(self, work, step, log):
         """Fetch and unpack the packages; keep the modules that are used."""
         empty(work)
         archive = Archive(step, log)
         suite = archive.suite(self.suite, self.arch.debian)
         meta = f"linux-image-{self.flavour}"
-        if self.choose(suite.require(meta)):
+        if self.choose(f"{suite.require(meta)}-{KEPT}"):
             return
         image = next(name for name in suite.depends(meta)
                      if name.startswith("linux-image-"))
