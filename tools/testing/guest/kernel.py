@@ -8,6 +8,7 @@ cxl_acpi has one on, is named before it.
 
 CXL_BUS = ("cxl_port", "cxl_acpi", "cxl_mem")
 CLASS_DRIVERS = (*CXL_BUS, "kmem", "dax_cxl", "cxl_pci")
+DISKS = ("virtio_blk", "virtio_scsi", "sd_mod")
 
 
 def modprobe(*modules):

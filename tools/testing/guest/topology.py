@@ -57,6 +57,8 @@ class Topology:
     bridges: list = field(default_factory=list)
     devices: list = field(default_factory=list)
     more: list = field(default_factory=list)
+    # Values of QEMU's -blockdev
+    blocks: list = field(default_factory=list)
 
     def uid(self, name):
         """Return a bridge's number, in ACPI and of its bus."""
@@ -70,6 +72,8 @@ class Topology:
                 machine += f",cxl-fmw.{n}.targets.{i}={target}"
             machine += f",cxl-fmw.{n}.size={window.mib}M"
         options = ["-machine", machine]
+        for block in self.blocks:
+            options += ["-blockdev", block]
         slot = 0
         for bridge in self.bridges:
             decoders = "on" if bridge.decoders else "off"

@@ -23,6 +23,8 @@
 #define MPOL_BIND 2
 /* Component registers: CXL r3.1 8.2.3 */
 #define BLOCK_SIZE 0x10000
+/* Read or written by one system call */
+#define REQUEST_SIZE (1 << 20)
 
 static const uint64_t patterns[] = {
 	0, UINT64_MAX, UINT64_C(0x5555555555555555),
@@ -151,12 +153,11 @@ static void scribble(const struct space *space, size_t start, size_t length)
 	printf("%zu writes\n", writes);
 }
 
-/* Allocate memory of a NUMA node, fill it, and compare. */
-static void use_node(unsigned int node, size_t size)
+/* Memory of a NUMA node: the kernel takes none of another one */
+static uint64_t *node_memory(unsigned int node, size_t size)
 {
 	unsigned long mask = 1UL << node;
 	uint64_t *memory;
-	size_t i, nr = size / sizeof(*memory), wrong = 0;
 
 	memory = mmap(NULL, size, PROT_READ | PROT_WRITE,
 		      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -165,12 +166,62 @@ static void use_node(unsigned int node, size_t size)
 	if (syscall(SYS_mbind, memory, size, MPOL_BIND, &mask,
 		    8 * sizeof(mask), 0))
 		err(1, "mbind to node %u", node);
+
+	return memory;
+}
+
+/* Allocate memory of a NUMA node, fill it, and compare. */
+static void use_node(unsigned int node, size_t size)
+{
+	uint64_t *memory = node_memory(node, size);
+	size_t i, nr = size / sizeof(*memory), wrong = 0;
+
 	for (i = 0; i < nr; i++)
 		memory[i] = (uint64_t)node << 56 | UINT64_C(0xc1) << 48 | i;
 	for (i = 0; i < nr; i++)
 		wrong += memory[i] !=
 			 ((uint64_t)node << 56 | UINT64_C(0xc1) << 48 | i);
 	printf("node %u: %zu bytes, %zu wrong\n", node, size, wrong);
+	if (wrong)
+		exit(1);
+}
+
+/* What is on a disk at an offset after copy_node() */
+static uint64_t disk_value(unsigned int node, size_t at)
+{
+	return (uint64_t)node << 56 | UINT64_C(0xd1) << 48 | at;
+}
+
+/*
+ * Write a disk from memory of a NUMA node, read it back into other memory of
+ * the node, and compare.  No page cache is between the memory and the disk.
+ */
+static void copy_node(unsigned int node, const char *disk, size_t size)
+{
+	uint64_t *from = node_memory(node, REQUEST_SIZE);
+	uint64_t *to = node_memory(node, REQUEST_SIZE);
+	const size_t nr = REQUEST_SIZE / sizeof(*from);
+	const int fd = open(disk, O_RDWR | O_DIRECT);
+	size_t at, i, wrong = 0;
+
+	if (fd < 0)
+		err(1, "%s", disk);
+	for (at = 0; at < size; at += REQUEST_SIZE) {
+		for (i = 0; i < nr; i++)
+			from[i] = disk_value(node, at + i * sizeof(*from));
+		if (pwrite(fd, from, REQUEST_SIZE, (off_t)at) != REQUEST_SIZE)
+			err(1, "writing %s at %zu", disk, at);
+	}
+	for (at = 0; at < size; at += REQUEST_SIZE) {
+		if (pread(fd, to, REQUEST_SIZE, (off_t)at) != REQUEST_SIZE)
+			err(1, "reading %s at %zu", disk, at);
+		for (i = 0; i < nr; i++)
+			wrong += to[i] !=
+				 disk_value(node, at + i * sizeof(*to));
+	}
+	close(fd);
+	printf("%s and node %u: %zu bytes, %zu wrong\n", disk, node, size,
+	       wrong);
 	if (wrong)
 		exit(1);
 }
@@ -187,10 +238,14 @@ int main(int argc, char **argv)
 		scribble(&space, number(argv[4]), number(argv[5]));
 	} else if (argc == 4 && !strcmp(argv[1], "use-node")) {
 		use_node((unsigned int)number(argv[2]), number(argv[3]));
+	} else if (argc == 5 && !strcmp(argv[1], "copy-node")) {
+		copy_node((unsigned int)number(argv[2]), argv[3],
+			  number(argv[4]));
 	} else {
 		errx(2, "usage: inside dump BDF SPACE\n"
 			"       inside scribble BDF SPACE OFFSET LENGTH\n"
-			"       inside use-node NODE BYTES");
+			"       inside use-node NODE BYTES\n"
+			"       inside copy-node NODE DISK BYTES");
 	}
 	return 0;
 }
