@@ -125,6 +125,9 @@ STEPS = (
     Step("arm64-16k", make("arm64", "KERNEL=debian-16k"), 1100),
     # Mappings of 1 GiB pages need an aligned GiB of memory.
     Step("1G-pages", selftests(["--devices", "2G,256M"], "mem_test"), 700),
+    # Firmware's memory map has the first device's memory as reserved.
+    Step("memory-map", selftests(["--append", "memmap=256M$0x190000000"],
+                                 "bind_test"), 700),
     # Tenants of a memory region that takes a while to clear
     Step("2G-tenants", inside(["--devices", "2G,256M"], "sh", "-c",
                               "modprobe vfio-cxl-pci && build/selftests/"

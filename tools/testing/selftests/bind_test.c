@@ -77,10 +77,13 @@ static int iomem_find(int (*match)(const struct iomem *line, const void *arg),
 	return found;
 }
 
+/* Firmware's memory map may come in between: memmap= of the kernel's */
 static int is_named(const struct iomem *line, const void *name)
 {
 	return !strcmp(line->name, name) &&
-	       !strncmp(line->parent, "CXL Window", 10);
+	       (!strncmp(line->parent, "CXL Window", 10) ||
+		!strcmp(line->parent, "Reserved") ||
+		!strcmp(line->parent, "Soft Reserved"));
 }
 
 /* The window that decoder 0 is in */
@@ -736,6 +739,31 @@ TEST_F(bind, claim_is_in_a_cxl_window_while_bound)
 	EXPECT_EQ(NULL, strcasestr(lines, hpa))
 		TH_LOG("%s", lines);
 	close(kmsg);
+}
+
+static int is_reserved(const struct iomem *line, const void *arg)
+{
+	const struct host_device *host = arg;
+
+	return (!strcmp(line->name, "Reserved") ||
+		!strcmp(line->name, "Soft Reserved")) &&
+	       line->start <= host->base &&
+	       line->end >= host->base + host->size - 1;
+}
+
+/* Firmware's memory map says that nobody is to use the range, and nobody does */
+TEST_F(bind, reserved_in_the_memory_map)
+{
+	struct iomem line;
+
+	if (iomem_find(is_reserved, self->host, &line) != 1)
+		SKIP(return, "needs memmap= on the kernel's command line");
+	EXPECT_TRUE(is_bound(self->host));
+	EXPECT_TRUE(is_claimed(self->host));
+	ASSERT_EQ(0, test_vfio_open(&self->test,
+				    vfio_usable(VFIO_CDEV_INTERFACE)));
+	EXPECT_EQ(0, use_memory(&self->test, 1));
+	vfio_close(&self->test.vfio);
 }
 
 TEST_F(bind, mapping_is_write_back)
