@@ -14,7 +14,7 @@ GUEST	:= tools/testing/guest
 GUESTS	:= 512M,512M,256M,256M
 # Debian packages of the checks, beside those of the rig
 CHECKERS := busybox-static clang coccinelle flake8 g++ llvm ocaml-nox \
-	python3-tap shellcheck
+	python3-sphinx python3-tap shellcheck
 # How long fuzz and torture look, and how often torture kills a VMM
 SECONDS	?= 60
 KILLS	?= 50
@@ -22,7 +22,7 @@ KILLS	?= 50
 .PHONY: help-lab setup setup-demo lab-build check check-long demo shell qemu \
 	bench lint kunit emu-check fuzz rig-check rig-modules selftests \
 	selftests-arm64 arm64 torture-program torture torture-kcsan guest-image \
-	guest guest-image-arm64 guest-arm64 demo-arm64
+	guest guest-image-arm64 guest-arm64 demo-arm64 htmldocs svg
 
 help-lab:
 	@echo 'In an emulated machine; everything needed is fetched and built first:'
@@ -35,7 +35,8 @@ help-lab:
 	@echo '  qemu       only QEMU with the series of tools/qemu'
 	@echo '  bench      what the driver costs, beside stock vfio-pci: build/bench.json'
 	@echo 'Parts of check:'
-	@echo '  lint       sparse, checkpatch, coccicheck, kernel-doc, W=1, shell, Python'
+	@echo '  lint       sparse, checkpatch, coccicheck, kernel-doc, W=1, shell, Python,'
+	@echo '             documentation'
 	@echo '  kunit      the register emulation in KUnit, on User Mode Linux'
 	@echo '  emu-check  the same suites in user space with sanitizers'
 	@echo '  fuzz       the emulation under libFuzzer, for SECONDS=60, from SEED=...'
@@ -49,6 +50,8 @@ help-lab:
 	@echo '  guest-arm64  a guest on QEMU virt inside the arm64 machine'
 	@echo 'Also:'
 	@echo '  torture-kcsan  torture with a kernel that looks for data races'
+	@echo '  htmldocs   the documentation, in build/htmldocs'
+	@echo '  svg        redraw the picture of the data path'
 
 setup: setup-demo
 	@$(RIG) packages $(CHECKERS)
@@ -92,6 +95,18 @@ fuzz: setup
 lint: setup
 	tools/testing/lint.sh $(LINUX) $(RIGKDIR) $(O)/lint \
 		$(CACHE)/lint-$(notdir $(LINUX))
+
+# The documentation
+
+htmldocs:
+	@$(RIG) packages python3-sphinx
+	sphinx-build -W --keep-going -q -b html -d $(O)/doctrees \
+		Documentation $(O)/htmldocs
+	@echo "HTML: $(O)/htmldocs/index.html"
+
+svg:
+	@$(RIG) packages graphviz fonts-dejavu-core
+	dot -Tsvg -o Documentation/data-path.svg Documentation/data-path.dot
 
 rig-check: setup
 	@cd tools/testing && /usr/bin/python3 -B -m tap discover -t . -s rig/tests

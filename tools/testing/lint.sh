@@ -141,7 +141,18 @@ check_shellcheck() {
 }
 
 check_flake8() {
-	flake8 --max-line-length 80 tools kunit
+	flake8 --max-line-length 80 Documentation tools kunit
+}
+
+# Warnings are errors: a table that does not render, a document that is not
+# there.
+check_htmldocs() {
+	sphinx-build -W --keep-going -q -b html -d "$work/doctrees" \
+		Documentation "$work/htmldocs"
+}
+
+check_links() {
+	tools/testing/links.py
 }
 
 # The series have a copy of the UAPI header, as headers_install leaves it.
@@ -165,7 +176,7 @@ check_qemu_series() {
 
 kunit/overlay.sh "$linux" "$tree/linux" || exit 2
 checks=(sparse_and_W1 in_tree_W1 kconfig coccicheck checkpatch kernel_doc
-	shellcheck flake8 qemu_series)
+	shellcheck flake8 htmldocs links qemu_series)
 status=0
 echo "TAP version 13"
 echo "1..${#checks[@]}"
