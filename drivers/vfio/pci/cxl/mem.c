@@ -4,8 +4,8 @@
  *
  * CXL.mem does not depend on Memory Space Enable of the PCI command register,
  * so the memory has a gate of its own.  vfio_pci_vmf_insert_pfn(), which
- * refuses while memory decode is off, would take a guest's memory away while it
- * sizes BARs.
+ * refuses while memory decode is off, would make the memory inaccessible to a
+ * guest that sizes BARs.
  */
 #include <linux/file.h>
 #include <linux/mm.h>
@@ -20,10 +20,10 @@
 
 #include "private.h"
 
-/* Copied by read() and write() in one go: a reset waits for so much */
+/* Copied with the gate held open: bounds how long a reset waits */
 #define MEM_CHUNK		SZ_64K
 
-/* Where a page of the user's is missing, a few bytes take a detour */
+/* Size of the bounce buffer, used where a page of the user's is missing */
 #define MEM_BOUNCE_SIZE		64
 
 static bool allow_unsafe_type1_dma;
@@ -52,8 +52,8 @@ static vm_fault_t mem_insert_pfn(struct vm_fault *vmf, unsigned long pfn,
 }
 
 /*
- * A fault that has to wait gives back the lock of the address space first, so
- * that the task's other threads go on and can be killed, and is tried again.
+ * A fault that has to wait first releases the lock of the address space, so
+ * that other threads of the task can run and be killed; then it is retried.
  * The file keeps the device open meanwhile.
  */
 static vm_fault_t mem_fault_enter(struct vm_fault *vmf,
@@ -130,16 +130,16 @@ static int mem_mmap(struct vfio_pci_core_device *vdev,
 				       "allow_unsafe_type1_dma=Y: devices of a user's container may reach the next user's data\n");
 
 	/*
-	 * The page protection stays write-back: KVM follows it, and coherent
-	 * memory must not be mapped uncached.  The device does not have the
-	 * key of the host's memory encryption.
+	 * The page protection stays write-back: KVM uses the same, and coherent
+	 * memory must not be mapped uncached.  The host's memory encryption
+	 * does not apply to memory of a device.
 	 */
 	vma->vm_page_prot = pgprot_decrypted(vma->vm_page_prot);
 
 	/*
-	 * vfio_iommu_type1 takes addresses out of a VM_PFNMAP mapping
-	 * (vaddr_get_pfns(), follow_fault_pfn()) and is told of nothing that
-	 * happens to them.  It refuses VM_IO memory of any other kind.
+	 * vfio_iommu_type1 takes addresses from a VM_PFNMAP mapping
+	 * (vaddr_get_pfns(), follow_fault_pfn()) and is not notified when they
+	 * become invalid.  It refuses any other VM_IO mapping.
 	 */
 	vm_flags_set(vma, VM_IO | VM_DONTEXPAND | VM_DONTDUMP |
 			  (for_type1 ? VM_PFNMAP : VM_MIXEDMAP));
@@ -150,10 +150,10 @@ static int mem_mmap(struct vfio_pci_core_device *vdev,
 }
 
 /*
- * Copy straight between the memory and user memory.  That one may be a mapping
- * of this very region, whose faults pass the gate again: with page faults off
- * the copy ends at the first page that is not there.  So does it at poison.
- * Return: bytes copied, or a negative errno.
+ * Copy directly between the memory and user memory.  User memory may be a
+ * mapping of this region, whose page faults have to pass the gate again: with
+ * page faults disabled, the copy ends at the first page that is missing.  It
+ * also ends at poison.  Return: bytes copied, or a negative errno.
  */
 static ssize_t mem_copy(struct vfio_cxl_device *cvdev, struct iov_iter *iter,
 			u64 offset, size_t count)
@@ -177,9 +177,9 @@ static ssize_t mem_copy(struct vfio_cxl_device *cvdev, struct iov_iter *iter,
 }
 
 /*
- * Copy a few bytes through a buffer, with no lock held while user memory is
- * touched: this brings in a page that mem_copy() met the lack of, or tells what
- * is wrong with it or with the memory.
+ * Copy a few bytes through a bounce buffer, with no lock held while user memory
+ * is accessed.  This faults in the page that mem_copy() found missing, or
+ * returns the error of the user's buffer or of the memory.
  */
 static ssize_t mem_copy_bounce(struct vfio_cxl_device *cvdev,
 			       struct iov_iter *iter, u64 offset, size_t count)
@@ -245,7 +245,7 @@ static ssize_t mem_rw(struct vfio_pci_core_device *vdev, char __user *buf,
 		if (ret < 0)
 			break;
 		done += ret;
-		/* A signal ends it, as read(2) has it */
+		/* A signal ends it, as read(2) specifies */
 		if (signal_pending(current))
 			break;
 		cond_resched();
@@ -269,10 +269,10 @@ static const struct vfio_pci_regops mem_regops = {
 };
 
 /**
- * vfio_cxl_mem_mapped_by - whose memory a mapping shows
+ * vfio_cxl_mem_mapped_by - find the device whose memory is mapped
  * @vma: a mapping of anything
  *
- * Return: the device, or NULL for another mapping.
+ * Return: the device, or NULL if it is not a mapping of such memory.
  */
 struct vfio_cxl_device *vfio_cxl_mem_mapped_by(struct vm_area_struct *vma)
 {
@@ -287,8 +287,8 @@ struct vfio_cxl_device *vfio_cxl_mem_mapped_by(struct vm_area_struct *vma)
  *	VFIO_CXL_MEM_DMA_BUF_OFFSET on
  * @nr_ranges: how many: iommufd takes one
  *
- * vfio_pci_core takes such a dma-buf from its importers before a reset and at
- * close.  No importer has it while the memory is being cleared.
+ * vfio_pci_core revokes such a dma-buf before a reset and at close.  No
+ * importer can access the memory while it is being cleared.
  *
  * Return: 0, -EINVAL for more than one range or one outside of the memory,
  * -EOVERFLOW for one that wraps.

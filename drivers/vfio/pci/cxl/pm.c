@@ -1,22 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * System sleep: it takes the host's decoder, and the memory with it
+ * System sleep, in which the device loses its decoder and its memory
  *
- * An open device has mappings and maybe a running guest that nobody could make
- * wait for so long, so it refuses.  One that nobody uses is reset and restored
- * at the next open anyway.
+ * An open device has mappings and maybe a running guest, which cannot be made
+ * to wait for that long, so the driver refuses to sleep.  A device that is not
+ * open is reset and restored at the next open anyway.
  */
 #include <linux/suspend.h>
 
 #include "private.h"
 
-/* Return: whether nobody uses the device; nobody can open it from here on */
+/* Return: true where the device is not open; then it cannot be opened */
 static bool pm_prepare(struct vfio_cxl_device *cvdev)
 {
 	struct vfio_device *core_vdev = &cvdev->core_device.vdev;
 	bool idle;
 
-	/* Held by an open that waits for a clean memory, too */
+	/* An open that waits for clean memory holds it, too */
 	if (!mutex_trylock(&core_vdev->dev_set->lock))
 		return false;
 	idle = !core_vdev->open_count;
@@ -45,7 +45,7 @@ static int pm_notify(struct notifier_block *nb, unsigned long action,
 			"in use, the system cannot sleep: end the virtual machine that has the device\n");
 		return notifier_from_errno(-EBUSY);
 	default:
-		/* Also where another driver's refusal keeps the system awake */
+		/* Also when another driver has refused to sleep */
 		if (!(vfio_cxl_gate_reasons(cvdev) & VFIO_CXL_SHUT_ASLEEP))
 			break;
 		/* The memory may have lost its power */
@@ -58,7 +58,7 @@ static int pm_notify(struct notifier_block *nb, unsigned long action,
 }
 
 /**
- * vfio_cxl_pm_register - have a say in system sleep
+ * vfio_cxl_pm_register - register for system sleep notifications
  * @cvdev: the device, registered with VFIO
  *
  * Return: 0 or a negative errno.
@@ -71,7 +71,7 @@ int vfio_cxl_pm_register(struct vfio_cxl_device *cvdev)
 }
 
 /**
- * vfio_cxl_pm_unregister - the end of vfio_cxl_pm_register()
+ * vfio_cxl_pm_unregister - undo vfio_cxl_pm_register()
  * @cvdev: the device
  */
 void vfio_cxl_pm_unregister(struct vfio_cxl_device *cvdev)

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What one user leaves in the memory is not readable by the next
+ * Clearing: a user cannot read what the previous one left in the memory
  *
- * Every user makes the memory dirty: even a read of a device's register may
- * have its engines write to the memory.  It is clean once the device was reset
- * after its last user, so that no engine goes on, the memory was cleared after
- * that, and the decoder was still there at the end.
+ * Every user makes the memory dirty: even a read of a device register may make
+ * the device's engines write to the memory.  It is clean once the device was
+ * reset after its last user, so that its engines have stopped, the memory was
+ * cleared after that, and the decoder was still committed at the end.
  *
- * A work item sees to that after bind and after each close.  Helpers on an
- * unbound workqueue take chunk after chunk with it, so that a large memory has
- * several processors.  Unbind and system sleep stop it.
+ * A work item does that after bind and after each close.  Helpers on an unbound
+ * workqueue clear chunks with it, so that several CPUs clear a large region.
+ * Unbind and system sleep stop it.
  */
 #include <linux/delay.h>
 #include <linux/jiffies.h>
@@ -21,25 +21,25 @@
 
 #include "private.h"
 
-/* Cleared with the gate held open: a reset waits for so much */
+/* Cleared with the gate held open: bounds how long a reset waits */
 #define SCRUB_CHUNK		SZ_2M
 
-/* A memory has one processor for each so many bytes */
+/* One worker per 256 MiB */
 #define SCRUB_SHARE		SZ_256M
 
 #define SCRUB_PROGRESS_INTERVAL	(10 * HZ)
 
-/* An open waits for so long: it holds locks that other devices' users need */
+/* Limit of the wait at open, which holds locks that other users need */
 #define SCRUB_OPEN_TIMEOUT	(30 * HZ)
 
-/* How often to try what somebody else is in the way of, in milliseconds */
+/* Retry after this time what another task prevents, in milliseconds */
 #define SCRUB_RETRY_INTERVAL	10
 
 static bool scrub = true;
 module_param(scrub, bool, 0444);
 MODULE_PARM_DESC(scrub, "Clear a device's memory before another user gets it (default: on); off only where one tenant has the host");
 
-/* One line now and then, with its first not before the interval is over */
+/* Log at most one line per interval, the first one after an interval */
 static void scrub_progress(struct vfio_cxl_device *cvdev, u64 offset)
 {
 	if (__ratelimit(&cvdev->scrub.progress))
@@ -48,7 +48,7 @@ static void scrub_progress(struct vfio_cxl_device *cvdev, u64 offset)
 			 offset / SZ_1M, cvdev->host.size / SZ_1M);
 }
 
-/* Pass the gate, which may be shut for a while, unless there is no time */
+/* Wait until the gate is open, unless clearing is to stop */
 static int scrub_pass_gate(struct vfio_cxl_device *cvdev)
 {
 	int ret;
@@ -64,8 +64,8 @@ static int scrub_pass_gate(struct vfio_cxl_device *cvdev)
 }
 
 /*
- * The zeroes are in the memory itself in the end, not in the CPU's caches, from
- * where a later reset of the device would lose them.
+ * Write the zeroes back to the memory itself: in the CPU caches, a later reset
+ * of the device would lose them.
  */
 static int scrub_chunk(struct vfio_cxl_device *cvdev, u64 offset)
 {
@@ -85,7 +85,7 @@ static int scrub_chunk(struct vfio_cxl_device *cvdev, u64 offset)
 	return 0;
 }
 
-/* Chunk after chunk that nobody else has taken */
+/* Clear chunks until none is left that no other worker has taken */
 static void scrub_chunks(struct vfio_cxl_device *cvdev)
 {
 	struct vfio_cxl_scrub *s = &cvdev->scrub;
@@ -136,8 +136,8 @@ static int scrub_all(struct vfio_cxl_device *cvdev)
 }
 
 /*
- * Was all that written to the memory?  Where the decoder has gone meanwhile and
- * nobody noticed, put it back and start again.
+ * Check that all of it reached the memory.  If the decoder was lost meanwhile
+ * without notice, restore it and start again.
  */
 static int scrub_verify(struct vfio_cxl_device *cvdev)
 {
@@ -165,7 +165,7 @@ static int scrub_verify(struct vfio_cxl_device *cvdev)
 	return -EAGAIN;
 }
 
-/* The close's reset may have failed, or the decoder not have come back */
+/* The reset at close may have failed, or the decoder be lost */
 static int scrub_reset(struct vfio_cxl_device *cvdev)
 {
 	const unsigned long reasons = vfio_cxl_gate_reasons(cvdev);
@@ -211,7 +211,7 @@ static void scrub_work(struct work_struct *work)
 	ret = scrub_reset(cvdev) ?: scrub_all(cvdev) ?: scrub_verify(cvdev);
 
 	scoped_guard(spinlock, &s->lock) {
-		/* An error stops it, which recovery or a reset mends */
+		/* Stopped by an error: a recovery or a reset ends that */
 		if (marks != s->marks && ret != -ECANCELED)
 			ret = -EAGAIN;
 		if (!ret)
@@ -226,10 +226,10 @@ static void scrub_work(struct work_struct *work)
 }
 
 /**
- * vfio_cxl_scrub_start - have the memory cleared, where it needs to be
+ * vfio_cxl_scrub_start - start to clear the memory, if it is dirty
  * @cvdev: the device
  *
- * Returns at once.
+ * Does not wait.
  */
 void vfio_cxl_scrub_start(struct vfio_cxl_device *cvdev)
 {
@@ -246,7 +246,7 @@ void vfio_cxl_scrub_start(struct vfio_cxl_device *cvdev)
 	queue_delayed_work(system_dfl_wq, &s->work, 0);
 }
 
-/* There is nothing to wait for any more, for better or worse */
+/* Whether an open need not wait any longer: clean, failed or stopped */
 static bool scrub_is_over(const struct vfio_cxl_scrub *s)
 {
 	return !READ_ONCE(s->dirty) || READ_ONCE(s->error) ||
@@ -257,9 +257,9 @@ static bool scrub_is_over(const struct vfio_cxl_scrub *s)
  * vfio_cxl_scrub_wait - wait until the memory is clean
  * @cvdev: the device, not open
  *
- * Return: 0; -EAGAIN where it takes longer than an open may hold up others, and
- * goes on; -EIO where the memory cannot be cleared; -ENODEV where the device is
- * about to go; -EINTR where the task was killed.
+ * Return: 0; -EAGAIN if it takes longer than an open may block others, while
+ * clearing goes on; -EIO if the memory cannot be cleared; -ENODEV if the device
+ * is about to be unbound; -EINTR if the task was killed.
  */
 int vfio_cxl_scrub_wait(struct vfio_cxl_device *cvdev)
 {
@@ -287,11 +287,11 @@ int vfio_cxl_scrub_wait(struct vfio_cxl_device *cvdev)
 }
 
 /**
- * vfio_cxl_scrub_enter - a user comes
+ * vfio_cxl_scrub_enter - a user opens the device
  * @cvdev: the device
  *
- * Return: 0, or -EAGAIN where the memory is not clean: an error came since
- * vfio_cxl_scrub_wait().
+ * Return: 0, or -EAGAIN if the memory is not clean because an error occurred
+ * since vfio_cxl_scrub_wait().
  */
 int vfio_cxl_scrub_enter(struct vfio_cxl_device *cvdev)
 {
@@ -310,7 +310,7 @@ int vfio_cxl_scrub_enter(struct vfio_cxl_device *cvdev)
 }
 
 /**
- * vfio_cxl_scrub_leave - a user has gone
+ * vfio_cxl_scrub_leave - a user has closed the device
  * @cvdev: the device
  * @quiet: the device was reset since
  */
@@ -327,7 +327,7 @@ void vfio_cxl_scrub_leave(struct vfio_cxl_device *cvdev, bool quiet)
  * vfio_cxl_scrub_quiet - whether the device was reset after its last user
  * @cvdev: the device
  *
- * Return: true where it was, or where it had none since bind.
+ * Return: true if it was, or if it had no user since bind.
  */
 bool vfio_cxl_scrub_quiet(struct vfio_cxl_device *cvdev)
 {
@@ -335,10 +335,10 @@ bool vfio_cxl_scrub_quiet(struct vfio_cxl_device *cvdev)
 }
 
 /**
- * vfio_cxl_scrub_mark - the memory may hold anything from here on
+ * vfio_cxl_scrub_mark - treat the contents of the memory as unknown
  * @cvdev: the device
  *
- * A clearing that goes on meanwhile does not count.
+ * Clearing that is in progress has to start again.
  */
 void vfio_cxl_scrub_mark(struct vfio_cxl_device *cvdev)
 {
@@ -349,7 +349,7 @@ void vfio_cxl_scrub_mark(struct vfio_cxl_device *cvdev)
 }
 
 /**
- * vfio_cxl_scrub_cancel - let who waits for a clean memory wait no longer
+ * vfio_cxl_scrub_cancel - wake opens that wait, with -ENODEV
  * @cvdev: the device
  */
 void vfio_cxl_scrub_cancel(struct vfio_cxl_device *cvdev)
@@ -359,10 +359,10 @@ void vfio_cxl_scrub_cancel(struct vfio_cxl_device *cvdev)
 }
 
 /**
- * vfio_cxl_scrub_stop - leave the memory as it is
+ * vfio_cxl_scrub_stop - stop clearing
  * @cvdev: the device, not open
  *
- * Nobody clears it on return.
+ * No worker accesses the memory after return.
  */
 void vfio_cxl_scrub_stop(struct vfio_cxl_device *cvdev)
 {
@@ -371,7 +371,7 @@ void vfio_cxl_scrub_stop(struct vfio_cxl_device *cvdev)
 }
 
 /**
- * vfio_cxl_scrub_init - memory of which nobody knows what is in it
+ * vfio_cxl_scrub_init - treat the contents as unknown
  * @cvdev: the device
  */
 void vfio_cxl_scrub_init(struct vfio_cxl_device *cvdev)
