@@ -1,27 +1,28 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The gate of the memory: the set of reasons for which nobody may touch it
+ * The gate of the memory: the set of reasons not to access it
  *
- * It is open while there is none.  Each path sets and clears its own reasons
- * only, so that the end of one thing cannot open what another one has shut.
- * While it is shut for a reason of the hardware the CPU has no mapping of the
- * memory, a user's or the kernel's: the CPU may read ahead through any mapping,
- * and a device may answer that with an error that takes the host down.
+ * It is open while the set is empty.  Each path sets and clears only its own
+ * reasons, so that the end of one operation cannot open a gate that another one
+ * has shut.  While it is shut for a reason of the hardware, the CPU has no
+ * mapping of the memory, neither a user's nor the kernel's: the CPU may read
+ * speculatively through any mapping, and a device may respond to that with an
+ * error that takes the host down.
  */
 #include <linux/io.h>
 #include <linux/mm.h>
 
 #include "private.h"
 
-/* These pass by themselves: who wants to touch the memory waits */
+/* These are temporary: accesses to the memory wait */
 #define GATE_PASSING	(VFIO_CXL_SHUT_SWITCH | VFIO_CXL_SHUT_RESET | \
 			 VFIO_CXL_SHUT_RECOVERY | VFIO_CXL_SHUT_SETTLING | \
 			 VFIO_CXL_SHUT_ASLEEP)
 
-/* All but these are reasons of the hardware: nothing may decode the memory */
+/* All others are reasons of the hardware: nothing may decode the memory */
 #define GATE_SOFTWARE	VFIO_CXL_SHUT_UNCLEAN
 
-/* Leave no mapping of a user's behind, whoever holds it */
+/* Remove the mappings of all users */
 static void gate_zap(struct vfio_cxl_device *cvdev, u64 offset, u64 count)
 {
 	unmap_mapping_range(cvdev->core_device.vdev.inode->i_mapping,
@@ -30,9 +31,9 @@ static void gate_zap(struct vfio_cxl_device *cvdev, u64 offset, u64 count)
 }
 
 /*
- * On x86 memremap() gives another memory type than it is asked for where an
- * MTRR says so (memtype_reserve()).  Any but write-back has one of these bits,
- * whatever the size of the page.
+ * On x86, memremap() returns a mapping of another memory type than requested if
+ * an MTRR covers the range (memtype_reserve()).  All types but write-back have
+ * one of these bits set, for every page size.
  */
 static bool gate_is_write_back(const void *mem)
 {
@@ -47,8 +48,8 @@ static bool gate_is_write_back(const void *mem)
 }
 
 /*
- * One write-back mapping of the whole range: read(), write() and the clearing
- * use it, and on x86 it reserves the memory type without which user mappings
+ * Map the whole range write-back.  read(), write() and clearing use this
+ * mapping, and on x86 it reserves the memory type, without which user mappings
  * would be uncached.
  */
 static unsigned long gate_map(struct vfio_cxl_device *cvdev)
@@ -76,10 +77,10 @@ static void gate_unmap(struct vfio_cxl_device *cvdev)
 }
 
 /**
- * vfio_cxl_gate_tell_user - tell of memory that is not usable until a reset
+ * vfio_cxl_gate_tell_user - notify the user that the memory needs a reset
  * @cvdev: the device
  *
- * VFIO's way is the eventfd for errors.
+ * Signals the error eventfd of VFIO.
  */
 void vfio_cxl_gate_tell_user(struct vfio_cxl_device *cvdev)
 {
@@ -88,14 +89,14 @@ void vfio_cxl_gate_tell_user(struct vfio_cxl_device *cvdev)
 }
 
 /**
- * vfio_cxl_gate_change - set and clear reasons to be shut, at once
+ * vfio_cxl_gate_change - set and clear reasons, atomically
  * @cvdev: the device
- * @set: reasons that hold from here on, of enum vfio_cxl_shut
- * @clear: reasons that do not any more, none of @set
+ * @set: reasons to set, of enum vfio_cxl_shut
+ * @clear: reasons to clear, none of @set
  *
- * On return nobody touches the memory while there is a reason.  The user is
- * told of a memory that is lost, also of one that the kernel has no room to
- * map: nothing else says so to a user who does not touch it.  May sleep.
+ * After return the memory is not accessed while there is a reason.  Notifies
+ * the user if the memory is lost, or if the kernel has no address space to map
+ * it: a user who does not access it would not notice.  May sleep.
  */
 void vfio_cxl_gate_change(struct vfio_cxl_device *cvdev, unsigned long set,
 			  unsigned long clear)
@@ -122,13 +123,13 @@ void vfio_cxl_gate_change(struct vfio_cxl_device *cvdev, unsigned long set,
 }
 
 /**
- * vfio_cxl_gate_zap - take some of the memory out of all mappings of users
+ * vfio_cxl_gate_zap - remove part of the memory from all user mappings
  * @cvdev: the device
- * @offset: where in the memory, in bytes
- * @count: how many bytes; whole pages, like @offset
+ * @offset: offset in the memory, in bytes; page aligned
+ * @count: number of bytes; a multiple of the page size
  *
- * Faults from here on see what the caller did before, and those that did not
- * are over.
+ * Later faults see what the caller did before, and earlier faults have
+ * finished.
  */
 void vfio_cxl_gate_zap(struct vfio_cxl_device *cvdev, u64 offset, u64 count)
 {
@@ -138,10 +139,10 @@ void vfio_cxl_gate_zap(struct vfio_cxl_device *cvdev, u64 offset, u64 count)
 }
 
 /**
- * vfio_cxl_gate_reasons - why the memory must not be touched
+ * vfio_cxl_gate_reasons - why the memory must not be accessed
  * @cvdev: the device
  *
- * Return: the reasons of this moment, 0 where the gate is open.
+ * Return: the current reasons, 0 if the gate is open.
  */
 unsigned long vfio_cxl_gate_reasons(struct vfio_cxl_device *cvdev)
 {
@@ -149,13 +150,12 @@ unsigned long vfio_cxl_gate_reasons(struct vfio_cxl_device *cvdev)
 }
 
 /**
- * vfio_cxl_gate_try_enter - touch or map the memory, if that is possible now
+ * vfio_cxl_gate_try_enter - enter the gate, to access or map the memory
  * @cvdev: the device
- * @despite: reasons that the caller has nothing to do with
+ * @despite: reasons to ignore
  *
- * Return: 0, and the gate stays open until vfio_cxl_gate_leave(); -EAGAIN where
- * it is shut for reasons that pass by themselves; -EIO where one does not;
- * -EINTR where the task is killed.
+ * Return: 0, and the gate stays open until vfio_cxl_gate_leave(); -EAGAIN if
+ * all reasons are temporary; -EIO if one is not; -EINTR if the task is killed.
  */
 int vfio_cxl_gate_try_enter(struct vfio_cxl_device *cvdev,
 			    unsigned long despite)
@@ -174,12 +174,13 @@ int vfio_cxl_gate_try_enter(struct vfio_cxl_device *cvdev,
 }
 
 /**
- * vfio_cxl_gate_wait - wait for what passes by itself
+ * vfio_cxl_gate_wait - wait for the end of temporary reasons
  * @cvdev: the device
  *
- * The device may take minutes: no lock must be held that others need.
+ * The device may take minutes: the caller must not hold a lock that others
+ * need.
  *
- * Return: 0, or -EINTR where the task is killed.
+ * Return: 0, or -EINTR if the task is killed.
  */
 int vfio_cxl_gate_wait(struct vfio_cxl_device *cvdev)
 {
@@ -192,11 +193,11 @@ int vfio_cxl_gate_wait(struct vfio_cxl_device *cvdev)
 }
 
 /**
- * vfio_cxl_gate_enter - touch the memory as soon as that is possible
+ * vfio_cxl_gate_enter - enter the gate, after waiting for temporary reasons
  * @cvdev: the device
  *
- * Return: 0, and the gate stays open until vfio_cxl_gate_leave(); -EIO where
- * the memory is not usable; -EINTR where the task is killed.
+ * Return: 0, and the gate stays open until vfio_cxl_gate_leave(); -EIO if the
+ * memory is not usable; -EINTR if the task is killed.
  */
 int vfio_cxl_gate_enter(struct vfio_cxl_device *cvdev)
 {
@@ -210,7 +211,7 @@ int vfio_cxl_gate_enter(struct vfio_cxl_device *cvdev)
 }
 
 /**
- * vfio_cxl_gate_leave - the end of vfio_cxl_gate_enter()
+ * vfio_cxl_gate_leave - leave the gate, see vfio_cxl_gate_enter()
  * @cvdev: the device
  */
 void vfio_cxl_gate_leave(struct vfio_cxl_device *cvdev)
@@ -219,8 +220,8 @@ void vfio_cxl_gate_leave(struct vfio_cxl_device *cvdev)
 }
 
 /**
- * vfio_cxl_gate_init - a gate that is shut
- * @cvdev: the device, of which nothing is known yet
+ * vfio_cxl_gate_init - initialise the gate as shut
+ * @cvdev: the device, which was not examined yet
  */
 void vfio_cxl_gate_init(struct vfio_cxl_device *cvdev)
 {

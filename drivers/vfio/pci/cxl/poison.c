@@ -2,13 +2,12 @@
 /*
  * Poison: pages of the memory that the hardware cannot read any more
  *
- * Such a page is not mapped and not read or written, whoever the user is, until
- * a clearing of the memory has found it good again.  The kernel's handler of
- * memory errors tells of them while a user has the memory mapped; so does a
- * read() that meets one.
+ * Such a page is not mapped, read or written for any user, until clearing finds
+ * that it works again.  The kernel's memory failure handling reports them while
+ * a user has the memory mapped; a read() that encounters one does, too.
  *
- * Pages are known by their host physical address and outlive an unbind: a
- * device that comes back there has the same memory.
+ * Pages are recorded by host physical address and persist across an unbind: a
+ * device that is bound again at the same address has the same memory.
  */
 #include <linux/device.h>
 #include <linux/libnvdimm.h>
@@ -21,10 +20,10 @@
 
 #include "private.h"
 
-/* Read back at once, on the stack */
+/* Size of the buffer on the stack for reading back */
 #define POISON_PIECE		64
 
-/* By PFN, of all devices: changed with xa_lock held, read under RCU */
+/* By PFN, for all devices: changed with xa_lock held, read under RCU */
 static DEFINE_XARRAY(poison_pages);
 
 static unsigned long poison_pfn(struct vfio_cxl_device *cvdev, u64 offset)
@@ -38,13 +37,13 @@ static u64 poison_offset(struct vfio_cxl_device *cvdev, unsigned long pfn)
 }
 
 /**
- * vfio_cxl_poison_before - how much of a range comes before poison
+ * vfio_cxl_poison_before - find out how much of a range precedes poison
  * @cvdev: the device
- * @offset: where in the memory, in bytes
- * @count: how many bytes, not 0
+ * @offset: offset in the memory, in bytes
+ * @count: number of bytes, not 0
  *
- * Return: @count where no page of the range is poisoned, else the bytes before
- * the first that is.
+ * Return: @count if no page of the range is poisoned, else the number of bytes
+ * before the first poisoned page.
  */
 size_t vfio_cxl_poison_before(struct vfio_cxl_device *cvdev, u64 offset,
 			      size_t count)
@@ -60,7 +59,7 @@ size_t vfio_cxl_poison_before(struct vfio_cxl_device *cvdev, u64 offset,
 	return start > offset ? start - offset : 0;
 }
 
-/* Neither sleeps nor takes a lock that is held while somebody sleeps */
+/* Neither sleeps nor takes a lock that sleeping code holds */
 static void poison_add(struct vfio_cxl_device *cvdev, unsigned long pfn)
 {
 	int ret;
@@ -79,7 +78,7 @@ static void poison_add(struct vfio_cxl_device *cvdev, unsigned long pfn)
 }
 
 /**
- * vfio_cxl_poison_found - remember a page, and take it from who has it mapped
+ * vfio_cxl_poison_found - record a poisoned page, and unmap it from users
  * @cvdev: the device, open
  * @offset: of a byte of the page in the memory
  */
@@ -89,10 +88,10 @@ void vfio_cxl_poison_found(struct vfio_cxl_device *cvdev, u64 offset)
 }
 
 /*
- * memory_failure() asks every mapping of the device that belongs to a task
- * which it may signal, with i_mmap_rwsem and rcu_read_lock() held: a worker
- * unmaps.  That the page is in another part of the memory than the
- * mapping is no reason not to remember it.
+ * memory_failure() calls this for every mapping of the device that belongs to a
+ * task which it may signal, with i_mmap_rwsem and rcu_read_lock() held, so a
+ * worker unmaps the page.  The page is recorded even if it is in another part
+ * of the memory than the mapping.
  */
 static int poison_pfn_to_vma_pgoff(struct vm_area_struct *vma,
 				   unsigned long pfn, pgoff_t *pgoff)
@@ -106,7 +105,7 @@ static int poison_pfn_to_vma_pgoff(struct vm_area_struct *vma,
 	poison_add(cvdev, pfn);
 	at = PHYS_PFN(VFIO_PCI_INDEX_TO_OFFSET(cvdev->mem.region) +
 		      poison_offset(cvdev, pfn));
-	/* A page that is not in the mapping would have the task killed */
+	/* For a page outside of the mapping the task would be killed */
 	if (at < vma->vm_pgoff || at - vma->vm_pgoff >= vma_pages(vma))
 		return -EFAULT;
 	*pgoff = at;
@@ -126,13 +125,13 @@ static void poison_unmap(struct work_struct *work)
 }
 
 /**
- * vfio_cxl_poison_retry - look which poisoned pages are good again
+ * vfio_cxl_poison_retry - check which poisoned pages work again
  * @cvdev: the device, not open; its gate held open
- * @offset: where in the memory, in bytes
- * @count: how many bytes; whole pages, like @offset, full of zeroes
+ * @offset: offset in the memory, in bytes; page aligned
+ * @count: number of bytes; whole pages, which were just cleared
  *
- * Whether a write takes poison away is the device's choice (CXL r3.1
- * 8.2.9.9.4.3 has a command for it): what reads as zeroes is good.
+ * Whether a write clears poison depends on the device (CXL r3.1 8.2.9.9.4.3
+ * defines a command for it): a page that reads as zeroes works again.
  */
 void vfio_cxl_poison_retry(struct vfio_cxl_device *cvdev, u64 offset,
 			   size_t count)
@@ -145,7 +144,7 @@ void vfio_cxl_poison_retry(struct vfio_cxl_device *cvdev, u64 offset,
 	xa_for_each_range(&poison_pages, pfn, entry, poison_pfn(cvdev, offset),
 			  last) {
 		mem = cvdev->gate.mem + poison_offset(cvdev, pfn);
-		/* The zeroes that the CPU's caches still have say nothing */
+		/* The zeroes in the CPU caches prove nothing */
 		arch_invalidate_pmem(mem, PAGE_SIZE);
 		for (at = 0; at < PAGE_SIZE; at += sizeof(piece))
 			if (copy_mc_to_kernel(piece, mem + at, sizeof(piece)) ||
@@ -157,11 +156,11 @@ void vfio_cxl_poison_retry(struct vfio_cxl_device *cvdev, u64 offset,
 }
 
 /**
- * vfio_cxl_poison_register - have the kernel tell of poison in the memory
+ * vfio_cxl_poison_register - register the memory for reports of poison
  * @cvdev: the device, about to be open
  *
- * Return: 0, also where the kernel does not handle memory errors; -EBUSY where
- * somebody else hears of them already.
+ * Return: 0, also if the kernel does not handle memory failures; -EBUSY if the
+ * range is registered already.
  */
 int vfio_cxl_poison_register(struct vfio_cxl_device *cvdev)
 {
@@ -179,12 +178,12 @@ int vfio_cxl_poison_register(struct vfio_cxl_device *cvdev)
 }
 
 /**
- * vfio_cxl_poison_unregister - nobody has the memory mapped any more
+ * vfio_cxl_poison_unregister - undo vfio_cxl_poison_register()
  * @cvdev: the device, about to be closed
  */
 void vfio_cxl_poison_unregister(struct vfio_cxl_device *cvdev)
 {
-	/* It takes out what is not in there, too */
+	/* It would remove a node that is not in the tree, too */
 	if (cvdev->poison.registered)
 		unregister_pfn_address_space(&cvdev->poison.space);
 	cvdev->poison.registered = false;
@@ -192,7 +191,7 @@ void vfio_cxl_poison_unregister(struct vfio_cxl_device *cvdev)
 }
 
 /**
- * vfio_cxl_poison_init - before the first open
+ * vfio_cxl_poison_init - initialise, before the first open
  * @cvdev: the device
  */
 void vfio_cxl_poison_init(struct vfio_cxl_device *cvdev)

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Ranges that the administrator names for devices without a committed decoder
+ * Ranges that the administrator specifies for devices without a committed
+ * decoder
  *
- * A driver that had the device before may have cleared what platform firmware
- * had committed and not locked: the CXL core does, and vfio-pci, whose open
- * resets the device.  Firmware has never seen a device that came later.  The
- * host bridge may route a range to such a device all the same.  Only user space
- * can tell which, from the CXL core's view of the bridge, and writes it to
- * new_range in the driver's folder of sysfs before bind.
+ * A previous driver of the device may have cleared a decoder that platform
+ * firmware had committed but not locked: the CXL core does, and so does
+ * vfio-pci, whose open resets the device.  A device that was hot-plugged was
+ * never configured by firmware.  The host bridge may still route a range to
+ * such a device.  Only user space can determine which one, from the CXL core's
+ * view of the bridge, and writes it to new_range in the sysfs directory of the
+ * driver before bind.
  */
 #include <linux/cleanup.h>
 #include <linux/list.h>
@@ -19,7 +21,7 @@
 #include "private.h"
 
 /**
- * struct vfio_cxl_range - what decoder 0 of a device is to decode
+ * struct vfio_cxl_range - range that decoder 0 of a device is to decode
  * @node: in ranges
  * @domain: of the device's address
  * @bus: of the device's address
@@ -103,12 +105,12 @@ const struct attribute_group *vfio_cxl_range_groups[] = {
 };
 
 /**
- * vfio_cxl_range_take - the range that was named for a device, once
+ * vfio_cxl_range_take - remove and return the range specified for a device
  * @pdev: the device
  * @base: set to the host physical address
- * @size: set to the bytes
+ * @size: set to the size in bytes
  *
- * Return: true where one was; it is forgotten.
+ * Return: true if there was one.
  */
 bool vfio_cxl_range_take(struct pci_dev *pdev, u64 *base, u64 *size)
 {
@@ -129,7 +131,7 @@ bool vfio_cxl_range_take(struct pci_dev *pdev, u64 *base, u64 *size)
 }
 
 /**
- * vfio_cxl_range_exit - forget the ranges that no device took
+ * vfio_cxl_range_exit - free the ranges that no device has used
  */
 void vfio_cxl_range_exit(void)
 {

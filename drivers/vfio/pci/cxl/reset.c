@@ -1,25 +1,27 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Resets and error recovery: when the memory may be touched again
+ * Resets and error recovery: when the memory may be accessed again
  *
- * A reset takes the host's decoder.  It is put back where the reset ends, which
+ * A reset clears the host's decoder.  It is restored when the reset ends, which
  * takes microseconds.  Then the memory settles: the device may need up to 256 s
- * until it is active (CXL r3.1 8.1.3.8.2).  Nobody waits for that with a lock
- * held: delayed work looks at it, and who touches the memory waits at its gate.
+ * until it is active (CXL r3.1 8.1.3.8.2).  No task waits for that with a lock
+ * held: delayed work polls the device, and accesses to the memory wait at the
+ * gate.
  *
- * Config access is locked (pci_cfg_access_lock()) while the decoder is put
- * back: that excludes resets and the user's own config accesses.  An unbind,
- * which holds the device's lock and waits for the user, does not hold this one.
+ * Config access is locked (pci_cfg_access_lock()) while the decoder is
+ * restored: that excludes resets and the user's own config accesses.  An
+ * unbind, which holds the device lock and waits for the user, does not hold
+ * this one.
  */
 #include <linux/jiffies.h>
 #include <linux/pci.h>
 
 #include "private.h"
 
-/* Look at memory that settles this often */
+/* Poll interval while the memory settles */
 #define RESET_POLL_INTERVAL	msecs_to_jiffies(10)
 
-/* An open waits for the end of a reset or recovery for so long */
+/* Limit of an open's wait for the end of a reset or recovery */
 #define RESET_OPEN_TIMEOUT	(10 * HZ)
 
 static void reset_lose(struct vfio_cxl_device *cvdev, int why)
@@ -31,10 +33,10 @@ static void reset_lose(struct vfio_cxl_device *cvdev, int why)
 			     VFIO_CXL_SHUT_SETTLING);
 }
 
-/* Whoever ends these looks at the decoder then: before, it may go once more */
+/* The decoder is checked at the end of these: it may be lost again before */
 #define RESET_LOOKS_LATER	(VFIO_CXL_SHUT_RECOVERY | VFIO_CXL_SHUT_ASLEEP)
 
-/* One look at the decoder and the memory, with config access locked */
+/* Check the decoder and the memory once, with config access locked */
 static void reset_look(struct vfio_cxl_device *cvdev)
 {
 	struct vfio_cxl_reset *reset = &cvdev->reset;
@@ -70,8 +72,8 @@ static void reset_settle_work(struct work_struct *work)
 }
 
 /*
- * After a reset, with config access locked: put the decoder back, let settle.
- * What was lost before is not known to be lost any more.
+ * After a reset, with config access locked: restore the decoder and begin to
+ * settle.  Memory that was lost before may be usable again.
  */
 static void reset_settle_locked(struct vfio_cxl_device *cvdev,
 				unsigned long over)
@@ -84,9 +86,9 @@ static void reset_settle_locked(struct vfio_cxl_device *cvdev,
 }
 
 /**
- * vfio_cxl_reset_settle - see whether the decoder is there, put it back if not
+ * vfio_cxl_reset_settle - check the decoder, restore it if it was lost
  * @cvdev: the device
- * @over: the reason that this ends, of enum vfio_cxl_shut
+ * @over: the reason to clear, of enum vfio_cxl_shut
  *
  * Does not wait until the memory is active.
  */
@@ -100,13 +102,12 @@ void vfio_cxl_reset_settle(struct vfio_cxl_device *cvdev, unsigned long over)
 }
 
 /**
- * vfio_cxl_reset_left - the device is closed, or was never quite opened
+ * vfio_cxl_reset_left - after a close, or an open that failed
  * @cvdev: the device
  *
- * vfio_pci_core_disable() locks nothing between pci_load_saved_state() and
- * pci_restore_state().  A recovery that comes in between uses that state up,
- * and what the user made of the config space would be there for the next open
- * to keep.
+ * vfio_pci_core_disable() holds no lock between pci_load_saved_state() and
+ * pci_restore_state().  A recovery in between consumes that state, and the next
+ * open would save the config space that the user has written.
  */
 void vfio_cxl_reset_left(struct vfio_cxl_device *cvdev)
 {
@@ -120,11 +121,11 @@ void vfio_cxl_reset_left(struct vfio_cxl_device *cvdev)
 }
 
 /**
- * vfio_cxl_reset_worked - a reset is known to have reset the device
+ * vfio_cxl_reset_worked - after a reset that did reset the device
  * @cvdev: the device
  *
- * Memory whose device had reported an error is usable again, unless an error
- * came after the reset began or its recovery is not over.
+ * If the device had reported an error, its memory is usable again, unless
+ * another error occurred after the reset began or the recovery is not over.
  */
 void vfio_cxl_reset_worked(struct vfio_cxl_device *cvdev)
 {
@@ -138,11 +139,11 @@ void vfio_cxl_reset_worked(struct vfio_cxl_device *cvdev)
 }
 
 /**
- * vfio_cxl_reset_try - reset a device that nobody uses
+ * vfio_cxl_reset_try - reset a device that is not in use
  * @cvdev: the device
  *
- * Return: 0, -EAGAIN where somebody else has the device's lock, another
- * negative errno where the device cannot be reset.
+ * Return: 0, -EAGAIN if another task holds the device lock, another negative
+ * errno if the device cannot be reset.
  */
 int vfio_cxl_reset_try(struct vfio_cxl_device *cvdev)
 {
@@ -176,16 +177,16 @@ static int reset_enable(struct vfio_cxl_device *cvdev)
 }
 
 /**
- * vfio_cxl_reset_enable - vfio_pci_core_enable() without anybody else's reset
+ * vfio_cxl_reset_enable - vfio_pci_core_enable(), undisturbed by other resets
  * @cvdev: the device
  *
- * vfio_pci_core_enable() resets the device and keeps its config space, for the
- * user to see and to be restored at close.  It excludes no other reset after
- * its own, and would keep what a reset or a recovery has just cleared.  Try
- * again where one came in between.
+ * vfio_pci_core_enable() resets the device and saves its config space, to
+ * present it to the user and to restore it at close.  It does not exclude other
+ * resets after its own, and would save registers that a reset or a recovery has
+ * just cleared.  Try again if one occurred in between.
  *
- * Return: 0, -EAGAIN where resets or recovery do not come to an end, another
- * negative errno of vfio_pci_core_enable(), -EINTR where the task is killed.
+ * Return: 0, -EAGAIN if resets or a recovery do not end in time, another
+ * negative errno of vfio_pci_core_enable(), -EINTR if the task is killed.
  */
 int vfio_cxl_reset_enable(struct vfio_cxl_device *cvdev)
 {
@@ -205,14 +206,14 @@ int vfio_cxl_reset_enable(struct vfio_cxl_device *cvdev)
 	return ret;
 }
 
-/* The virtual registers are what firmware would leave after a reset */
+/* Set the virtual registers to what firmware would set up after a reset */
 static void reset_emulation(struct vfio_cxl_device *cvdev)
 {
 	guard(mutex)(&cvdev->emu_lock);
 	vfio_cxl_emu_reset(&cvdev->emu);
 }
 
-/* All resets but those at close, bind, unbind and of a recovery come here */
+/* Called for all resets except at close, bind, unbind and in a recovery */
 static void reset_prepare(struct pci_dev *pdev)
 {
 	struct vfio_cxl_device *cvdev = vfio_cxl_drvdata(pdev);
@@ -227,8 +228,8 @@ static void reset_prepare(struct pci_dev *pdev)
 }
 
 /*
- * The PCI core calls this whether or not the device was reset.  Where the
- * decoder is not what it was, it was.
+ * The PCI core calls this whether or not the device was reset.  If the decoder
+ * has changed, it was.
  */
 static void reset_done(struct pci_dev *pdev)
 {
@@ -242,9 +243,10 @@ static void reset_done(struct pci_dev *pdev)
 }
 
 /*
- * Between the steps of a recovery nothing is locked, and its reset calls none
- * of the hooks above: the gate is shut from the first step to the last.  An
- * error of the device's own stays a reason after that, until a reset.
+ * No lock is held between the steps of a recovery, and its reset calls neither
+ * reset_prepare() nor reset_done(): the gate is shut from the first step to the
+ * last.  An error of the device itself stays a reason after that, until a
+ * reset.
  */
 static pci_ers_result_t reset_error_detected(struct pci_dev *pdev,
 					     pci_channel_state_t state)
@@ -259,7 +261,7 @@ static pci_ers_result_t reset_error_detected(struct pci_dev *pdev,
 		return PCI_ERS_RESULT_DISCONNECT;
 	}
 
-	/* An error of another device below the same port takes no memory */
+	/* An error of another device below the same port does not matter */
 	if (state == pci_channel_io_frozen || vfio_cxl_host_error(cvdev))
 		reasons |= VFIO_CXL_SHUT_ERROR;
 	WRITE_ONCE(cvdev->reset.disturbed, true);
@@ -273,7 +275,7 @@ static pci_ers_result_t reset_error_detected(struct pci_dev *pdev,
 						PCI_ERS_RESULT_CAN_RECOVER;
 }
 
-/* The port above has reset the device, whoever's the error was */
+/* The port above has reset the device, regardless of the error's source */
 static pci_ers_result_t reset_slot_reset(struct pci_dev *pdev)
 {
 	struct vfio_cxl_device *cvdev = vfio_cxl_drvdata(pdev);
@@ -289,7 +291,7 @@ static pci_ers_result_t reset_slot_reset(struct pci_dev *pdev)
 	       PCI_ERS_RESULT_DISCONNECT : PCI_ERS_RESULT_RECOVERED;
 }
 
-/* A user who is told earlier would reset the device in the midst of it */
+/* A user who is notified earlier would reset the device during recovery */
 static void reset_resume(struct pci_dev *pdev)
 {
 	struct vfio_cxl_device *cvdev = vfio_cxl_drvdata(pdev);
@@ -309,9 +311,9 @@ const struct pci_error_handlers vfio_cxl_reset_err_handlers = {
 };
 
 /**
- * vfio_cxl_reset_stop - look at the memory no more
+ * vfio_cxl_reset_stop - stop polling the memory
  * @cvdev: the device, not open
- * @reason: why the memory is not touched from here on, of enum vfio_cxl_shut
+ * @reason: why the memory is not accessed any more, of enum vfio_cxl_shut
  */
 void vfio_cxl_reset_stop(struct vfio_cxl_device *cvdev, unsigned long reason)
 {
@@ -319,7 +321,7 @@ void vfio_cxl_reset_stop(struct vfio_cxl_device *cvdev, unsigned long reason)
 	cancel_delayed_work_sync(&cvdev->reset.settle);
 }
 
-/* Without the hooks: the device's lock is held, and config access locked */
+/* Without callbacks: the device lock is held, and config access locked */
 static int reset_by_hand(struct vfio_cxl_device *cvdev)
 {
 	struct pci_dev *pdev = vfio_cxl_pdev(cvdev);
@@ -328,7 +330,7 @@ static int reset_by_hand(struct vfio_cxl_device *cvdev)
 	int ret;
 
 	vfio_cxl_host_flush(cvdev);
-	/* Who has the bridge may be waiting for the device's lock */
+	/* The task that has locked the bridge may wait for the device lock */
 	locked = bridge && pci_cfg_access_trylock(bridge);
 	ret = __pci_reset_function_locked(pdev);
 	if (locked)
@@ -339,10 +341,10 @@ static int reset_by_hand(struct vfio_cxl_device *cvdev)
 }
 
 /**
- * vfio_cxl_reset_bind - end what the device was told to do before bind
- * @cvdev: the device, with its lock held, that nobody can open yet
+ * vfio_cxl_reset_bind - stop the activity of the previous owner at bind
+ * @cvdev: the device, with its lock held, that cannot be opened yet
  *
- * Its engines may write to the memory, also without Bus Master Enable.
+ * Its engines may write to the memory even without Bus Master Enable.
  */
 void vfio_cxl_reset_bind(struct vfio_cxl_device *cvdev)
 {
@@ -359,12 +361,12 @@ void vfio_cxl_reset_bind(struct vfio_cxl_device *cvdev)
 }
 
 /**
- * vfio_cxl_reset_unbind - leave the device as platform firmware had
+ * vfio_cxl_reset_unbind - leave the device as platform firmware set it up
  * @cvdev: the device, with its lock held, stopped
  *
- * An unbind that waits for a user has the lock that the reset at the user's
- * close needs: where it is still due, whatever the user had the device do would
- * go on in the next owner's time.
+ * An unbind that waits for a user holds the lock that the reset at close needs.
+ * Without a reset here, the activity that the user started would continue under
+ * the next owner.
  */
 void vfio_cxl_reset_unbind(struct vfio_cxl_device *cvdev)
 {
@@ -386,7 +388,7 @@ void vfio_cxl_reset_unbind(struct vfio_cxl_device *cvdev)
 }
 
 /**
- * vfio_cxl_reset_init - no reset so far
+ * vfio_cxl_reset_init - initialise the reset state
  * @cvdev: the device
  */
 void vfio_cxl_reset_init(struct vfio_cxl_device *cvdev)
