@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Config space: CXL DVSECs (CXL r3.1 8.1), and what a user does not see
+ * Config space: CXL DVSECs (CXL r3.1 8.1) and hidden capabilities
  *
  * No write to a DVSEC that CXL defines reaches hardware.  The body of the CXL
- * Device DVSEC is the emulation's, the others read as they are.  The first word
- * of each is that of the virtual capability chain: vfio_pci_core takes
- * neighbours with the same capability ID for one capability, and would serve
- * the hardware's for all but the first.
+ * Device DVSEC is emulated, the others read as they are.  The first word of
+ * each is that of the virtual capability chain: vfio_pci_core treats adjacent
+ * capabilities with the same ID as one, and would return the hardware's word
+ * for all but the first.
  *
- * A capability that vfio_pci_core leaves out of the virtual chain, such as DOE,
- * IDE or PASID, it would still serve at its offset, without any check: here it
- * is not to be had at all.
+ * vfio_pci_core omits some capabilities from the virtual chain, such as DOE,
+ * IDE or PASID, but would still pass accesses at their offsets through without
+ * any check: here they are inaccessible.
  */
 #include <linux/uaccess.h>
 #include <linux/unaligned.h>
@@ -38,7 +38,7 @@ static ssize_t config_read_chain(struct vfio_cxl_device *cvdev,
 	return left == count ? -EFAULT : count - left;
 }
 
-/* Bytes of an access, from @offset in the DVSEC on, that are emulated */
+/* Number of bytes of an access at @offset in the DVSEC that are emulated */
 static unsigned int config_width(u64 offset, size_t count)
 {
 	return offset < VFIO_CXL_EMU_DVSEC_SIZE ?
@@ -46,9 +46,10 @@ static unsigned int config_width(u64 offset, size_t count)
 }
 
 /*
- * Memory_Info_Valid and Memory_Active are the hardware's to tell, and 0 where
- * it does not answer or decodes no more: the rest of the register means nothing
- * then.  Config cycles must not go into a reset: wait for its end.
+ * Memory_Info_Valid and Memory_Active are those of the hardware, and 0 if it
+ * does not respond or no longer decodes: the rest of the register is
+ * meaningless then.  Config cycles must not occur during a reset: wait for its
+ * end.
  */
 static u32 config_memory_state(struct vfio_cxl_device *cvdev)
 {
@@ -166,8 +167,8 @@ static int config_trap_dvsec(struct vfio_cxl_device *cvdev, u16 dvsec, u32 end)
 }
 
 /*
- * The first word of the first capability is in any case where the virtual chain
- * starts.
+ * The virtual chain always starts at the first capability, so its first word is
+ * not hidden.
  */
 static int config_trap_unseen(struct vfio_cxl_device *cvdev, u16 cap, u32 end)
 {
@@ -194,7 +195,7 @@ static u16 config_next_cap(struct pci_dev *pdev, u16 cap)
 	return cap > PCI_CFG_SPACE_SIZE ? cap : 0;
 }
 
-/* Return: what the DVSEC says of its length, 0 where it is none of CXL's */
+/* Return: the length that the DVSEC declares, 0 if it is not one of CXL */
 static u32 config_dvsec_len(struct pci_dev *pdev, u16 cap)
 {
 	u32 header, header1;
@@ -208,8 +209,8 @@ static u32 config_dvsec_len(struct pci_dev *pdev, u16 cap)
 }
 
 /*
- * Nothing tells how long a capability is that nobody knows, and a DVSEC may say
- * that it is longer than it is: each ends where another one starts.
+ * The length of an unknown capability cannot be determined, and a DVSEC may
+ * declare more than its length: each ends where another one starts.
  */
 static int config_trap_caps(struct vfio_cxl_device *cvdev)
 {
@@ -243,14 +244,14 @@ static int config_trap_caps(struct vfio_cxl_device *cvdev)
  * vfio_cxl_config_init - trap extended capabilities, and power state
  * @cvdev: the device, with its host side bound
  *
- * Return: 0, or -E2BIG where the device has too many of them.
+ * Return: 0, or -E2BIG if the device has too many of them.
  */
 int vfio_cxl_config_init(struct vfio_cxl_device *cvdev)
 {
 	struct pci_dev *pdev = vfio_cxl_pdev(cvdev);
 	int ret = 0;
 
-	/* The memory needs D0: PowerState is not the guest's to write */
+	/* The memory needs D0: PowerState is read-only for the guest */
 	if (pdev->pm_cap)
 		ret = config_trap(cvdev, &config_read_only,
 				  pdev->pm_cap + PCI_PM_CTRL,
@@ -269,7 +270,7 @@ int vfio_cxl_config_init(struct vfio_cxl_device *cvdev)
  * @cvdev: the device, open
  * @cap: of the hardware's chain of extended capabilities, or 0
  *
- * Return: true where it is in the virtual chain, too.
+ * Return: true if it is in the virtual chain, too.
  */
 bool vfio_cxl_config_visible(struct vfio_cxl_device *cvdev, u16 cap)
 {
@@ -281,7 +282,7 @@ bool vfio_cxl_config_visible(struct vfio_cxl_device *cvdev, u16 cap)
 
 	do {
 		header = get_unaligned_le32(vconfig + at);
-		/* vfio_pci_core leaves a first one that it hides without ID */
+		/* vfio_pci_core clears the ID of a hidden first one */
 		if (at == cap)
 			return PCI_EXT_CAP_ID(header);
 		at = PCI_EXT_CAP_NEXT(header);

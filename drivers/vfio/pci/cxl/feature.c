@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * VFIO_DEVICE_FEATURE_CXL_HDM_DECODER: where decoder 0 belongs
+ * VFIO_DEVICE_FEATURE_CXL_HDM_DECODER: the guest's base of decoder 0
  */
 #include <linux/uaccess.h>
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The host's side of a CXL.mem device: find its decoder, check what platform
- * firmware left there, claim the memory, and put the decoder back after resets
+ * The host's side of a CXL.mem device: find its decoder, check how platform
+ * firmware configured it, claim the memory, and restore the decoder after
+ * resets
  *
  * The CXL core is not used.  It would claim the decoder's registers inside the
  * device's BAR, which vfio_pci_core must own as a whole.
@@ -44,7 +45,7 @@ static void host_writel(const struct vfio_cxl_host *host, u32 reg, u32 val)
 	writel(val, host_hdm(host) + reg);
 }
 
-/* What layout.c reads: the component registers, and a DVSEC */
+/* For layout.c: read the component registers */
 static u32 host_source_cm(void *device, u32 offset)
 {
 	struct vfio_cxl_host *host = device;
@@ -64,8 +65,8 @@ static u16 host_saved_dvsec(const struct vfio_cxl_host *host, u32 reg)
 }
 
 /*
- * The user may have turned memory decode off.  The registers need it, so turn
- * it on for as long as they are accessed.
+ * The user may have disabled memory decode.  The registers need it, so enable
+ * it while they are accessed.
  */
 static u16 host_enable_regs(struct pci_dev *pdev)
 {
@@ -79,7 +80,7 @@ static u16 host_enable_regs(struct pci_dev *pdev)
 	return cmd;
 }
 
-/* Of the command register an interrupt may have changed another bit since */
+/* An interrupt may have changed another bit of the command register since */
 static void host_put_back_regs(struct pci_dev *pdev, u16 cmd)
 {
 	if (cmd & PCI_COMMAND_MEMORY)
@@ -184,9 +185,10 @@ static void host_save(struct vfio_cxl_host *host, u32 reg, u32 val)
 }
 
 /*
- * Take the range that was named for a device whose decoder 0 is not committed
- * for what platform firmware left: what puts the decoder back after resets then
- * commits it.  It is not locked, for firmware did not lock it, either.
+ * If decoder 0 is not committed, treat the range that was specified for the
+ * device as if platform firmware had configured it: the code that restores the
+ * decoder after resets then commits it.  It is not locked, as firmware did not
+ * lock it.
  */
 static int host_adopt_range(struct vfio_cxl_device *cvdev)
 {
@@ -214,7 +216,7 @@ static int host_adopt_range(struct vfio_cxl_device *cvdev)
 		return -EINVAL;
 	}
 
-	/* A device with a cache of its own keeps its memory coherent itself */
+	/* A device with a cache of its own uses device-coherent memory */
 	ctrl = CXL_HDM_DECODER0_CTRL_COMMIT | CXL_HDM_DECODER0_CTRL_COMMITTED;
 	if (!(host_saved_dvsec(host, PCI_DVSEC_CXL_CAP) &
 	      CXL_DVSEC_CACHE_CAPABLE))
@@ -236,7 +238,7 @@ static int host_adopt_range(struct vfio_cxl_device *cvdev)
 	return 0;
 }
 
-/* What platform firmware must have done, or who wrote the range */
+/* Check what platform firmware, or the writer of new_range, has set up */
 static int host_find_memory(struct vfio_cxl_device *cvdev)
 {
 	struct pci_dev *pdev = vfio_cxl_pdev(cvdev);
@@ -290,7 +292,7 @@ static int host_find_memory(struct vfio_cxl_device *cvdev)
 	return 0;
 }
 
-/* @part is what a CXL window and the memory share: all of it, or too little */
+/* @part is the intersection of a CXL window and the memory */
 static int host_in_window(struct resource *part, void *arg)
 {
 	const struct vfio_cxl_host *host = arg;
@@ -299,9 +301,9 @@ static int host_in_window(struct resource *part, void *arg)
 }
 
 /*
- * vmf_insert_pfn() stops the kernel at a struct page in a VM_MIXEDMAP mapping.
- * The page structures of a section of the host's RAM reach past its end, see
- * pfn_valid().
+ * vmf_insert_pfn() is a BUG for a PFN with a struct page in a VM_MIXEDMAP
+ * mapping.  The struct pages of a section of the host's RAM extend past its
+ * end, see pfn_valid().
  */
 static bool host_has_pages(const struct vfio_cxl_host *host)
 {
@@ -315,12 +317,12 @@ static bool host_has_pages(const struct vfio_cxl_host *host)
 }
 
 /*
- * The claim lies directly in a CXL window, not in a region that the CXL core
- * assembled there or in memory the kernel uses.  Firmware's memory map may have
- * the range as reserved, or for a special purpose, which is not a use of it.
- * The descriptor of the claim is that of what it lies in, which
- * __request_region() copied with the lock of the tree held: the parent itself
- * may go at any time, with cxl_acpi.
+ * The claim has to lie directly in a CXL window, not in a region that the CXL
+ * core assembled there, nor in memory that the kernel uses.  The firmware
+ * memory map may list the range as reserved or soft reserved, which does not
+ * mean that it is in use.  The descriptor of the claim is that of its parent,
+ * which __request_region() copied with the lock of the tree held: the parent
+ * itself may be removed at any time, with cxl_acpi.
  */
 static bool host_claim_is_direct(const struct resource *claim)
 {
@@ -360,7 +362,7 @@ busy:
 	return -EBUSY;
 }
 
-/* Registers that a reset clears, in the order that they are put back */
+/* Registers that a reset clears, in the order in which they are restored */
 static const u32 host_decoder_regs[] = {
 	CXL_HDM_DECODER0_BASE_LOW_OFFSET(0),
 	CXL_HDM_DECODER0_BASE_HIGH_OFFSET(0),
@@ -370,14 +372,14 @@ static const u32 host_decoder_regs[] = {
 	CXL_HDM_DECODER0_SKIP_HIGH(0),
 };
 
-/* Registers that a reset clears, of RAS */
+/* RAS registers that a reset clears */
 static const u32 host_ras_regs[] = {
 	CXL_RAS_UNCORRECTABLE_MASK_OFFSET,
 	CXL_RAS_UNCORRECTABLE_SEVERITY_OFFSET,
 	CXL_RAS_CORRECTABLE_MASK_OFFSET,
 };
 
-/* What must be on in the DVSEC CXL Control Register (8.1.3.2) */
+/* Bits to restore in the DVSEC CXL Control Register (8.1.3.2) */
 #define HOST_ENABLES	(PCI_DVSEC_CXL_MEM_ENABLE | CXL_DVSEC_CACHE_ENABLE)
 
 static bool host_config_intact(struct vfio_cxl_device *cvdev)
@@ -424,10 +426,10 @@ static bool host_decoder_intact(struct vfio_cxl_device *cvdev)
 }
 
 /**
- * vfio_cxl_host_intact - whether the decoder is as platform firmware left it
+ * vfio_cxl_host_intact - whether the decoder is as platform firmware set it up
  * @cvdev: the device, with config access locked
  *
- * Return: true where the device decodes its memory.
+ * Return: true if the device decodes its memory.
  */
 bool vfio_cxl_host_intact(struct vfio_cxl_device *cvdev)
 {
@@ -444,11 +446,11 @@ bool vfio_cxl_host_intact(struct vfio_cxl_device *cvdev)
 	return intact;
 }
 
-/* @ctrl is what the control register is to be once the decoder is committed */
+/* @ctrl is the value of the control register once the decoder is committed */
 static int host_commit(const struct vfio_cxl_host *host, unsigned int decoder,
 		       u32 ctrl)
 {
-	/* Lock On Commit: the lock takes hold with the commit, so it is last */
+	/* Lock On Commit: the lock takes effect with the commit, at the end */
 	ctrl &= ~(CXL_HDM_DECODER0_CTRL_COMMITTED |
 		  CXL_HDM_DECODER0_CTRL_COMMIT_ERROR);
 	host_writel(host, CXL_HDM_DECODER0_CTRL_OFFSET(decoder),
@@ -467,7 +469,7 @@ static int host_commit_all(const struct vfio_cxl_host *host)
 	unsigned int i;
 	int ret;
 
-	/* A commit that failed leaves its request behind: take it back */
+	/* A commit that failed leaves its request set: clear it */
 	if (ctrl & (CXL_HDM_DECODER0_CTRL_COMMIT |
 		    CXL_HDM_DECODER0_CTRL_COMMITTED))
 		host_writel(host, CXL_HDM_DECODER0_CTRL_OFFSET(0), 0);
@@ -478,7 +480,7 @@ static int host_commit_all(const struct vfio_cxl_host *host)
 		host_writel(host, host_decoder_regs[i],
 			    host_saved(host, host_decoder_regs[i]));
 
-	/* A decoder commits after those before it (8.2.4.20.12) */
+	/* Decoders have to be committed in order (8.2.4.20.12) */
 	ret = host_commit(host, 0,
 			  host_saved(host, CXL_HDM_DECODER0_CTRL_OFFSET(0)));
 	for (i = 1; !ret && i < host->layout.decoders; i++)
@@ -542,7 +544,7 @@ static int host_save_config(struct vfio_cxl_device *cvdev)
 	for (i = 0; i < PCI_STD_NUM_BARS; i++)
 		pci_read_config_dword(pdev, PCI_BASE_ADDRESS_0 + 4 * i,
 				      &host->bars[i]);
-	/* What is put back must not let the device begin with DMA */
+	/* Restoring this state must not enable DMA of the device */
 	pci_clear_master(pdev);
 	pci_save_state(pdev);
 	host->state = pci_store_saved_state(pdev);
@@ -554,22 +556,22 @@ static int host_save_config(struct vfio_cxl_device *cvdev)
  * vfio_cxl_host_bind - find, check and claim the device's memory
  * @cvdev: the device, in D0
  *
- * Return: 0, or a negative errno that says what kind of reason, with one
- * line in the log that says what to do:
+ * Return: 0, or a negative errno that identifies the reason, with one line in
+ * the log that says what to do:
  *
  * * -ENODEV - no CXL Device DVSEC
  * * -EOPNOTSUPP - no CXL.mem capability, or Back-Invalidate or UIO in use
  * * -ENXIO - no component registers
  * * -ERANGE - component registers outside any memory BAR
  * * -ENOENT - no HDM Decoder Capability
- * * -ENODATA - decoder 0 not committed, and no range named for it
+ * * -ENODATA - decoder 0 not committed, and no range specified for it
  * * -EXDEV - decoder 0 interleaved
- * * -EINVAL - size of the memory not a multiple of 256 MiB, or the range that
- *   was named larger than the device
+ * * -EINVAL - size of the memory not a multiple of 256 MiB, or the specified
+ *   range larger than the device
  * * -EFBIG - memory larger than a VFIO region
  * * -EMLINK - another decoder committed
  * * -EADDRNOTAVAIL - memory not in one CXL window
- * * -ETIMEDOUT, -EIO - decoder 0 does not commit the range that was named
+ * * -ETIMEDOUT, -EIO - decoder 0 does not commit the specified range
  * * -EBUSY - memory in use
  * * -ENOMEM - out of memory
  */
@@ -598,7 +600,7 @@ int vfio_cxl_host_bind(struct vfio_cxl_device *cvdev)
 	if (ret)
 		goto err_free;
 
-	/* Of a range that was named nothing is committed yet */
+	/* A range from new_range is not committed yet */
 	cmd = host_enable_regs(pdev);
 	ret = host_restore_decoder(cvdev);
 	host_put_back_regs(pdev, cmd);
@@ -622,8 +624,8 @@ err_unmap:
 }
 
 /**
- * vfio_cxl_host_unbind - give the memory back
- * @cvdev: the device; its decoder stays as platform firmware left it
+ * vfio_cxl_host_unbind - release the memory
+ * @cvdev: the device; its decoder stays as platform firmware set it up
  */
 void vfio_cxl_host_unbind(struct vfio_cxl_device *cvdev)
 {
@@ -634,7 +636,7 @@ void vfio_cxl_host_unbind(struct vfio_cxl_device *cvdev)
 	iounmap(host->regs);
 }
 
-/* The DVSEC CXL Range 1 Size Low Register (8.1.3.8.2) as it is now */
+/* Read the DVSEC CXL Range 1 Size Low Register (8.1.3.8.2) */
 static u32 host_memory_state(struct vfio_cxl_device *cvdev)
 {
 	u32 state;
@@ -644,7 +646,7 @@ static u32 host_memory_state(struct vfio_cxl_device *cvdev)
 	return state;
 }
 
-/* Return: 0 where the memory answers, -EAGAIN where it may do so later */
+/* Return: 0 if the memory responds, -EAGAIN if it may do so later */
 static int host_check_memory(struct vfio_cxl_device *cvdev)
 {
 	const u32 ready = PCI_DVSEC_CXL_MEM_INFO_VALID |
@@ -668,9 +670,9 @@ static int host_check_memory(struct vfio_cxl_device *cvdev)
  * vfio_cxl_host_patience - how long to wait for the memory
  * @cvdev: the device, with config access locked
  *
- * Return: for how long after a reset Memory_Info_Valid or Memory_Active may be
- * 0, in jiffies: a second for the former; 1, 4, 16, 64 or 256 for the latter,
- * as the device says (8.1.3.8.2).
+ * Return: how long after a reset Memory_Info_Valid or Memory_Active may be 0,
+ * in jiffies: one second for the former; 1, 4, 16, 64 or 256 seconds for the
+ * latter, as the device declares (8.1.3.8.2).
  */
 unsigned long vfio_cxl_host_patience(struct vfio_cxl_device *cvdev)
 {
@@ -684,7 +686,7 @@ unsigned long vfio_cxl_host_patience(struct vfio_cxl_device *cvdev)
 }
 
 /**
- * vfio_cxl_host_restore_config - put back the config space as it was at bind
+ * vfio_cxl_host_restore_config - restore the config space of bind time
  * @cvdev: the device, not open, with config access locked
  */
 void vfio_cxl_host_restore_config(struct vfio_cxl_device *cvdev)
@@ -696,15 +698,15 @@ void vfio_cxl_host_restore_config(struct vfio_cxl_device *cvdev)
 }
 
 /**
- * vfio_cxl_host_restore - make sure the device is as platform firmware left it
+ * vfio_cxl_host_restore - restore what platform firmware set up
  * @cvdev: the device, with config access locked
  *
- * A reset clears the decoder, masks of RAS and, where nobody restores it, the
- * config space.  Program what is not there again with what was at bind, and
- * check by reading back.  Does not wait for the memory.
+ * A reset clears the decoder, the RAS masks and, unless its caller restores it,
+ * the config space.  Program registers that have changed with their values of
+ * bind time, and verify by reading back.  Does not wait for the memory.
  *
- * Return: 0 where the memory can be used, -EAGAIN where that is so later, or
- * another negative errno where it must not be touched.
+ * Return: 0 if the memory can be used, -EAGAIN if it may become usable later,
+ * or another negative errno if it must not be accessed.
  */
 int vfio_cxl_host_restore(struct vfio_cxl_device *cvdev)
 {
@@ -728,10 +730,11 @@ int vfio_cxl_host_restore(struct vfio_cxl_device *cvdev)
  * vfio_cxl_host_error - whether the device reports an error of its own
  * @cvdev: the device
  *
- * Everything below a port hears of an error of any device there.  A request
- * that the device does not support is its requester's error.
+ * All devices below a port are notified of an error of any of them.  An
+ * Unsupported Request is an error of the requester.
  *
- * Return: true where AER or RAS of this device shows one that is not masked.
+ * Return: true if AER or RAS status of this device has an error that is not
+ * masked.
  */
 bool vfio_cxl_host_error(struct vfio_cxl_device *cvdev)
 {
@@ -750,7 +753,7 @@ bool vfio_cxl_host_error(struct vfio_cxl_device *cvdev)
 	if (ras) {
 		cmd = host_enable_regs(pdev);
 		cxl = readl(ras + CXL_RAS_UNCORRECTABLE_STATUS_OFFSET);
-		/* It survives resets, and is not to be the next error's, too */
+		/* It survives resets: clear it for the next error */
 		writel(cxl, ras + CXL_RAS_UNCORRECTABLE_STATUS_OFFSET);
 		cxl &= ~readl(ras + CXL_RAS_UNCORRECTABLE_MASK_OFFSET);
 		host_put_back_regs(pdev, cmd);
@@ -761,11 +764,12 @@ bool vfio_cxl_host_error(struct vfio_cxl_device *cvdev)
 }
 
 /**
- * vfio_cxl_host_flush - nothing of the memory is in the CPU's caches afterwards
- * @cvdev: the device, of whose memory no user has a mapping
+ * vfio_cxl_host_flush - flush the memory from the CPU caches
+ * @cvdev: the device, whose memory no user has mapped
  *
- * What stays in a cache is lost, or written back to where nothing decodes it.
- * Without a way of the platform this does nothing: bind says so.
+ * Data that stays in a cache is lost, or written back when nothing decodes the
+ * address.  If the platform does not support it, this does nothing: bind logs
+ * that.
  */
 void vfio_cxl_host_flush(struct vfio_cxl_device *cvdev)
 {

@@ -26,7 +26,7 @@ static int vfio_cxl_pci_init(struct vfio_device *core_vdev)
 {
 	struct vfio_cxl_device *cvdev = vfio_cxl_pci_dev(core_vdev);
 
-	/* A device in D3 has no memory */
+	/* The memory of a device in D3 is not accessible */
 	cvdev->core_device.disable_idle_d3 = true;
 	mutex_init(&cvdev->emu_lock);
 	vfio_cxl_gate_init(cvdev);
@@ -44,11 +44,11 @@ static void vfio_cxl_pci_release(struct vfio_device *core_vdev)
 	vfio_pci_core_release_dev(core_vdev);
 }
 
-/* The device is closed, or was never quite opened */
+/* After a close, or an open that failed */
 static void vfio_cxl_pci_left(struct vfio_cxl_device *cvdev)
 {
 	vfio_cxl_reset_left(cvdev);
-	/* Its reset needs the device's lock, which vfio_pci_core may lack */
+	/* vfio_pci_core may not have got the device lock to reset it */
 	vfio_cxl_scrub_leave(cvdev, !cvdev->core_device.needs_reset);
 }
 
@@ -100,7 +100,7 @@ static void vfio_cxl_pci_close_device(struct vfio_device *core_vdev)
 				     "%llu accesses to component registers had a size or alignment that CXL does not define\n",
 				     cvdev->emu.cm.bad_accesses);
 	vfio_cxl_poison_unregister(cvdev);
-	/* This resets the device without the hooks */
+	/* This resets the device without calling reset_prepare() */
 	vfio_cxl_gate_change(cvdev, VFIO_CXL_SHUT_SWITCH |
 				    VFIO_CXL_SHUT_UNCLEAN, 0);
 	vfio_cxl_host_flush(cvdev);
@@ -113,7 +113,7 @@ static long vfio_cxl_pci_ioctl(struct vfio_device *core_vdev, unsigned int cmd,
 {
 	long ret;
 
-	/* An ioeventfd would write to a BAR behind our traps */
+	/* An ioeventfd would write to a BAR and bypass the traps */
 	if (cmd == VFIO_DEVICE_IOEVENTFD)
 		return -ENOTTY;
 
@@ -132,7 +132,7 @@ static int vfio_cxl_pci_device_feature(struct vfio_device *core_vdev, u32 flags,
 	case VFIO_DEVICE_FEATURE_CXL_HDM_DECODER:
 		return vfio_cxl_feature_hdm_decoder(vfio_cxl_pci_dev(core_vdev),
 						    flags, arg, argsz);
-	/* A device in low power has no memory */
+	/* The memory of a device in low power is not accessible */
 	case VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY:
 	case VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY_WITH_WAKEUP:
 	case VFIO_DEVICE_FEATURE_LOW_POWER_EXIT:
@@ -158,8 +158,8 @@ static int vfio_cxl_pci_get_region_info(struct vfio_device *core_vdev,
 }
 
 /*
- * One piece, from @pos in @region on, that lies in @trap, or that lies in no
- * trap where @trap is NULL
+ * Serve one piece, beginning at @pos in @region: it lies in @trap or, if @trap
+ * is NULL, in none
  */
 static ssize_t vfio_cxl_pci_rw_piece(struct vfio_cxl_device *cvdev,
 				     const struct vfio_cxl_trap *trap,
@@ -182,8 +182,8 @@ static ssize_t vfio_cxl_pci_rw_piece(struct vfio_cxl_device *cvdev,
 }
 
 /*
- * Split an access at the edges of the trapped ranges and have each piece served
- * once, in order.  A short count ends it.
+ * Split an access at the edges of the trapped ranges and serve each piece once,
+ * in order.  A short count ends it.
  */
 static ssize_t vfio_cxl_pci_rw(struct vfio_device *core_vdev, char __user *buf,
 			       size_t count, loff_t *ppos, bool iswrite)
@@ -255,8 +255,9 @@ static int vfio_cxl_pci_mmap(struct vfio_device *core_vdev,
 }
 
 /*
- * What mmap() refuses is not exported as a dma-buf either.  vfio_pci_core
- * exports BARs only: the memory lies beyond the end of each.
+ * Ranges that mmap() refuses are not exported as a dma-buf either.
+ * vfio_pci_core exports only BARs: the memory has an offset beyond the end of
+ * each.
  */
 static int
 vfio_cxl_pci_get_dmabuf_phys(struct vfio_pci_core_device *vdev,
@@ -286,14 +287,14 @@ vfio_cxl_pci_get_dmabuf_phys(struct vfio_pci_core_device *vdev,
 					     phys_vec, dma_ranges, nr_ranges);
 }
 
-/* Pulled out: nothing is left to touch until the user has closed */
+/* After removal, block all accesses until the user has closed the device */
 static void vfio_cxl_pci_check_gone(struct vfio_cxl_device *cvdev)
 {
 	if (pci_dev_is_disconnected(vfio_cxl_pdev(cvdev)))
 		vfio_cxl_gate_change(cvdev, VFIO_CXL_SHUT_GONE, 0);
 }
 
-/* The device is to go: an open may be waiting for a clean memory */
+/* The device is about to be unbound: an open may be waiting for clean memory */
 static void vfio_cxl_pci_request(struct vfio_device *core_vdev,
 				 unsigned int count)
 {
@@ -339,9 +340,9 @@ static int vfio_cxl_pci_compare_traps(const void *a, const void *b)
 }
 
 /*
- * A memory device has a mailbox (CXL r3.1 8.2.8.4) in a BAR, and so the user
- * has it.  Some of its commands (8.2.9) set what no reset and no clearing takes
- * back.
+ * A memory device has a mailbox (CXL r3.1 8.2.8.4) in a BAR, so the user can
+ * access it.  Some of its commands (8.2.9) change settings that no reset and no
+ * clearing of the memory reverts.
  */
 static int vfio_cxl_pci_check_class(struct pci_dev *pdev)
 {
@@ -357,7 +358,7 @@ static int vfio_cxl_pci_check_class(struct pci_dev *pdev)
 	return 0;
 }
 
-/* Nobody has the device open, or can open it */
+/* The device is not open and cannot be opened */
 static void vfio_cxl_pci_stop(struct vfio_cxl_device *cvdev)
 {
 	vfio_cxl_scrub_stop(cvdev);
@@ -386,14 +387,14 @@ static int vfio_cxl_pci_probe(struct pci_dev *pdev,
 	vfio_cxl_mem_init(cvdev);
 	vfio_cxl_scrub_init(cvdev);
 
-	/* A driver before us may have left the device asleep */
+	/* A previous driver may have left the device in low power */
 	ret = pci_set_power_state(pdev, PCI_D0);
 	if (ret)
 		goto err_put;
 	ret = vfio_cxl_host_bind(cvdev);
 	if (ret)
 		goto err_put;
-	/* A reset may come before the first open, the one at open among them */
+	/* A reset may occur before the first open, or during it */
 	vfio_cxl_emu_init(&cvdev->emu, &cvdev->host.config);
 	ret = vfio_cxl_regs_init(cvdev);
 	if (ret)
@@ -404,7 +405,7 @@ static int vfio_cxl_pci_probe(struct pci_dev *pdev,
 	sort(cvdev->traps, cvdev->nr_traps, sizeof(*cvdev->traps),
 	     vfio_cxl_pci_compare_traps, NULL);
 	vfio_cxl_reset_bind(cvdev);
-	/* From here on the memory may be looked at, and then cleared */
+	/* From here on the memory may be accessed, and cleared */
 	vfio_cxl_reset_settle(cvdev, 0);
 	vfio_cxl_scrub_start(cvdev);
 	ret = vfio_pci_core_register_device(&cvdev->core_device);
@@ -427,7 +428,7 @@ err_unbind:
 err_put:
 	vfio_put_device(&cvdev->core_device.vdev);
 err:
-	/* Any other refusal has its line where it is found */
+	/* Every other error is logged where it is found */
 	if (ret == -ENOMEM)
 		pci_err(pdev, "out of memory, or of address space to map the device's\n");
 	return ret;
@@ -446,12 +447,12 @@ static void vfio_cxl_pci_remove(struct pci_dev *pdev)
 }
 
 /*
- * Software that gives devices to guests, such as libvirt, finds the driver by
- * these aliases, so they name only devices that need it.  No accelerator is
- * among them: Linux 7.3 has two drivers for accelerators with CXL.mem, sfc and
- * nvgrace-gpu, and their ids are those of devices without it as well.  Any
- * device binds by driver_override, which needs no entry in the table (see
- * pci_match_device()), and none binds without.
+ * Software that assigns devices to guests, such as libvirt, finds the driver by
+ * these aliases, so they match only devices that need it.  They match no
+ * accelerator: Linux 7.3 has two drivers for accelerators with CXL.mem, sfc and
+ * nvgrace-gpu, and their IDs also match devices without it.  Any device can be
+ * bound by driver_override, which needs no entry in the table (see
+ * pci_match_device()), and only by that.
  */
 static const struct pci_device_id vfio_cxl_pci_table[] = {
 	{
@@ -477,8 +478,8 @@ static int __init vfio_cxl_pci_module_init(void)
 {
 	/*
 	 * The CXL windows must be in the iomem tree when a device is bound.
-	 * Not a soft dependency: "modprobe -r" would unload cxl_acpi, too, and
-	 * the host may use other CXL memory.
+	 * This is not a soft dependency, because "modprobe -r" would unload
+	 * cxl_acpi, too, and the host may use other CXL memory.
 	 */
 	request_module("cxl_acpi");
 

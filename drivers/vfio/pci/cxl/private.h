@@ -3,22 +3,22 @@
  * vfio-cxl-pci: VFIO variant driver for CXL.mem devices
  *
  * main.c	pci_driver, vfio_device_ops, dispatch of reads and writes
- * gate.c	when the memory may be touched: the set of reasons why not
+ * gate.c	access to the memory: the set of reasons that block it
  * reset.c	resets and error recovery
  * mem.c	the HDM memory region
  * scrub.c	clearing the memory between users
- * poison.c	pages of the memory that are bad
+ * poison.c	poisoned pages of the memory
  * pm.c		system sleep
  * regs.c	component registers in their BAR
- * config.c	config space: CXL DVSECs, what a user does not see
+ * config.c	config space: CXL DVSECs, hidden capabilities
  * feature.c	VFIO_DEVICE_FEATURE_CXL_HDM_DECODER
  * host.c	the host's decoder: find, check, claim, restore
  * range.c	ranges for decoders that are not committed
- * emu/		the virtual registers, pure
+ * emu/		the virtual registers, without hardware access
  *
- * Locks, outermost first.  With any of them held user memory is accessed with
- * page faults off only: the buffer may be a mapping of the HDM region, whose
- * faults wait for resets.
+ * Locks, outermost first.  While any of them is held, user memory is accessed
+ * only with page faults disabled: the buffer may be a mapping of the HDM
+ * region, whose faults wait for resets.
  *
  *	vfio_device_set.lock (held by VFIO around open and close)
  *	vfio_pci_core_device.memory_lock (never taken here, often held)
@@ -44,7 +44,7 @@
 
 #include "emu/emu.h"
 
-/* A build outside of a kernel tree does not read Kconfig, which says why */
+/* A build outside of a kernel tree does not use Kconfig, which says why */
 #if !defined(CONFIG_64BIT) || !defined(CONFIG_ARCH_HAS_PMEM_API)
 #error "This kernel's arch_wb_cache_pmem() or memremap() will not do"
 #endif
@@ -52,9 +52,9 @@
 struct vfio_cxl_device;
 
 /**
- * struct vfio_cxl_host - what the host's firmware set up, found at bind
+ * struct vfio_cxl_host - the firmware's configuration, found at bind
  * @regs: the component registers, mapped
- * @bar: index of the BAR that they are in
+ * @bar: index of the BAR that contains them
  * @offset: of the component registers in that BAR, in bytes
  * @layout: where the capability structures in them are
  * @dvsec: CXL Device DVSEC in config space
@@ -62,12 +62,13 @@ struct vfio_cxl_device;
  * @base: host physical address of the memory
  * @size: of the memory, in bytes
  * @config: the component registers and the CXL Device DVSEC as they were at
- *	bind, with the range that was named where decoder 0 was not committed
+ *	bind, with the specified range if decoder 0 was not committed
  * @bars: the base address registers as they were at bind
- * @state: all config space that the PCI core restores, as it was at bind
+ * @state: the config space that the PCI core restores, as it was at bind
  *
  * Constant while the driver is bound.  The hardware is accessed with config
- * access locked, by pci_cfg_access_lock() or by who resets the device.
+ * access locked, by pci_cfg_access_lock() or by the caller that resets the
+ * device.
  */
 struct vfio_cxl_host {
 	void __iomem *regs;
@@ -84,20 +85,20 @@ struct vfio_cxl_host {
 };
 
 /**
- * enum vfio_cxl_shut - why nobody may touch the memory, one bit for each reason
- * @VFIO_CXL_SHUT_SWITCH: vfio_pci_core opens or closes the device
+ * enum vfio_cxl_shut - reasons not to access the memory, one bit each
+ * @VFIO_CXL_SHUT_SWITCH: vfio_pci_core is opening or closing the device
  * @VFIO_CXL_SHUT_RESET: a reset is under way
  * @VFIO_CXL_SHUT_RECOVERY: the PCI core recovers from an error
- * @VFIO_CXL_SHUT_SETTLING: the decoder was put back, the memory is not known to
+ * @VFIO_CXL_SHUT_SETTLING: the decoder was restored, the memory is not known to
  *	be active yet
  * @VFIO_CXL_SHUT_ERROR: the device reported an error, or the port above reset
- *	it for one, and it was not reset since
- * @VFIO_CXL_SHUT_LOST: the decoder did not come back, the memory did not become
- *	active, a recovery failed, or there is no room to map the memory
- * @VFIO_CXL_SHUT_GONE: the device was pulled out, or is being unbound
- * @VFIO_CXL_SHUT_ASLEEP: the system is about to sleep, or wakes up
- * @VFIO_CXL_SHUT_UNCLEAN: nobody has the device open, or it is not clean yet
- *	for who opens it
+ *	it because of one, and the user has not reset it since
+ * @VFIO_CXL_SHUT_LOST: the decoder was not restored, the memory did not become
+ *	active, a recovery failed, or there is no address space to map it
+ * @VFIO_CXL_SHUT_GONE: the device was removed, or is being unbound
+ * @VFIO_CXL_SHUT_ASLEEP: the system is about to sleep, or is waking up
+ * @VFIO_CXL_SHUT_UNCLEAN: the device is not open, or its memory is not clean
+ *	yet for the user that opens it
  */
 enum vfio_cxl_shut {
 	VFIO_CXL_SHUT_SWITCH	= BIT(0),
@@ -112,9 +113,9 @@ enum vfio_cxl_shut {
 };
 
 /**
- * struct vfio_cxl_gate - what everybody passes who touches or maps the memory
- * @lock: held for reading by who has passed
- * @shut: reasons to be shut, of enum vfio_cxl_shut
+ * struct vfio_cxl_gate - guards all accesses to the memory and mappings of it
+ * @lock: held for reading by those that have entered
+ * @shut: reasons not to access the memory, of enum vfio_cxl_shut
  * @wait: for a change of @shut
  * @mem: the memory, mapped write-back, while there is no reason of the
  *	hardware, else NULL
@@ -129,12 +130,12 @@ struct vfio_cxl_gate {
 /**
  * struct vfio_cxl_reset - resets and error recovery
  * @lock: protects @errors, @errors_before and VFIO_CXL_SHUT_ERROR
- * @errors: reported so far
- * @errors_before: reported when the last reset began
- * @settle: looks whether the memory is active
- * @since: when the decoder was put back, in jiffies
- * @opener: the task that has vfio_pci_core open the device
- * @disturbed: a reset or an error of somebody else's came since that began
+ * @errors: number of errors reported so far
+ * @errors_before: value of @errors when the last reset began
+ * @settle: checks whether the memory is active
+ * @since: when the decoder was restored, in jiffies
+ * @opener: the task in which vfio_pci_core is opening the device
+ * @disturbed: another reset or an error occurred since that began
  */
 struct vfio_cxl_reset {
 	struct mutex lock;	/* protects errors, errors_before, the reason */
@@ -157,7 +158,8 @@ struct vfio_cxl_mem {
 #define VFIO_CXL_SCRUB_WORKERS	16
 
 /**
- * struct vfio_cxl_scrub_helper - one of those that clear a memory together
+ * struct vfio_cxl_scrub_helper - one of the workers that clear a region
+ * together
  * @work: on an unbound workqueue
  * @cvdev: the device
  */
@@ -168,19 +170,19 @@ struct vfio_cxl_scrub_helper {
 
 /**
  * struct vfio_cxl_scrub - clearing the memory between users
- * @work: clears the memory, where it needs to be
- * @helpers: clear with it
- * @next: offset of the next chunk that nobody clears yet
- * @failed: why the helpers stop early, a negative errno, or 0
+ * @work: clears the memory if it is dirty
+ * @helpers: additional workers
+ * @next: offset of the next chunk that no worker has taken
+ * @failed: why the workers stop early, a negative errno, or 0
  * @lock: protects all below
- * @in_use: somebody has the device open
+ * @in_use: the device is open
  * @quiet: the device was reset after its last user
- * @dirty: the memory may hold what a user, or who had it before bind, left
- * @marks: how often @dirty was set
+ * @dirty: the memory may contain data of a user, or of the owner before bind
+ * @marks: number of times that @dirty was set
  * @error: why the memory could not be cleared, a negative errno, or 0
- * @stop: the device is about to go, or the system to sleep
+ * @stop: the device is about to be unbound, or the system to sleep
  * @wait: for a change of @dirty, @error or @stop
- * @progress: of the lines in the log
+ * @progress: rate limit of the progress messages
  */
 struct vfio_cxl_scrub {
 	struct delayed_work work;
@@ -199,10 +201,10 @@ struct vfio_cxl_scrub {
 };
 
 /**
- * struct vfio_cxl_poison - what tells of bad pages of the memory
- * @space: of whose poison the kernel tells
- * @registered: it does
- * @unmap: takes poisoned pages out of all mappings
+ * struct vfio_cxl_poison - reports of poisoned pages
+ * @space: the range that is registered for reports of memory failures
+ * @registered: whether it is
+ * @unmap: removes poisoned pages from all mappings
  */
 struct vfio_cxl_poison {
 	struct pfn_address_space space;
@@ -211,17 +213,17 @@ struct vfio_cxl_poison {
 };
 
 /**
- * struct vfio_cxl_trap - a range of a region that is not the device's to serve
+ * struct vfio_cxl_trap - a range of a region that is not passed to the device
  * @region: VFIO region index
  * @start: first byte, as an offset in the region
  * @end: byte past the last
- * @cap: extended capability that the range is in: a user who sees it has the
- *	device's; 0 for what is never the device's to serve
- * @read: serves a read of bytes that all lie in the range, from @pos in the
- *	region on; NULL to let vfio_pci_core read
+ * @cap: extended capability that contains the range: if it is visible to the
+ *	user, accesses go to the device; 0 to trap them always
+ * @read: serves a read of bytes that all lie in the range, beginning at @pos in
+ *	the region; NULL to let vfio_pci_core read
  * @write: the same for a write; NULL to let vfio_pci_core write
  *
- * The handlers return the bytes handled or a negative errno.
+ * The handlers return the number of bytes handled or a negative errno.
  */
 struct vfio_cxl_trap {
 	unsigned int region;
@@ -239,15 +241,15 @@ struct vfio_cxl_trap {
 
 /**
  * struct vfio_cxl_device - a CXL.mem device bound to this driver
- * @core_device: what vfio_pci_core keeps
+ * @core_device: the device of vfio_pci_core
  * @host: the host's side
- * @gate: when the memory may be touched
+ * @gate: access to the memory
  * @reset: resets and error recovery
  * @mem: the HDM memory region
- * @scrub: clearing it between users
- * @poison: its bad pages
- * @traps: constant while bound
- * @nr_traps: in use
+ * @scrub: clearing of the memory between users
+ * @poison: its poisoned pages
+ * @traps: trapped ranges, constant while bound
+ * @nr_traps: number of elements of @traps in use
  * @emu_lock: held while the virtual registers are accessed
  * @emu: the virtual registers, set up at bind and for each user
  * @pm_notifier: for system sleep
@@ -378,8 +380,8 @@ static inline struct vfio_cxl_device *vfio_cxl_drvdata(struct pci_dev *pdev)
 }
 
 /*
- * The traps of regs.c and config.c go through here at bind.  Return: 0, or
- * -E2BIG where the device has more ranges to trap than there is room for.
+ * Called by regs.c and config.c at bind.  Return: 0, or -E2BIG if the device
+ * has too many ranges to trap.
  */
 static inline int vfio_cxl_add_trap(struct vfio_cxl_device *cvdev,
 				    const struct vfio_cxl_trap *trap)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Component registers: trapped in their BAR and handed to the emulation
+ * Component registers: trapped in their BAR and passed to the emulation
  */
 #include <linux/slab.h>
 #include <linux/uaccess.h>
@@ -81,14 +81,13 @@ int vfio_cxl_regs_init(struct vfio_cxl_device *cvdev)
 }
 
 /**
- * vfio_cxl_regs_overlap - whether a part of a region is not the user's to map
+ * vfio_cxl_regs_overlap - whether part of a region must not be mapped
  * @cvdev: the device
  * @region: VFIO region index
  * @start: of the part, as an offset in the region
  * @len: of the part, in bytes
  *
- * Return: true where the part overlaps the component registers or where its end
- * wraps.
+ * Return: true if the part overlaps the component registers or its end wraps.
  */
 bool vfio_cxl_regs_overlap(struct vfio_cxl_device *cvdev, unsigned int region,
 			   u64 start, u64 len)
@@ -106,13 +105,14 @@ bool vfio_cxl_regs_overlap(struct vfio_cxl_device *cvdev, unsigned int region,
 }
 
 /**
- * vfio_cxl_regs_region_info - say which parts of the BAR can be mapped
+ * vfio_cxl_regs_region_info - report which parts of the BAR can be mapped
  * @cvdev: the device
  * @info: region info as vfio_pci_core made it
  * @caps: its capabilities
  *
- * Adds the sparse-mmap capability to the BAR that has the component registers.
- * The block is 64 KiB and so aligned (CXL r3.1 8.1.9.1), hence whole pages.
+ * Adds the sparse-mmap capability to the BAR that contains the component
+ * registers.  The block is 64 KiB and so aligned (CXL r3.1 8.1.9.1), hence
+ * whole pages.
  *
  * Return: 0 or -ENOMEM.
  */
@@ -142,7 +142,7 @@ int vfio_cxl_regs_region_info(struct vfio_cxl_device *cvdev,
 				.offset = end,
 				.size = info->size - end,
 			};
-	/* Say so too where nothing is left: not every client reads areas */
+	/* Clear the flag if nothing is left: not every client reads areas */
 	if (!sparse->nr_areas)
 		info->flags &= ~VFIO_REGION_INFO_FLAG_MMAP;
 
