@@ -3,9 +3,9 @@
  * Component registers (CXL r3.1 8.2.3): the capability array of the CXL.cache
  * and CXL.mem registers, access rules, and dispatch to the structures
  *
- * The array names the HDM decoders and RAS, where the host has them.  Whatever
- * else the host's array names (link, security, snoop filter, extended metadata,
- * …) is not there, and its registers read 0.
+ * The array has entries for the HDM decoders and, if the host has it, for RAS.
+ * All other entries of the host's array (link, security, snoop filter, extended
+ * metadata, …) are absent, and their registers read 0.
  */
 #include <kunit/visibility.h>
 #include <linux/bitfield.h>
@@ -17,7 +17,7 @@
 #include "cxl_regs.h"
 #include "emu.h"
 
-/* The next free block, after its entry went into the capability array */
+/* Add an entry to the capability array and return the next free block */
 static struct vfio_cxl_emu_block *cm_add(struct vfio_cxl_emu_cm *cm, u32 header)
 {
 	put_unaligned_le32(header, cm->image + 4 * ++cm->nr_blocks);
@@ -26,12 +26,12 @@ static struct vfio_cxl_emu_block *cm_add(struct vfio_cxl_emu_cm *cm, u32 header)
 }
 
 /**
- * vfio_cxl_emu_cm_init - component registers with an uncommitted decoder
+ * vfio_cxl_emu_cm_init - initialise component registers, decoder not committed
  * @cm: to set up
- * @config: what the host's are; the structures that the headers point to lie
- *	inside VFIO_CXL_EMU_CM_SIZE, past the array, and do not overlap
+ * @config: the host's registers; the structures that the headers point to lie
+ *	inside VFIO_CXL_EMU_CM_SIZE, after the array, and do not overlap
  *
- * The count of bad accesses is kept.
+ * Keeps the count of bad accesses.
  */
 void vfio_cxl_emu_cm_init(struct vfio_cxl_emu_cm *cm,
 			  const struct vfio_cxl_emu_cm_config *config)

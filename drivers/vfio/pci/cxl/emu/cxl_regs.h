@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Registers as CXL r3.1 has them: what driver and emulation know of the
- * specification
+ * Registers of CXL r3.1, as the driver and the emulation use them
  *
- * Names are Linux's where it has some: those of drivers/cxl/cxl.h, which is
- * private to the CXL core, and of <linux/pci_regs.h>.  The tests have a reading
- * of their own, kunit/spec.h, and must not use this one: they would then make
- * the same mistakes.
+ * The names are those of Linux if it has one: of drivers/cxl/cxl.h, which is
+ * private to the CXL core, and of <linux/pci_regs.h>.  The tests have
+ * definitions of their own, kunit/spec.h, and must not use these: they would
+ * then make the same mistakes.
  */
 #ifndef VFIO_CXL_EMU_CXL_REGS_H
 #define VFIO_CXL_EMU_CXL_REGS_H
@@ -19,7 +18,7 @@
 #define CXL_REGLOC_ENTRY_SIZE			8
 #define   CXL_REGLOC_RBI_COMPONENT		1
 
-/* 8.1.3: PCIe DVSEC for CXL Devices, what <linux/pci_regs.h> does not name */
+/* 8.1.3: PCIe DVSEC for CXL Devices, without what <linux/pci_regs.h> has */
 #define CXL_DVSEC_LENGTH_MIN			0x38	/* of revision 1 */
 #define CXL_DVSEC_HEADER			0x00
 /* PCI_DVSEC_CXL_CAP */

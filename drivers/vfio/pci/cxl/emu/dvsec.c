@@ -73,14 +73,14 @@ static const struct vfio_cxl_emu_field dvsec_fields[] = {
 };
 
 /**
- * vfio_cxl_emu_dvsec_init - the DVSEC of a device that firmware has not set up
+ * vfio_cxl_emu_dvsec_init - initialise the DVSEC, not configured by firmware
  * @dvsec: to set up
  * @host: the host's, VFIO_CXL_EMU_DVSEC_SIZE bytes
  * @size: of the memory, in bytes
  *
- * What a guest cannot have is not offered: CXL reset, cache write-back and
- * invalidate, viral, a second HDM decoder or range, volatile HDM state
- * configuration.
+ * Features that are not virtualised are not offered: CXL reset, cache
+ * write-back and invalidate, viral, a second HDM decoder or range, volatile HDM
+ * state configuration.
  */
 void vfio_cxl_emu_dvsec_init(struct vfio_cxl_emu_dvsec *dvsec, const u8 *host,
 			     u64 size)
@@ -156,7 +156,7 @@ void vfio_cxl_emu_dvsec_write(struct vfio_cxl_emu_dvsec *dvsec, u32 offset,
 EXPORT_SYMBOL_IF_KUNIT(vfio_cxl_emu_dvsec_write);
 
 /**
- * vfio_cxl_emu_dvsec_set_memory_state - what the hardware says of the memory
+ * vfio_cxl_emu_dvsec_set_memory_state - set the state of the memory
  * @dvsec: the registers
  * @range1_size_low: the host's DVSEC CXL Range 1 Size Low Register, for
  *	Memory_Info_Valid, Memory_Active and the rest of its state

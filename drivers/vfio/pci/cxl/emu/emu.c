@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The virtual registers of a device as a whole: component registers, CXL Device
- * DVSEC, and where the VMM locked the memory
+ * All virtual registers of a device: component registers, CXL Device DVSEC, and
+ * the base at which the VMM locked the memory
  */
 #include <linux/errno.h>
 #include <linux/export.h>
@@ -16,11 +16,11 @@ static void emu_show_lock(struct vfio_cxl_emu *emu)
 }
 
 /**
- * vfio_cxl_emu_init - a device that was just opened
+ * vfio_cxl_emu_init - initialise a device that was just opened
  * @emu: to set up
- * @config: what the host's is; stays where it is and as it is
+ * @config: the host's device; must stay valid and unchanged
  *
- * Not locked anywhere, and no bad access was counted.
+ * Afterwards the device is not locked, and the count of bad accesses is 0.
  */
 void vfio_cxl_emu_init(struct vfio_cxl_emu *emu,
 		       const struct vfio_cxl_emu_config *config)
@@ -32,10 +32,10 @@ void vfio_cxl_emu_init(struct vfio_cxl_emu *emu,
 EXPORT_SYMBOL_GPL(vfio_cxl_emu_init);
 
 /**
- * vfio_cxl_emu_reset - the registers as firmware leaves them for a guest
+ * vfio_cxl_emu_reset - set the registers to what firmware sets up for a guest
  * @emu: set up by vfio_cxl_emu_init()
  *
- * A lock that was set stays, and so does the count of bad accesses.
+ * Keeps a lock that was set, and the count of bad accesses.
  */
 void vfio_cxl_emu_reset(struct vfio_cxl_emu *emu)
 {
@@ -48,14 +48,14 @@ void vfio_cxl_emu_reset(struct vfio_cxl_emu *emu)
 EXPORT_SYMBOL_GPL(vfio_cxl_emu_reset);
 
 /**
- * vfio_cxl_emu_lock - commit and lock the memory at an address, for good
+ * vfio_cxl_emu_lock - commit and lock the memory at an address
  * @emu: set up by vfio_cxl_emu_init()
  * @base: guest physical address, a multiple of 256 MiB and not 0
  *
- * Only vfio_cxl_emu_init() ends it.
+ * Only vfio_cxl_emu_init() unlocks it.
  *
- * Return: 0, also where it is locked there already, which changes nothing;
- * -EBUSY where it is locked at another base.
+ * Return: 0, also if it is already locked there, which changes nothing; -EBUSY
+ * if it is locked at another base.
  */
 int vfio_cxl_emu_lock(struct vfio_cxl_emu *emu, u64 base)
 {
@@ -130,11 +130,11 @@ void vfio_cxl_emu_write_dvsec(struct vfio_cxl_emu *emu, u32 offset,
 EXPORT_SYMBOL_GPL(vfio_cxl_emu_write_dvsec);
 
 /**
- * vfio_cxl_emu_set_memory_state - what the hardware says of the memory
+ * vfio_cxl_emu_set_memory_state - set the state of the memory
  * @emu: the device
  * @range1_size_low: the host's DVSEC CXL Range 1 Size Low Register
  *
- * The DVSEC shows it until the next reset.
+ * The DVSEC has this state until the next reset.
  */
 void vfio_cxl_emu_set_memory_state(struct vfio_cxl_emu *emu,
 				   u32 range1_size_low)

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Virtual CXL registers: a pure model, on images in memory
+ * Virtual CXL registers: a software model, on images in memory
  *
- * Nothing here touches hardware, user memory or a lock, and nothing here knows
- * PCI or VFIO, so the same sources run in the driver, in KUnit on UML and in
- * user space.  The caller serialises.
+ * This code accesses no hardware and no user memory, takes no lock, and does
+ * not depend on PCI or VFIO, so the same sources run in the driver, in KUnit on
+ * UML and in user space.  The caller has to serialise calls.
  *
- * layout.c	where the host's registers are, and what firmware left there
- * emu.c	a device as a whole: all that a driver needs of a guest's
+ * layout.c	where the host's registers are, and how firmware configured them
+ * emu.c	all virtual registers of a device: the interface to the driver
  * reg.c	the table engine: what a write does to a block of registers
  * hdm.c	HDM Decoder Capability Structure (CXL r3.1 8.2.4.20)
  * ras.c	RAS Capability Structure (8.2.4.17)
  * cm.c		component registers: capability array, access rules, dispatch
  * dvsec.c	PCIe DVSEC for CXL Devices (8.1.3)
- * cxl_regs.h	what the specification calls all that, and where it is
+ * cxl_regs.h	registers and fields of the specification
  */
 #ifndef VFIO_CXL_EMU_H
 #define VFIO_CXL_EMU_H
@@ -33,7 +33,7 @@
  * @VFIO_CXL_EMU_RSVDZ: reserved and zero: reads 0, writes are ignored
  *
  * The names are those of the specification's register attributes.  A bit that
- * no row of a table names reads 0 and ignores writes.
+ * is in no row of a table reads 0 and ignores writes.
  */
 enum vfio_cxl_emu_kind {
 	VFIO_CXL_EMU_RO,
@@ -54,7 +54,7 @@ struct vfio_cxl_emu_block;
  * @width: of the register, in bytes: 2 or 4
  * @mask: the bits of the register that make up the field
  * @kind: what a write does to them
- * @host: those of them that start as the host's are; the others start as 0
+ * @host: those of them whose initial value is the host's; the others start as 0
  * @effect: called after a write reached any byte of the register, or NULL
  */
 struct vfio_cxl_emu_field {
@@ -152,7 +152,7 @@ void vfio_cxl_emu_cm_write(struct vfio_cxl_emu_cm *cm, u32 offset,
 
 /* PCIe DVSEC for CXL Devices (8.1.3), revision 2 or later */
 #define VFIO_CXL_EMU_DVSEC_SIZE		0x3c
-/* Its first byte that is not the DVSEC header (8.1.3.1) */
+/* First byte after the DVSEC header (8.1.3.1) */
 #define VFIO_CXL_EMU_DVSEC_BODY		0x0a
 
 /**
@@ -178,8 +178,8 @@ void vfio_cxl_emu_dvsec_set_memory_state(struct vfio_cxl_emu_dvsec *dvsec,
 /**
  * struct vfio_cxl_emu_config - the host's device, at bind
  * @cm: component registers
- * @dvsec: CXL Device DVSEC, from its header on, little endian; 0 past the
- *	length that it has
+ * @dvsec: CXL Device DVSEC including its header, little endian; 0 beyond its
+ *	length
  * @size: of the memory, in bytes
  */
 struct vfio_cxl_emu_config {
@@ -188,7 +188,7 @@ struct vfio_cxl_emu_config {
 	u64 size;
 };
 
-/* More than the field for their number can say (8.2.4.20.1) */
+/* More than the field for the decoder count can encode (8.2.4.20.1) */
 #define VFIO_CXL_EMU_MAX_DECODERS	44
 
 /**
@@ -196,9 +196,9 @@ struct vfio_cxl_emu_config {
  * @hdm: HDM Decoder Capability Structure, in bytes from the start of the
  *	CXL.cache and CXL.mem registers
  * @ras: RAS Capability Structure, the same, or 0
- * @decoders: that the HDM Decoder Capability has
- * @empty: of each decoder that firmware committed with size 0 the control
- *	register, or 0
+ * @decoders: number of decoders of the HDM Decoder Capability
+ * @empty: control register of each decoder that firmware committed with size 0,
+ *	or 0
  */
 struct vfio_cxl_emu_layout {
 	u32 hdm;
@@ -208,9 +208,9 @@ struct vfio_cxl_emu_layout {
 };
 
 /**
- * struct vfio_cxl_emu_source - registers of the host's
+ * struct vfio_cxl_emu_source - access to registers of the host
  * @read: reads 32 bits at an offset that is a multiple of 4
- * @device: for @read
+ * @device: argument of @read
  */
 struct vfio_cxl_emu_source {
 	u32 (*read)(void *device, u32 offset);
@@ -230,7 +230,7 @@ int vfio_cxl_emu_check_decoders(const struct vfio_cxl_emu_source *cm,
 
 /**
  * struct vfio_cxl_emu - the virtual registers of one device
- * @config: what the host's are
+ * @config: the host's registers
  * @cm: component registers
  * @dvsec: CXL Device DVSEC
  * @base: guest physical address where the memory is locked, else 0

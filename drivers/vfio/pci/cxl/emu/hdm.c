@@ -9,7 +9,7 @@
 #include "cxl_regs.h"
 #include "emu.h"
 
-/* Where the memory belongs is the VMM's to say: no commit of a guest works */
+/* The VMM chooses the base of the memory: commits by a guest always fail */
 static void hdm_commit(struct vfio_cxl_emu_block *block)
 {
 	u32 ctrl = vfio_cxl_emu_reg_get(block, CXL_HDM_DECODER0_CTRL_OFFSET(0),
@@ -88,13 +88,14 @@ static void hdm_set_u64(struct vfio_cxl_emu_block *block, u32 offset, u64 val)
 }
 
 /**
- * vfio_cxl_emu_hdm_init - an uncommitted decoder of the host's size
+ * vfio_cxl_emu_hdm_init - initialise a decoder, not committed, of the host's
+ * size
  * @block: to set up
  * @image: VFIO_CXL_EMU_HDM_SIZE bytes for the registers
  * @host: the host's registers, up to decoder 0
  *
- * The decoder offers the host's interleave granularities.  More decoders,
- * targets, ways, UIO and back-invalidate are not offered.
+ * The decoder offers the host's interleave granularities.  It does not offer
+ * more decoders, targets, ways, UIO or Back-Invalidate.
  */
 void vfio_cxl_emu_hdm_init(struct vfio_cxl_emu_block *block, u8 *image,
 			   const u8 *host)

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Where a host's device has its registers, and what firmware left there
+ * Where the registers of a host's device are, and how firmware configured them
  *
- * Reads only, through a function of the caller's: of a device in the driver, of
- * an image in the tests.
+ * This code only reads, through a function of the caller: from a device in the
+ * driver, from an image in the tests.
  */
 #include <linux/align.h>
 #include <linux/bitfield.h>
@@ -23,10 +23,10 @@ static u32 layout_read(const struct vfio_cxl_emu_source *from, u32 offset)
  * vfio_cxl_emu_find_block - find the component registers (8.1.9)
  * @locator: the Register Locator DVSEC
  * @length: of it, in bytes
- * @bar: set to the index of the BAR that they are in
+ * @bar: set to the index of the BAR that contains them
  * @offset: set to their offset there, in bytes
  *
- * Return: 0, or -ENXIO where there are none.
+ * Return: 0, or -ENXIO if there are none.
  */
 int vfio_cxl_emu_find_block(const struct vfio_cxl_emu_source *locator,
 			    u32 length, unsigned int *bar, u64 *offset)
@@ -59,7 +59,7 @@ static unsigned int layout_decoders(u32 cap)
 	return count <= 8 ? count * 2 : (count - 4) * 4;
 }
 
-/* Where a structure of @size bytes lies wholly past the capability array */
+/* Whether a structure of @size bytes lies entirely after the array */
 static bool layout_fits(u32 header, u32 entries, u32 size)
 {
 	u32 pointer = FIELD_GET(CXL_CM_CAP_PTR_MASK, header);
@@ -69,7 +69,7 @@ static bool layout_fits(u32 header, u32 entries, u32 size)
 	       pointer + size <= VFIO_CXL_EMU_CM_SIZE;
 }
 
-/* Keep @size bytes of registers, little endian as they are read by a guest */
+/* Save @size bytes of registers, little endian as a guest reads them */
 static void layout_snapshot(const struct vfio_cxl_emu_source *from, u32 offset,
 			    u8 *to, u32 size)
 {
@@ -80,14 +80,14 @@ static void layout_snapshot(const struct vfio_cxl_emu_source *from, u32 offset,
 }
 
 /**
- * vfio_cxl_emu_find_hdm - find and keep HDM decoder 0 and RAS (8.2.4)
+ * vfio_cxl_emu_find_hdm - find and save HDM decoder 0 and RAS (8.2.4)
  * @cm: the CXL.cache and CXL.mem registers
- * @config: set to what they are
- * @layout: set to where they are
+ * @config: set to their contents
+ * @layout: set to their offsets
  *
- * RAS is a courtesy: it is left out where it makes no sense.
+ * RAS is optional: it is omitted if its entry is malformed.
  *
- * Return: 0, or -ENOENT where there is no HDM Decoder Capability.
+ * Return: 0, or -ENOENT if there is no HDM Decoder Capability.
  */
 int vfio_cxl_emu_find_hdm(const struct vfio_cxl_emu_source *cm,
 			  struct vfio_cxl_emu_cm_config *config,
@@ -115,7 +115,7 @@ int vfio_cxl_emu_find_hdm(const struct vfio_cxl_emu_source *cm,
 	hdm = FIELD_GET(CXL_CM_CAP_PTR_MASK, config->hdm_header);
 	layout->decoders = layout_decoders(layout_read(cm, hdm +
 						CXL_HDM_DECODER_CAP_OFFSET));
-	/* Up to where one more decoder would begin */
+	/* Up to the start of one more decoder */
 	hdm_size = CXL_HDM_DECODER0_BASE_LOW_OFFSET(layout->decoders);
 	if (!layout_fits(config->hdm_header, entries, hdm_size))
 		return -ENOENT;
@@ -135,17 +135,17 @@ int vfio_cxl_emu_find_hdm(const struct vfio_cxl_emu_source *cm,
 }
 EXPORT_SYMBOL_GPL(vfio_cxl_emu_find_hdm);
 
-/* Two decoder registers as they were kept, low and high */
+/* A saved pair of decoder registers, low and high */
 static u64 layout_kept64(const struct vfio_cxl_emu_config *config, u32 reg)
 {
 	return get_unaligned_le64(config->cm.hdm + reg);
 }
 
 /**
- * vfio_cxl_emu_configured - firmware lets the device decode its memory
+ * vfio_cxl_emu_configured - whether firmware enabled decoding of the memory
  * @config: the host's device
  *
- * Return: true where decoder 0 is committed, and decoding is on.
+ * Return: true if decoder 0 is committed and decoding is enabled.
  */
 bool vfio_cxl_emu_configured(const struct vfio_cxl_emu_config *config)
 {
@@ -161,19 +161,19 @@ bool vfio_cxl_emu_configured(const struct vfio_cxl_emu_config *config)
 EXPORT_SYMBOL_GPL(vfio_cxl_emu_configured);
 
 /**
- * vfio_cxl_emu_check_decoders - whether the driver can do with what is there
+ * vfio_cxl_emu_check_decoders - whether the driver supports the configuration
  * @cm: the CXL.cache and CXL.mem registers
  * @config: the host's device
- * @layout: where the decoders are; set to which of them are empty
+ * @layout: where the decoders are; empty ones are recorded here
  * @base: set to the address of the memory
- * @size: set to its bytes
+ * @size: set to its size in bytes
  *
- * Firmware may have committed decoders of size 0, so that nobody programs them:
- * they decode nothing.
+ * Firmware may commit unused decoders with size 0, so that they cannot be
+ * programmed: they decode nothing.
  *
  * Return: 0, or a negative errno, one for each reason:
  *
- * * -ENODATA - decoder 0 not committed, or decoding off
+ * * -ENODATA - decoder 0 not committed, or decoding disabled
  * * -EXDEV - decoder 0 interleaved
  * * -EOPNOTSUPP - Back-Invalidate or Unordered I/O
  * * -EINVAL - size 0 or not a multiple of 256 MiB
@@ -194,7 +194,7 @@ int vfio_cxl_emu_check_decoders(const struct vfio_cxl_emu_source *cm,
 		return -ENODATA;
 	if (FIELD_GET(CXL_HDM_DECODER0_CTRL_IW_MASK, ctrl))
 		return -EXDEV;
-	/* A restore would have to know what the way to the host needs for it */
+	/* Restoring it would have to consider the path to the host, too */
 	if (ctrl & (CXL_HDM_DECODER0_CTRL_BI | CXL_HDM_DECODER0_CTRL_UIO))
 		return -EOPNOTSUPP;
 

@@ -2,7 +2,7 @@
 /*
  * RAS Capability Structure (CXL r3.1 8.2.4.17)
  *
- * A private image: the device's errors are the host's to handle, so the status
+ * A private image: the host handles errors of the device, so the status
  * registers never report one.
  */
 #include <kunit/visibility.h>
@@ -39,10 +39,10 @@ static const struct vfio_cxl_emu_field ras_fields[] = {
 };
 
 /**
- * vfio_cxl_emu_ras_init - RAS registers without an error
+ * vfio_cxl_emu_ras_init - initialise RAS registers, without an error
  * @block: to set up
  * @image: VFIO_CXL_EMU_RAS_SIZE bytes for the registers
- * @host: the host's registers, for the masks and severities to start with
+ * @host: the host's registers, for the initial masks and severities
  */
 void vfio_cxl_emu_ras_init(struct vfio_cxl_emu_block *block, u8 *image,
 			   const u8 *host)

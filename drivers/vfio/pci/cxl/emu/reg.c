@@ -53,7 +53,7 @@ void vfio_cxl_emu_reg_set(struct vfio_cxl_emu_block *block, u32 offset,
 EXPORT_SYMBOL_IF_KUNIT(vfio_cxl_emu_reg_set);
 
 /**
- * vfio_cxl_emu_block_init - a block as it is after power-on
+ * vfio_cxl_emu_block_init - set a block to its state after power-on
  * @block: with table, image and size set
  * @host: the same registers of the host's device, little endian, @block->size
  *	bytes
@@ -96,7 +96,7 @@ u64 vfio_cxl_emu_block_read(const struct vfio_cxl_emu_block *block, u32 offset,
 }
 EXPORT_SYMBOL_IF_KUNIT(vfio_cxl_emu_block_read);
 
-/* What a register holds after a write of @val to those bits of it in @lanes */
+/* The value of a register after a write of @val to its bits in @lanes */
 static u32 field_write(const struct vfio_cxl_emu_block *block,
 		       const struct vfio_cxl_emu_field *field, u32 old,
 		       u32 val, u32 lanes)
@@ -131,8 +131,8 @@ static u32 field_write(const struct vfio_cxl_emu_block *block,
  * @width: bytes to write, 1 to 8; those that are not in @block are ignored
  * @val: the bytes to write, the first one lowest
  *
- * A register of which only some bytes are written keeps the others.  Every
- * effect runs after all registers have taken their values.
+ * A partial write of a register leaves its other bytes unchanged.  Every effect
+ * runs after all registers have taken their values.
  */
 void vfio_cxl_emu_block_write(struct vfio_cxl_emu_block *block, u32 offset,
 			      unsigned int width, u64 val)
