@@ -2,34 +2,34 @@
 /*
  * libvfio-cxl: a VMM's side of CXL.mem devices bound to vfio-cxl-pci
  *
- * A VMM that hands such a device to a guest does three things with it:
+ * A VMM that assigns such a device to a guest calls three functions:
  *
- *   vfio_cxl_find()	what memory does the open device have, and where?
- *   vfio_cxl_select()	which of the guest's windows is its place?
+ *   vfio_cxl_find()	find the memory of the open device
+ *   vfio_cxl_select()	choose its window in the guest
  *   vfio_cxl_lock()	lock its HDM decoder at the base of that window
  *
- * and then gives the memory, which vfio_cxl_map() maps, to the guest at that
- * base.  All the rest of VFIO stays with the VMM, which opens the device by the
- * interface of its choice.
+ * and then maps the memory, with vfio_cxl_map(), into the guest at that base.
+ * All other use of VFIO is up to the VMM, which opens the device through the
+ * group or the cdev interface.
  *
- * The library keeps no state, prints nothing and never exits; every function
- * may be called from any thread, with musl or glibc 2.32 or later, whose
- * strerror(3) may be, too.  A function that can fail returns 0 or a
- * negative errno and puts a reason in words where the caller says so.  All
- * sizes and addresses are in bytes, in host byte order.
+ * The library keeps no state, prints nothing and never exits.  Every function
+ * is thread-safe with musl or with glibc 2.32 or later, whose strerror(3) is
+ * thread-safe.  A function that can fail returns 0 or a negative errno and, if
+ * the caller passes a buffer, writes a reason there.  All sizes and addresses
+ * are in bytes, in host byte order.
  *
- * Structures may grow at their end in later versions; what is appended means
- * nothing where it is 0.  So each begins with argsz, as VFIO's do: the size
- * that the caller knows it by.  Set it to the structure's sizeof, in every
- * element of an array, also where the library fills in the rest.  Only struct
- * vfio_cxl_reason has none and does not grow.  A function fails with
+ * Structures may grow at their end in later versions; a value of 0 in a new
+ * member has no effect.  So each begins with argsz, as in VFIO: the size of the
+ * structure in the caller.  Set it to the sizeof the structure, in every
+ * element of an array, even if the library fills in the rest.  Only struct
+ * vfio_cxl_reason has no argsz and does not grow.  A function fails with
  *
- * * -EINVAL - argsz is less than the first version of the structure had, or
+ * * -EINVAL - argsz is less than the size of the structure's first version, or
  *   more than 4096, or not the same in all elements of an array
- * * -E2BIG - a structure that is input is longer than this version of the
- *   library knows, and what it does not know is not 0
+ * * -E2BIG - an input structure is longer than this version of the library
+ *   supports, and the unknown part is not 0
  *
- * What this version does not know of a structure that is output, it sets to 0.
+ * The library sets the unknown part of an output structure to 0.
  *
  * Section numbers are those of the CXL specification, revision 3.1.
  */
@@ -47,21 +47,21 @@ extern "C" {
 #endif
 
 /**
- * VFIO_CXL_ALIGN - what the base and the size of a window and the size of a
- * memory are multiples of: 256 MiB (8.2.4.20, HDM decoder base and size)
+ * VFIO_CXL_ALIGN - alignment of the base and the size of a window and of the
+ * size of the memory: 256 MiB (8.2.4.20, HDM decoder base and size)
  */
 #define VFIO_CXL_ALIGN		(UINT64_C(256) << 20)
 
 /**
- * VFIO_CXL_LIMIT - no memory reaches beyond this address: 2^52 (8.2.4.20)
+ * VFIO_CXL_LIMIT - end of the address space for memory: 2^52 (8.2.4.20)
  */
 #define VFIO_CXL_LIMIT		(UINT64_C(1) << 52)
 
 /**
- * struct vfio_cxl_reason - why something failed and what to do about it
- * @text: one line for the user of the VMM without a newline at its end, always
- *	terminated; empty after a success, and only then.  Names are cut at 64
- *	bytes.
+ * struct vfio_cxl_reason - why a function failed and what to do about it
+ * @text: one line for the user of the VMM, without a trailing newline, always
+ *	terminated; empty after a success, and only then.  Names are truncated
+ *	to 64 bytes.
  */
 struct vfio_cxl_reason {
 	char text[512];
@@ -73,7 +73,7 @@ struct vfio_cxl_reason {
  * @region_index: VFIO region of the memory
  * @region_flags: VFIO_REGION_INFO_FLAG_* of that region
  * @decoder_flags: VFIO_CXL_HDM_DECODER_* of decoder 0
- * @region_offset: where it starts in the device's file, for mmap(2), pread(2)
+ * @region_offset: its offset in the device's file, for mmap(2) and pread(2)
  * @size: of the memory, and of the region; a multiple of VFIO_CXL_ALIGN
  * @base: guest physical address that decoder 0 is locked at, 0 while it is not
  */
@@ -96,14 +96,14 @@ struct vfio_cxl_hdm {
  * @reason: may be NULL
  *
  * The region is found by its VFIO_REGION_INFO_CAP_TYPE capability, the state of
- * the decoder by VFIO_DEVICE_FEATURE_CXL_HDM_DECODER (<linux/vfio_cxl.h>).  A
- * memory that is not usable at the moment is found too: see @decoder_flags.
+ * the decoder by VFIO_DEVICE_FEATURE_CXL_HDM_DECODER (<linux/vfio_cxl.h>).
+ * Memory that is currently not usable is found, too: see @decoder_flags.
  *
  * Return: 0, or
  *
  * * -EINVAL - @hdm is NULL or has a wrong argsz
  * * -ENOTTY - not a VFIO device, or its driver is not vfio-cxl-pci
- * * -ENOENT - the feature is there, but no region of the memory
+ * * -ENOENT - the device has the feature, but no region for the memory
  * * -EPROTO - the kernel's answers are malformed or contradict each other
  * * -ENOMEM - out of memory
  * * another negative errno of ioctl(2), such as -EBADF, or -EINVAL for a
@@ -120,15 +120,17 @@ int vfio_cxl_find(int device_fd, const char *name, struct vfio_cxl_hdm *hdm,
  * @memory: set to the address on success, untouched otherwise
  * @reason: may be NULL
  *
- * The mapping is shared, readable and writable, and vfio_cxl_hdm.size long.  It
- * is aligned to 1 GiB, so that the kernel can use huge pages of every size in
- * it, and KVM in the guest: mmap(2) alone chooses any page.  munmap(2) ends it.
+ * The mapping is shared, readable and writable, and has the size
+ * vfio_cxl_hdm.size.  It is aligned to 1 GiB, so that the kernel can use huge
+ * pages of every size, and KVM in the guest, too; mmap(2) alone would choose
+ * any page.  Unmap it with munmap(2).  Mapping memory that was lost in a reset
+ * succeeds: accesses raise SIGBUS.
  *
  * Return: 0, or
  *
  * * -EINVAL - @hdm is NULL or has a wrong argsz
  * * -E2BIG - of argsz, see above
- * * -EOVERFLOW - no address space is as large as that
+ * * -EOVERFLOW - the size does not fit into the address space
  * * another negative errno of mmap(2), such as -ENOMEM
  */
 int vfio_cxl_map(int device_fd, const char *name,
@@ -144,10 +146,11 @@ int vfio_cxl_map(int device_fd, const char *name,
  *	success, untouched otherwise
  * @reason: may be NULL
  *
- * Give it to IOMMU_IOAS_MAP_FILE, so that devices reach the memory at a guest
- * physical address: others, and this one by its address translation services.
- * A reset of the device, and a guest that turns its memory decode off, take the
- * memory from it: unmap it then, and map a new one when memory decode is on.
+ * Pass it to IOMMU_IOAS_MAP_FILE, so that devices can access the memory at a
+ * guest physical address: other devices, and this one through its address
+ * translation services.  A reset of the device, and a guest that turns its
+ * memory decode off, revoke it: unmap it then, and map a new one when memory
+ * decode is on.
  *
  * Return: 0, or
  *
@@ -164,8 +167,8 @@ int vfio_cxl_dma_buf(int device_fd, const char *name,
 /**
  * struct vfio_cxl_window - one CXL fixed memory window of the guest
  * @argsz: size of this structure
- * @placed: the window has a base.  One that did not fit the guest's physical
- *	address space has none.
+ * @placed: the window has a base.  A window that did not fit the guest's
+ *	physical address space has none.
  * @name: not empty
  * @base: guest physical address, a non-zero multiple of VFIO_CXL_ALIGN; ignored
  *	unless @placed
@@ -174,10 +177,11 @@ int vfio_cxl_dma_buf(int device_fd, const char *name,
  * @targets: names of the host bridges that the window targets, none empty
  * @nr_targets: elements of @targets
  *
- * No two placed windows of a guest overlap.  Those that have an address in
- * common are malformed, whatever else is wrong with one of them.
+ * Placed windows of a guest must not overlap.  Overlapping windows are
+ * malformed, regardless of other errors in one of them.
  *
- * The guest's firmware describes it in a CFMWS of the ACPI CEDT (9.18.1.3).
+ * The guest's firmware describes a window in a CFMWS of the ACPI CEDT
+ * (9.18.1.3).
  */
 struct vfio_cxl_window {
 	uint32_t argsz;
@@ -190,18 +194,18 @@ struct vfio_cxl_window {
 };
 
 /**
- * struct vfio_cxl_device - where the guest's topology has a device
+ * struct vfio_cxl_device - position of a device in the guest's topology
  * @argsz: size of this structure
  * @below_switch: there is a switch between host bridge and device
- * @name: not empty; no two devices of the same @host_bridge have the same name,
- *	nor do two without one
+ * @name: not empty; devices below the same @host_bridge, or without one, must
+ *	have different names
  * @host_bridge: name of the CXL host bridge at the root of the device's PCI
- *	hierarchy; NULL or empty if the root there is not a CXL host bridge
+ *	hierarchy; NULL or empty if the root is not a CXL host bridge
  * @hdm_size: size of the device's memory, a non-zero multiple of VFIO_CXL_ALIGN
  * @locked_base: guest physical address that its decoder is locked at, as in
  *	vfio_cxl_hdm.base; 0 while it is not.  Set it for the devices of a
- *	running machine when another one is plugged in: they keep their windows,
- *	which cannot be moved.
+ *	running machine when another one is plugged in: they keep their
+ *	windows, which cannot be moved.
  */
 struct vfio_cxl_device {
 	uint32_t argsz;
@@ -213,29 +217,32 @@ struct vfio_cxl_device {
 };
 
 /**
- * enum vfio_cxl_verdict - what vfio_cxl_select() says of a device
- * @VFIO_CXL_VERDICT_NONE: nothing, because it failed as a whole
+ * enum vfio_cxl_verdict - result of vfio_cxl_select() for a device
+ * @VFIO_CXL_VERDICT_NONE: no result, because the function failed as a whole
  * @VFIO_CXL_VERDICT_ACCEPTED: one window targets its host bridge and no other
- *	host bridge, is placed, large enough and for this device alone
+ *	host bridge, is placed, large enough, and used by this device only
  * @VFIO_CXL_VERDICT_NO_WINDOW: no window targets its host bridge
  * @VFIO_CXL_VERDICT_AMBIGUOUS: more than one window targets its host bridge
  * @VFIO_CXL_VERDICT_INTERLEAVED: the window has several targets
  * @VFIO_CXL_VERDICT_UNPLACED: the window has no base
  * @VFIO_CXL_VERDICT_TOO_SMALL: the window is smaller than the memory
- * @VFIO_CXL_VERDICT_MOVED: the window is not where the device is locked
- * @VFIO_CXL_VERDICT_SECOND_DEVICE: the window is another device's, which is
+ * @VFIO_CXL_VERDICT_MOVED: the device is locked at another base than the
+ *	window's
+ * @VFIO_CXL_VERDICT_SECOND_DEVICE: the window is already used by another device
  *	below the same host bridge
  * @VFIO_CXL_VERDICT_NO_HOST_BRIDGE: it is not below a CXL host bridge
  * @VFIO_CXL_VERDICT_BELOW_SWITCH: it is below a switch
- * @VFIO_CXL_VERDICT_BAD_DEVICE: its description is malformed, or its name that
- *	of another device below the same host bridge, which is refused, too
+ * @VFIO_CXL_VERDICT_BAD_DEVICE: its description is malformed, or another device
+ *	below the same host bridge has the same name and is refused, too
  * @VFIO_CXL_VERDICT_BAD_WINDOW: the description of its window is malformed, or
- *	of a window that could be its; or its window overlaps another
+ *	that of a window that could be its window; or its window overlaps
+ *	another one
  *
- * Only VFIO_CXL_VERDICT_ACCEPTED accepts.  Where several of the others hold,
- * the verdict is the first of them in this order: BAD_DEVICE, NO_HOST_BRIDGE,
- * BELOW_SWITCH, BAD_WINDOW (one with targets unknown), NO_WINDOW, AMBIGUOUS,
- * BAD_WINDOW, INTERLEAVED, UNPLACED, TOO_SMALL, MOVED, SECOND_DEVICE.
+ * Only VFIO_CXL_VERDICT_ACCEPTED means success.  If several of the others
+ * apply, the verdict is the first one in this order: BAD_DEVICE,
+ * NO_HOST_BRIDGE, BELOW_SWITCH, BAD_WINDOW (one with targets unknown),
+ * NO_WINDOW, AMBIGUOUS, BAD_WINDOW, INTERLEAVED, UNPLACED, TOO_SMALL, MOVED,
+ * SECOND_DEVICE.
  */
 enum vfio_cxl_verdict {
 	VFIO_CXL_VERDICT_NONE,
@@ -254,11 +261,11 @@ enum vfio_cxl_verdict {
 };
 
 /**
- * struct vfio_cxl_placement - the place of one device
+ * struct vfio_cxl_placement - the window of one device
  * @argsz: size of this structure, set by the caller
- * @verdict: on the device
- * @window: the element of the array of windows that is the device's; NULL
- *	unless the verdict is VFIO_CXL_VERDICT_ACCEPTED
+ * @verdict: result for the device
+ * @window: the device's element of the array of windows; NULL unless the
+ *	verdict is VFIO_CXL_VERDICT_ACCEPTED
  * @reason: names device, host bridge and window, and says what to do; empty if
  *	the verdict is VFIO_CXL_VERDICT_ACCEPTED
  */
@@ -275,55 +282,57 @@ struct vfio_cxl_placement {
  * @nr_windows: elements of @windows
  * @devices: all the CXL.mem devices of the guest, in any order
  * @nr_devices: elements of @devices
- * @placements: @nr_devices elements with argsz, filled in: the place of each of
- *	@devices
+ * @placements: @nr_devices elements with argsz, filled in: the result for each
+ *	of @devices
  *
  * A window and a device belong together if the window's only target is the name
- * of the device's host bridge.  The order of the arrays decides nothing: any
+ * of the device's host bridge.  The order of the arrays does not matter: any
  * order gives each device the same verdict, window and reason.
  *
- * Of the devices below one host bridge only one can have the window.  That is
- * the one that is locked at its base, or else the one with the least name (as
- * strcmp(3) compares), whether or not that one is refused for another reason.
- * Each of the others is a second device.  One without a name has no claim.
+ * Only one of the devices below one host bridge can have the window.  That is
+ * the one that is locked at its base, or else the first one by name (as
+ * strcmp(3) compares), even if that one is refused for another reason.  Each of
+ * the others is a second device.  A device without a name cannot have the
+ * window.
  *
  * The function is pure: it reads its input and writes @placements.  It takes
  * O(n log n) time, n being the number of targets and devices.
  *
  * Return: 0 if every device is accepted, or
  *
- * * -EADDRNOTAVAIL - at least one is not: see each of @placements
+ * * -EADDRNOTAVAIL - at least one is refused: see each of @placements
  * * -EINVAL - an array is NULL but has elements, or an argsz is wrong
  * * -E2BIG - of argsz, see above
  * * -ENOMEM - out of memory
  *
- * After the last three every verdict is VFIO_CXL_VERDICT_NONE, and every reason
- * says why, unless it is @placements that is NULL or has a wrong argsz.
+ * After the last three errors every verdict is VFIO_CXL_VERDICT_NONE, and every
+ * reason says why, unless @placements itself is NULL or has a wrong argsz.
  */
 int vfio_cxl_select(const struct vfio_cxl_window *windows, size_t nr_windows,
 		    const struct vfio_cxl_device *devices, size_t nr_devices,
 		    struct vfio_cxl_placement *placements);
 
 /**
- * vfio_cxl_verdict_name() - a word for a verdict
+ * vfio_cxl_verdict_name() - name of a verdict
  * @verdict: the verdict
  *
- * Return: such as "accepted" or "no-window", never NULL; valid for ever.
+ * Return: a string such as "accepted" or "no-window", never NULL; it has static
+ * storage duration.
  */
 const char *vfio_cxl_verdict_name(enum vfio_cxl_verdict verdict);
 
 /**
  * vfio_cxl_lock() - lock a device's HDM decoder 0 at the base of a window
  * @device_fd: as for vfio_cxl_find()
- * @device: whose names go into @reason; nothing else of it is used
+ * @device: names the device in @reason; its other members are not used
  * @window: vfio_cxl_placement.window of the device
  * @reason: may be NULL
  *
- * From then on the guest reads a decoder that firmware has committed and locked
- * there.  The lock ends with the last close of @device_fd.  On any error the
- * device is as before.
+ * From then on the guest reads a decoder that is committed and locked there, as
+ * firmware would set it up.  The lock ends with the last close of @device_fd.
+ * On any error the device is unchanged.
  *
- * Return: 0, also if it is locked at this base already, or
+ * Return: 0, also if it is already locked at this base, or
  *
  * * -EINVAL - no device, no window or one without a base; or its base or size
  *   is not a non-zero multiple of VFIO_CXL_ALIGN; or an argsz is wrong

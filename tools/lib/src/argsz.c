@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later OR MIT
 /*
- * Structures that may be longer in the caller than they are here
+ * Structures that may be longer in the caller than in this library
  */
 #include <errno.h>
 #include <stdint.h>
@@ -8,7 +8,7 @@
 
 #include "internal.h"
 
-/* No structure will be larger: what is was never set, and is not followed. */
+/* No structure will be larger: a larger argsz is uninitialised. */
 #define ARGSZ_MAX 4096
 
 /* Every structure begins with its size. */

@@ -12,7 +12,7 @@
 
 #include "internal.h"
 
-/* Linux 6.19; headers of distributions are older */
+/* Since Linux 6.19; headers of distributions are older */
 #ifndef VFIO_DEVICE_FEATURE_DMA_BUF
 #define VFIO_DEVICE_FEATURE_DMA_BUF 11
 
@@ -30,7 +30,7 @@ struct vfio_device_feature_dma_buf {
 };
 #endif
 
-/* A file descriptor, or -errno: -ENODEV where the device has no such BAR */
+/* Returns a file descriptor or -errno: -ENODEV if there is no such BAR */
 static int export_by(int device_fd, uint32_t bar, uint64_t size)
 {
 	const struct vfio_device_feature_dma_buf dma_buf = {
@@ -73,7 +73,7 @@ int vfio_cxl_dma_buf(int device_fd, const char *name,
 		return vfio_cxl_explain(ret, reason, &device, NULL, "%s",
 					vfio_cxl_args_text(-ret));
 
-	/* Whichever BAR there is */
+	/* Any BAR that the device has */
 	for (bar = VFIO_PCI_BAR0_REGION_INDEX;
 	     bar <= VFIO_PCI_BAR5_REGION_INDEX; bar++) {
 		ret = export_by(device_fd, bar, hdm->size);

@@ -12,7 +12,7 @@
 
 #include "internal.h"
 
-/* Far more than any kernel needs to describe a region with its capabilities. */
+/* Limit of a region's description, far more than any kernel needs */
 #define REGION_INFO_MAX 0x100000
 
 /*
@@ -22,8 +22,9 @@
 #define CXL_REGION_TYPE (UINT32_C(0x80000000) | VFIO_CXL_VENDOR_ID)
 
 /*
- * Get the description of a region with all its capabilities.  The kernel says
- * in argsz how much room they take.  On success argsz is the room they have.
+ * Get the description of a region with all its capabilities.  The kernel
+ * returns the required size in argsz.  On success argsz is the size of the
+ * buffer.
  */
 static int get_region_info(int device_fd, uint32_t index,
 			   struct vfio_region_info **result)
@@ -64,7 +65,7 @@ static int get_region_type(const struct vfio_region_info *info,
 {
 	const unsigned char *start = (const unsigned char *)info;
 	struct vfio_info_cap_header header;
-	/* A chain of more capabilities than there is room for is a loop. */
+	/* A chain of more capabilities than fit into the buffer is a loop. */
 	size_t left = info->argsz / sizeof(header);
 	uint32_t at = info->cap_offset;
 
@@ -87,8 +88,8 @@ static int get_region_type(const struct vfio_region_info *info,
 }
 
 /*
- * Device specific regions follow the fixed ones.  The last one looked at goes
- * into @hdm, so that an error can name it.
+ * Device specific regions follow the fixed ones.  @hdm has the last one
+ * examined, so that an error can name it.
  */
 static int find_region(int device_fd, uint32_t nr_regions,
 		       struct vfio_cxl_hdm *hdm)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later OR MIT */
 /*
- * What the sources of libvfio-cxl share and do not export
+ * Declarations that the sources of libvfio-cxl share and do not export
  */
 #ifndef VFIO_CXL_INTERNAL_H
 #define VFIO_CXL_INTERNAL_H
@@ -11,15 +11,15 @@
 
 #include <vfio-cxl.h>
 
-/* How a name goes into a reason: cut, so that what follows is not lost. */
+/* Format of a name in a reason: truncated, to keep the text after it. */
 #define NAME_FMT "%.64s"
 
 #define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
 #define __printf(fmt, args) __attribute__((format(printf, fmt, args)))
 
 /*
- * A structure ends with its last member: what is appended must not come to lie
- * in padding, whose bytes older callers do not set.
+ * Structures must not end in padding: members that are appended would lie in
+ * it, and older callers do not initialise padding.
  */
 _Static_assert(sizeof(struct vfio_cxl_hdm) ==
 	       offsetof(struct vfio_cxl_hdm, base) + sizeof(uint64_t),
@@ -35,36 +35,37 @@ _Static_assert(sizeof(struct vfio_cxl_placement) ==
 	       sizeof(struct vfio_cxl_reason), "padding");
 
 /**
- * vfio_cxl_arg() - one of the caller's structures
+ * vfio_cxl_arg() - get one of the caller's structures
  * @args: an array, with the size of an element in the first argsz
- * @i: which one
+ * @i: index of the element
  *
  * Return: its address.
  */
 void *vfio_cxl_arg(const void *args, size_t i);
 
 /**
- * vfio_cxl_have_room() - can these structures be written?
+ * vfio_cxl_have_room() - whether these structures can be written
  * @args: one structure or an array; may be NULL
  * @nr: elements of it
- * @size: of one as it is known here
+ * @size: of one element in this version
  *
- * Return: whether each argsz is the same, and at least @size.
+ * Return: true if each argsz is the same and at least @size.
  */
 bool vfio_cxl_have_room(const void *args, size_t nr, size_t size);
 
 /**
- * vfio_cxl_check_args() - can these structures be understood?
+ * vfio_cxl_check_args() - whether this version understands these structures
  * @args: as for vfio_cxl_have_room()
  * @nr: as there
  * @size: as there
  *
- * Return: 0, -EINVAL without that room, or -E2BIG if more than @size is used.
+ * Return: 0, -EINVAL if they are too small, or -E2BIG if more than @size is
+ * used.
  */
 int vfio_cxl_check_args(const void *args, size_t nr, size_t size);
 
 /**
- * vfio_cxl_args_text() - what such an error means, and what to do about it
+ * vfio_cxl_args_text() - explain an error of vfio_cxl_check_args()
  * @err: EINVAL or E2BIG
  *
  * Return: the text.
@@ -72,8 +73,8 @@ int vfio_cxl_check_args(const void *args, size_t nr, size_t size);
 const char *vfio_cxl_args_text(int err);
 
 /**
- * vfio_cxl_clear_rest() - clear what is not known here of output
- * @args: as for vfio_cxl_have_room(), which has been asked
+ * vfio_cxl_clear_rest() - clear the part of output that this version lacks
+ * @args: as for vfio_cxl_have_room(), which has returned true
  * @nr: as there
  * @size: as there
  */
@@ -81,11 +82,11 @@ void vfio_cxl_clear_rest(void *args, size_t nr, size_t size);
 
 /**
  * vfio_cxl_explain() - give a reason for a result
- * @result: an errno, a verdict: whatever the caller is about to return
+ * @result: the caller's return value, such as an errno or a verdict
  * @reason: set to "device D below host bridge H, window W (base, size): " and
  *	the text; may be NULL
  * @device: named in the reason, with its host bridge if it has one; may be NULL
- * @window: named in the reason, with base and size; NULL if it is not about one
+ * @window: named in the reason, with base and size; NULL if there is none
  * @fmt: as for printf(3)
  *
  * Return: @result.
@@ -104,10 +105,10 @@ vfio_cxl_explain(int result, struct vfio_cxl_reason *reason,
 int vfio_cxl_explain_nothing(struct vfio_cxl_reason *reason);
 
 /**
- * vfio_cxl_name() - a name that can be printed
+ * vfio_cxl_name() - make a name printable
  * @name: may be NULL or empty
  *
- * Return: @name, or words that say there is none.
+ * Return: @name, or a text that says that there is none.
  */
 const char *vfio_cxl_name(const char *name);
 

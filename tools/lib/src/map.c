@@ -11,10 +11,10 @@
 
 #include "internal.h"
 
-/* The largest of the huge pages that the driver maps, on any architecture */
+/* Size of the largest huge page that the driver maps, on any architecture */
 #define HUGE_PAGE ((size_t)1 << 30)
 
-/* Address space for @size bytes, of which the first is so aligned. */
+/* Reserve address space for @size bytes, aligned to HUGE_PAGE. */
 static void *reserve(size_t size)
 {
 	unsigned char *start;

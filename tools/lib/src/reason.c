@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later OR MIT
 /*
- * Reasons in words
+ * Reasons, as text for the user
  */
 #include <stdarg.h>
 #include <stdio.h>

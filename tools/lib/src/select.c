@@ -2,10 +2,11 @@
 /*
  * Choose the window of every device, by topology
  *
- * All that is compared is sorted first, so that the order in which it is given
- * cannot count: windows by their base, which brings those that overlap side by
- * side; routes, one for each host bridge that a window targets, and devices by
- * the name of the host bridge, so that one walk along both finds each device's.
+ * Everything is sorted before it is compared, so that the order of the input
+ * does not matter: windows by base, so that overlapping windows are adjacent;
+ * routes, one for each host bridge that a window targets, and devices by the
+ * name of the host bridge, so that a single pass over both finds the route of
+ * each device.
  */
 #include <errno.h>
 #include <stdbool.h>
@@ -16,7 +17,7 @@
 
 #include "internal.h"
 
-/* A window, and what is wrong with it: words, maybe with another to name. */
+/* A window, and its error: a text, and possibly another window to name. */
 struct place {
 	const struct vfio_cxl_window *window;
 	const char *fault;
@@ -30,7 +31,7 @@ struct route {
 	const struct place *another; /* makes it ambiguous, or NULL */
 };
 
-/* A device, and where the judgement of it goes. */
+/* A device, and where its result is stored. */
 struct candidate {
 	const struct vfio_cxl_device *device;
 	struct vfio_cxl_placement *placement;
@@ -61,7 +62,7 @@ static int compare_names(const char *a, const char *b)
 	return strcmp(a ? a : "", b ? b : "");
 }
 
-/* Equal ones can be exchanged: reasons tell other windows by their name. */
+/* The order of equal ones does not matter: reasons name windows by name. */
 static int compare_places(const void *a, const void *b)
 {
 	const struct vfio_cxl_window *x = ((const struct place *)a)->window;
@@ -91,7 +92,7 @@ static int compare_candidates(const void *a, const void *b)
 	return order ? order : compare_names(x->name, y->name);
 }
 
-/* calloc() may return NULL for nothing, which is not a failure here. */
+/* calloc() may return NULL for size 0, which is not a failure here. */
 static void *alloc_array(size_t nr, size_t size)
 {
 	return calloc(nr ? nr : 1, size);
@@ -113,7 +114,7 @@ static const char *window_fault(const struct vfio_cxl_window *window)
 	return NULL;
 }
 
-/* Does a window that begins no later take the room at @base? */
+/* Does a window that does not begin after @base contain it? */
 static bool reaches(const struct vfio_cxl_window *window, uint64_t base)
 {
 	return window->placed && base - window->base < window->size;
@@ -127,7 +128,7 @@ static void note_overlap(struct place *place, const struct place *other)
 	place->another = other->window;
 }
 
-/* Each window overlaps the first of those before it that reach its base. */
+/* A window overlaps the first one before it that contains its base. */
 static void check_overlaps(struct map *map)
 {
 	struct place *first = map->places;
@@ -357,7 +358,7 @@ static enum vfio_cxl_verdict judge_owner(const struct vfio_cxl_device *owner,
 	return VFIO_CXL_VERDICT_ACCEPTED;
 }
 
-/* Of devices below one host bridge, sorted: which one can have the window? */
+/* Choose which of the devices below one host bridge can have the window. */
 static const struct vfio_cxl_device *find_owner(const struct route *route,
 						const struct candidate *first,
 						const struct candidate *end)
@@ -426,7 +427,7 @@ static bool judge_group(const struct map *map, const struct route *route,
 	return ok;
 }
 
-/* Walk along devices and routes, one host bridge at a time. */
+/* Process devices and routes, one host bridge at a time. */
 static bool judge_all(const struct map *map)
 {
 	const struct candidate *first = map->candidates, *next;
@@ -452,7 +453,7 @@ static bool judge_all(const struct map *map)
 	return ok;
 }
 
-/* Nothing can be said of any device, and each is told why. */
+/* Fail as a whole, and give each device the reason. */
 static int fail_all(int result, const char *why,
 		    const struct vfio_cxl_device *devices,
 		    struct vfio_cxl_placement *placements, size_t nr)
