@@ -7,9 +7,11 @@ KDIR	?= /lib/modules/$(shell uname -r)/build
 PREFIX	?= /usr/local
 O	:= $(CURDIR)/build
 
-# $(call kbuild,GOALS): of the modules, against KDIR
-kbuild	= mkdir -p $(O)/host-modules && $(MAKE) -C $(KDIR) \
-	  M=$(CURDIR)/drivers/vfio/pci/cxl MO=$(O)/host-modules \
+# $(call kbuild,GOALS): of the modules, against KDIR. Linux before 6.14 does not
+# know MO and builds beside the sources: put links to them where it is to build.
+kbuild	= mkdir -p $(O)/host-modules && \
+	  cp -asf $(CURDIR)/drivers/vfio/pci/cxl/. $(O)/host-modules && \
+	  $(MAKE) -C $(KDIR) M=$(O)/host-modules MO=$(O)/host-modules \
 	  CONFIG_VFIO_CXL_PCI=m CONFIG_VFIO_CXL_EMU=m $(1)
 
 .PHONY: help modules install lib clean

@@ -17,10 +17,14 @@ def build(kernel, source=DRIVER, output=None):
     # Headers of a newer suite name a compiler that the tree does not have.
     compiler = f"CC={kernel.arch.cross}gcc"
     argv = ["make", "--no-print-directory", "-s", process.jobs(),
-            "-C", kernel.build(), f"M={CHECKOUT / source}", f"MO={output}",
+            "-C", kernel.build(), f"M={output}", f"MO={output}",
             "CONFIG_VFIO_CXL_PCI=m", "CONFIG_VFIO_CXL_EMU=m",
             *kernel.arch.make(), compiler, "modules"]
     with open(output / ".lock", "a", encoding="ascii") as lock:
         # Steps of the check that run side by side may want the same ones.
         fcntl.flock(lock, fcntl.LOCK_EX)
+        # Linux before 6.14 does not know MO and builds beside the sources:
+        # put links to them where it is to build.
+        subprocess.run(["cp", "-asf", f"{CHECKOUT / source}/.", output],
+                       check=True)
         return subprocess.run(kernel.command(argv), check=False).returncode
