@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What older kernels lack: region info by a callback of the driver, and a line
+ * at load that says what does not work
+ */
+#include <linux/nospec.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+#ifdef VFIO_CXL_NO_REGION_INFO_CAPS
+/**
+ * vfio_pci_ioctl_get_region_info - region info of a BAR
+ * @core_vdev: the device
+ * @info: region info, of a BAR's index
+ * @caps: its capabilities
+ *
+ * As vfio_pci_core does it, which writes it to user memory.
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int vfio_pci_ioctl_get_region_info(struct vfio_device *core_vdev,
+				   struct vfio_region_info *info,
+				   struct vfio_info_cap *caps)
+{
+	struct vfio_pci_core_device *vdev =
+		container_of(core_vdev, struct vfio_pci_core_device, vdev);
+	struct vfio_info_cap_header msix = {
+		.id = VFIO_REGION_INFO_CAP_MSIX_MAPPABLE,
+		.version = 1,
+	};
+	u32 bar = array_index_nospec(info->index, PCI_STD_NUM_BARS);
+
+	info->offset = VFIO_PCI_INDEX_TO_OFFSET(bar);
+	info->size = pci_resource_len(vdev->pdev, bar);
+	info->flags = 0;
+	if (!info->size)
+		return 0;
+
+	info->flags = VFIO_REGION_INFO_FLAG_READ | VFIO_REGION_INFO_FLAG_WRITE;
+	if (!vdev->bar_mmap_supported[bar])
+		return 0;
+
+	info->flags |= VFIO_REGION_INFO_FLAG_MMAP;
+	if (bar != vdev->msix_bar)
+		return 0;
+
+	return vfio_info_add_capability(caps, &msix, sizeof(msix));
+}
+
+static int compat_region_info(struct vfio_device *core_vdev,
+			      struct vfio_region_info __user *arg,
+			      struct vfio_region_info *info,
+			      struct vfio_info_cap *caps)
+{
+	const struct vfio_cxl_compat_device_ops *ops =
+		(const void *)core_vdev->ops;
+	int ret;
+
+	ret = ops->get_region_info_caps(core_vdev, info, caps);
+	if (ret || !caps->size)
+		return ret;
+
+	info->flags |= VFIO_REGION_INFO_FLAG_CAPS;
+	if (info->argsz < sizeof(*info) + caps->size) {
+		info->argsz = sizeof(*info) + caps->size;
+		info->cap_offset = 0;
+		return 0;
+	}
+	vfio_info_cap_shift(caps, sizeof(*info));
+	info->cap_offset = sizeof(*info);
+
+	return copy_to_user(arg + 1, caps->buf, caps->size) ? -EFAULT : 0;
+}
+
+/**
+ * vfio_cxl_compat_ioctl - vfio_pci_core_ioctl() that asks the driver of BARs
+ * @core_vdev: the device
+ * @cmd: of the ioctl
+ * @arg: of the ioctl
+ *
+ * Nothing depends on what a user reads here: mmap() has checks of its own.
+ *
+ * Return: as vfio_pci_core_ioctl().
+ */
+long vfio_cxl_compat_ioctl(struct vfio_device *core_vdev, unsigned int cmd,
+			   unsigned long arg)
+{
+	const size_t minsz = offsetofend(struct vfio_region_info, offset);
+	struct vfio_region_info __user *uarg = (void __user *)arg;
+	struct vfio_region_info info = {};
+	struct vfio_info_cap caps = {};
+	int ret;
+
+	if (cmd != VFIO_DEVICE_GET_REGION_INFO)
+		return (vfio_pci_core_ioctl)(core_vdev, cmd, arg);
+
+	if (copy_from_user(&info, uarg, minsz))
+		return -EFAULT;
+	if (info.argsz < minsz)
+		return -EINVAL;
+	if (info.index >= PCI_STD_NUM_BARS)
+		return (vfio_pci_core_ioctl)(core_vdev, cmd, arg);
+
+	ret = compat_region_info(core_vdev, uarg, &info, &caps);
+	kfree(caps.buf);
+	if (!ret && copy_to_user(uarg, &info, minsz))
+		ret = -EFAULT;
+
+	return ret;
+}
+#endif
+
+/* Of Documentation/driver-api/vfio-cxl-kernels.rst, what this kernel lacks */
+static const char compat_limits[] = ""
+#ifdef VFIO_CXL_NO_DMABUF
+	" no dma-buf of a BAR;"
+#endif
+#ifdef VFIO_CXL_NO_POISON
+	" the kernel does not tell of poison;"
+#endif
+#ifdef VFIO_CXL_NO_RECOVERY
+	" nor of PCIe error recovery that failed;"
+#endif
+#if defined(CONFIG_ARM64) && defined(VFIO_CXL_NO_CACHEABLE)
+	" KVM does not map the memory cacheable;"
+#endif
+	;
+
+/**
+ * vfio_cxl_compat_register_driver - pci_register_driver(), and say what lacks
+ * @driver: the driver
+ *
+ * Return: as pci_register_driver().
+ */
+int vfio_cxl_compat_register_driver(struct pci_driver *driver)
+{
+	if (*compat_limits)
+		pr_info("%s: limits of this kernel:%s see vfio-cxl-kernels.rst\n",
+			driver->name, compat_limits);
+
+	return __pci_register_driver(driver, THIS_MODULE, KBUILD_MODNAME);
+}
