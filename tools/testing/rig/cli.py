@@ -114,8 +114,10 @@ def do_run(parts, args):
 def do_modules(parts, args):
     """Build modules of the checkout for a kernel."""
     kernel = find_kernel(parts, args)
-    set_up([kernel, *kernel.needs])
-    return modules.build(kernel, args.source, args.output)
+    checkers = [parts.sparse] * args.strict
+    set_up([kernel, *kernel.needs, *checkers])
+    return modules.build(kernel, args.source, args.output,
+                         parts.sparse.binary() if args.strict else None)
 
 
 def do_tree(parts, args):
@@ -229,6 +231,8 @@ def parse(argv, parts):
     action.add_argument("--output", metavar="FOLDER", type=Path,
                         help="where to build them (default: where run takes "
                              "the driver's from)")
+    action.add_argument("--strict", action="store_true",
+                        help="with W=1 and sparse, and no warning")
     action.set_defaults(do=do_modules)
 
     action = actions.add_parser(

@@ -20,6 +20,7 @@ class Parts:
         meson = Meson()
         qemu_source = QemuSource("qemu-source", SUITE)
         qemu_next = QemuSource("qemu-source-sid", "sid")
+        self.sparse = Sparse()
         # Where compilers are, and the root of the machine that is emulated
         self.tree = Tree("tree", X86_64.debian, (*MACHINE, *GUESTS, *BUILD))
         self.roots = {
@@ -50,7 +51,7 @@ class Parts:
                           for arch, root in self.roots.items()}
         self.items = {item.name: item for item in (
             linux, *self.roots.values(), *kernels, Headers(linux, ARM64),
-            Sparse(), meson, qemu_source, qemu_next, guest_qemu,
+            self.sparse, meson, qemu_source, qemu_next, guest_qemu,
             *self.emulators.values(),
             *self.initramfs.values())}
         self._paths = {name: (item, path) for item in self.items.values()
