@@ -44,6 +44,7 @@ class First(unittest.TestCase):
             "SPDX-License-Identifier: GPL-2.0-only\n\n"
             "# SPDX-License-Identifier: GPL-2.0-only\n"
             "Warning: unable to open an initial console\n"
+            "Speculative Return Stack Overflow: WARNING: See https://docs\n"
             "debug: fine\n"), [])
 
 
