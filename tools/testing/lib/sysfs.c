@@ -116,16 +116,19 @@ int sysfs_bind(const char *bdf, const char *driver)
 
 bool sysfs_has_reset(const char *bdf, const char *method)
 {
+	bool has = false, cxl = false;
 	char methods[128], *word, *save;
 
 	if (sysfs_device_read(bdf, "reset_method", methods, sizeof(methods)))
 		return false;
 	for (word = strtok_r(methods, " ", &save); word;
-	     word = strtok_r(NULL, " ", &save))
-		if (!strcmp(word, method))
-			return true;
+	     word = strtok_r(NULL, " ", &save)) {
+		has |= !strcmp(word, method);
+		cxl |= !strcmp(word, "cxl_bus");
+	}
 
-	return false;
+	/* Linux 6.12 lists what it then refuses below a CXL port */
+	return has && !(cxl && !strcmp(method, "bus"));
 }
 
 int sysfs_reset(const char *bdf, const char *method)
