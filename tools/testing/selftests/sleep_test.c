@@ -95,6 +95,9 @@ TEST_F(sleep, device_stays_in_d0)
 	sleep_ms(300);
 	EXPECT_EQ(0, sysfs_device_read(bdf, "power_state", text, sizeof(text)));
 	EXPECT_STREQ("D0", text);
+	EXPECT_EQ(0, sysfs_device_read(bdf, "power/runtime_status", text,
+				       sizeof(text)));
+	EXPECT_STREQ("active", text);
 	EXPECT_EQ(0, sysfs_device_write(bdf, "power/control", "on"));
 }
 
