@@ -135,11 +135,16 @@ STEPS = (
     Step("demo", make("demo"), 600),
     Step("fuzz", make("fuzz", "SECONDS=20", "SEED={seed}"), 300,
          make("fuzz", "SECONDS=60"), 300),
+    Step("older", make("older"), 900),
     Step("rig", make("rig-check"), 120),
     Step("lib", make("-C", "tools/lib", f"O={TOP}/build/lib", "check"), 300),
     Step("emu-check", make("emu-check"), 300),
     Step("kcsan", make("torture-kcsan", "SECONDS=120", "KILLS=10"), 4800,
          only_long=True),
+    # The oldest kernel that the driver builds for
+    Step("selftests-6.12", make("selftests-debian", "KERNEL=debian-6.12"),
+         1500, only_long=True),
+    Step("demo-6.12", make("demo", "KERNEL=debian-6.12"), 600, only_long=True),
     Step("arm64-64k", make("arm64", "KERNEL=64k"), 4800, only_long=True),
     # With a QEMU of its own, which takes a while to build
     Step("guest-arm64", make("guest-arm64"), 4800, only_long=True),

@@ -15,18 +15,23 @@ GUESTS	:= 512M,512M,256M,256M
 # Debian packages of the checks, beside those of the rig
 CHECKERS := busybox-static clang coccinelle flake8 g++ llvm ocaml-nox \
 	python3-sphinx python3-tap shellcheck
+# Debian's older kernels, and the one of the machine where none is needed
+OLDER	:= debian-6.12 debian-7.2
+KERNEL	?= debian
 # How long fuzz and torture look, and how often torture kills a VMM
 SECONDS	?= 60
 KILLS	?= 50
 
 .PHONY: help-lab setup setup-demo lab-build check check-long demo shell qemu \
-	bench lint kunit emu-check fuzz rig-check rig-modules selftests \
+	bench lint kunit emu-check fuzz rig-check rig-modules older selftests \
+	selftests-debian \
 	selftests-arm64 arm64 torture-program torture torture-kcsan guest-image \
 	guest guest-image-arm64 guest-arm64 demo-arm64 htmldocs svg
 
 help-lab:
 	@echo 'In an emulated machine; everything needed is fetched and built first:'
-	@echo '  demo       a guest with four devices, each in a window of its own'
+	@echo '  demo       a guest with four devices, each in a window of its own;'
+	@echo '             KERNEL=debian-6.12 has it on that one'
 	@echo '  demo-arm64 the same on arm64, with windows of 256 GiB'
 	@echo '  check      all tests, samples of the long ones'
 	@echo '  check-long all tests at full length'
@@ -42,7 +47,10 @@ help-lab:
 	@echo '  fuzz       the emulation under libFuzzer, for SECONDS=60, from SEED=...'
 	@echo '  rig-check  unit tests of the rig and of the guest tests'
 	@echo '  selftests  build what the machine runs'
-	@echo '  arm64      selftests on arm64; KERNEL= debian, debian-16k or 64k'
+	@echo '  arm64      selftests on arm64; KERNEL= debian, debian-16k,'
+	@echo '             debian-6.12 or 64k'
+	@echo '  older      build the driver for older kernels, without a warning'
+	@echo '  selftests-debian  selftests on a kernel of Debian; KERNEL=$(KERNEL)'
 	@echo '  torture    the whole driver at random, for SECONDS=60, from SEED=...,'
 	@echo '             and a VMM that is killed, KILLS=$(KILLS) times'
 	@echo '  guest      guests inside the machine; TESTS= picks some, LONG=1 runs'
@@ -128,19 +136,40 @@ selftests-arm64: setup
 		HEADERS=$$($(RIG) path headers-arm64) all
 
 # What needs no property of the rig's own device. The last device differs in
-# size and has a base whose lower half is not 0.
+# size and has a base whose lower half is not 0. Linux 6.12 knows no drivers of
+# cache controllers.
 ARM64_TESTS := $(addsuffix _test,regs config feature mem bind reset scrub \
 	poison kvm cache)
-KERNEL	?= debian
 
 arm64: selftests-arm64
 	@$(RIG) modules --arch arm64 --kernel $(KERNEL)
-	@$(RIG) modules --arch arm64 --kernel $(KERNEL) \
+	@$(if $(filter debian-6.12,$(KERNEL)),,$(RIG) modules --arch arm64 \
+		--kernel $(KERNEL) \
 		--output $(O)/modules-arm64-$(KERNEL)/cache-provider \
-		tools/testing/selftests/cache-provider
+		tools/testing/selftests/cache-provider)
 	@$(RIG) run --arch arm64 --kernel $(KERNEL) --devices 256M,512M \
 		--timeout 900 -- tools/testing/selftests/run.sh \
 		$(O)/selftests-arm64 $(ARM64_TESTS)
+
+# On x86-64, what needs no debug option of the kernel
+DEBIAN_TESTS := $(addsuffix _test,regs config feature mem gate bind reset \
+	scrub aer kvm poison sleep late)
+
+selftests-debian: selftests
+	@$(RIG) modules --kernel $(KERNEL)
+	@$(RIG) run --kernel $(KERNEL) --timeout 900 -- \
+		tools/testing/selftests/run.sh $(O)/selftests $(DEBIAN_TESTS)
+
+# A line of TAP for each
+older: setup
+	@status=0; n=0; echo "1..$$((2 * $(words $(OLDER))))"; \
+	for kernel in $(OLDER); do for arch in x86_64 arm64; do \
+		n=$$((n + 1)); \
+		if $(RIG) modules --strict --arch $$arch --kernel $$kernel \
+			--output $(O)/older/$$kernel-$$arch; \
+		then echo "ok $$n $$kernel, $$arch"; \
+		else echo "not ok $$n $$kernel, $$arch"; status=1; fi; \
+	done; done; exit $$status
 
 torture-program: rig-modules
 	@$(MAKE) --no-print-directory -s -C tools/testing/torture O=$(O)/torture
@@ -196,13 +225,15 @@ GUESTARGS = --qemu $$($(RIG) path qemu-guest) \
 	--python $$($(RIG) path qemu-python) \
 	--kernel $$($(RIG) path image-debian) \
 	--initrd $(O)/guest/initramfs.cpio
-GUESTRUN = $(RIG) run --kernel debian --memory 5G
+GUESTRUN = $(RIG) run --kernel $(KERNEL) --memory 5G
 
 guest: guest-image
+	@$(RIG) modules --kernel $(KERNEL)
 	@$(GUESTRUN) --devices $(GUESTS) --timeout 2400 -- $(GUEST)/run.py \
 		$(GUESTARGS) $(if $(LONG),--long,$(SEED:%=--seed %)) $(TESTS)
 
 demo: guest-image
+	@$(RIG) modules --kernel $(KERNEL)
 	@$(MAKE) --no-print-directory -s examples
 	@$(GUESTRUN) --devices $(DEMO) -- sh -ec ' \
 		tools/examples/run-vmm.sh $(O)/examples/vmm; \
