@@ -147,7 +147,7 @@ static const struct layout_hdm_case layout_hdm_cases[] = {
 	  0, -ENOENT, 0, 0, 0 },
 	{ "no capability array", { 0x01110002, ENTRY(HDM, 0x100) },
 	  0, -ENOENT, 0, 0, 0 },
-	{ "all ones, as a device that is gone", { ~0U, ~0U, ~0U, ~0U, ~0U, ~0U },
+	{ "all ones: the device is gone", { ~0U, ~0U, ~0U, ~0U, ~0U, ~0U },
 	  0, -ENOENT, 0, 0, 0 },
 	{ "all zeros", { 0 },
 	  0, -ENOENT, 0, 0, 0 },

@@ -36,7 +36,7 @@ int rig_memory_timeout(unsigned int index, unsigned int timeout);
 /* An error of the device or of the root port above, by its name in QEMU */
 int rig_inject(unsigned int index, const char *error);
 int rig_inject_port(unsigned int index, const char *error);
-/* An error of CXL.mem in the device's RAS registers, of which AER tells nobody */
+/* An error of CXL.mem in the RAS registers, of which AER tells nobody */
 int rig_inject_ras(unsigned int index, const char *error);
 
 #endif /* VFIO_CXL_TEST_QMP_H */

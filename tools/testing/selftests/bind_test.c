@@ -751,7 +751,7 @@ static int is_reserved(const struct iomem *line, const void *arg)
 	       line->end >= host->base + host->size - 1;
 }
 
-/* Firmware's memory map says that nobody is to use the range, and nobody does */
+/* Firmware's memory map has the range as reserved, and nobody uses it */
 TEST_F(bind, reserved_in_the_memory_map)
 {
 	struct iomem line;

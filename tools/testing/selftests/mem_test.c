@@ -900,7 +900,8 @@ TEST_F(mem, dma_map_where_it_is_allowed)
 	EXPECT_EQ(0, sysfs_write(TYPE1_PARAMETER, "0"));
 	ASSERT_NE(MAP_FAILED, map);
 	/* An operator finds it, also where it was on for a moment only */
-	EXPECT_EQ(1, kmsg_contains(self->test.kmsg, "allow_unsafe_type1_dma=Y"));
+	EXPECT_EQ(1, kmsg_contains(self->test.kmsg,
+				   "allow_unsafe_type1_dma=Y"));
 	put(map, word(0, 19));
 	EXPECT_EQ(0, dma_map(self->vfio, map, self->size, iova));
 	EXPECT_EQ(self->size, dma_unmap(self->vfio, self->size, iova));

@@ -108,7 +108,11 @@ static inline bool is_aligned_for_order(struct vm_area_struct *vma,
 struct p2pdma_provider;
 struct phys_vec;
 
-#define pcim_p2pdma_provider(pdev, bar)	NULL
+static inline struct p2pdma_provider *
+pcim_p2pdma_provider(struct pci_dev *pdev, int bar)
+{
+	return NULL;
+}
 
 struct vfio_region_dma_range {
 	__u64 offset;
