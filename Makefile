@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# vfio-cxl-pci: the modules and the library; tools/testing/lab.mk has the tests.
+# vfio-cxl-pci: the modules, the library and the tool; tools/testing/lab.mk has the
+# tests.
 # `make help` lists the goals.
 
 KDIR	?= /lib/modules/$(shell uname -r)/build
@@ -14,14 +15,16 @@ kbuild	= mkdir -p $(O)/host-modules && \
 	  $(MAKE) -C $(KDIR) M=$(O)/host-modules MO=$(O)/host-modules \
 	  CONFIG_VFIO_CXL_PCI=m CONFIG_VFIO_CXL_EMU=m $(1)
 
-.PHONY: help modules install lib clean
+.PHONY: help modules install lib tool examples clean
 
 help:
 	@echo 'Build and use on this machine:'
 	@echo '  modules    the kernel modules, against KDIR=$(KDIR)'
 	@echo '  lib        libvfio-cxl, shared and static'
-	@echo '  examples   programs that use it'
-	@echo '  install    modules, library and headers, with DESTDIR, PREFIX=$(PREFIX)'
+	@echo '  tool       vfio-cxl, the command-line tool'
+	@echo '  examples   programs that use the library'
+	@echo '  install    modules, library, headers and tool, with DESTDIR,'
+	@echo '             PREFIX=$(PREFIX)'
 	@echo '  clean      remove build/; the cache stays'
 	@$(MAKE) --no-print-directory help-lab
 
@@ -31,12 +34,17 @@ modules:
 		exit 1; }
 	$(call kbuild,modules)
 
-install: modules lib
+install: modules lib tool
 	$(call kbuild,INSTALL_MOD_PATH=$(DESTDIR) modules_install)
 	$(MAKE) -C tools/lib O=$(O)/lib DESTDIR=$(DESTDIR) PREFIX=$(PREFIX) install
+	$(MAKE) -C tools/vfio-cxl O=$(O)/tool LIB=$(O)/lib DESTDIR=$(DESTDIR) \
+		PREFIX=$(PREFIX) install
 
 lib:
 	$(MAKE) -C tools/lib O=$(O)/lib all
+
+tool: lib
+	$(MAKE) -C tools/vfio-cxl O=$(O)/tool LIB=$(O)/lib all
 
 examples: lib
 	$(MAKE) -C tools/examples O=$(O)/examples LIB=$(O)/lib all

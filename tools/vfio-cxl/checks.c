@@ -1,0 +1,624 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What binding wants, and what the driver cannot see
+ *
+ * The order is that in which the driver itself looks.  Section numbers are
+ * those of the CXL specification, revision 3.1.
+ */
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <cxl/libcxl.h>
+
+#include "checks.h"
+#include "command.h"
+#include "core.h"
+#include "platform.h"
+#include "util.h"
+
+/* What 8.2.4.20 says of base and size, and the most that a VFIO region holds */
+#define HDM_ALIGN	(UINT64_C(256) << 20)
+#define MAX_MEMORY	(UINT64_C(1) << 40)
+
+#define PARAMETERS	"/sys/module/vfio_cxl_pci/parameters"
+
+struct context {
+	const struct host *host;
+	const struct device *device;
+	struct finding *finding;
+};
+
+/* Describe the outcome of the check that runs. */
+static void __printf(3, 4) found(struct context *context, enum outcome outcome,
+				 const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	context->finding->outcome = outcome;
+	context->finding->text = xvprintf(fmt, args);
+	va_end(args);
+}
+
+static void __printf(2, 3) advise(struct context *context, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	context->finding->advice = xvprintf(fmt, args);
+	va_end(args);
+}
+
+/* Decoder 0, where it is known and decodes; else NULL, and nothing to say. */
+static const struct hdm_decoder *decoder0(const struct device *device)
+{
+	const struct hdm_decoder *decoder = &device->hdm.decoders[0];
+
+	return !device->no_decoders && decoder->committed ? decoder : NULL;
+}
+
+static bool is_ours(const struct device *device)
+{
+	return device->driver && !strcmp(device->driver, DRIVER);
+}
+
+/* The driver */
+
+/* What modprobe would load, with options; NULL where there is no module */
+static char *show_module(void)
+{
+	return command_output((const char *const[]){
+		"modprobe", "--show-depends", DRIVER, NULL });
+}
+
+static void check_module(struct context *context)
+{
+	char *options;
+
+	if (!access("/sys/bus/pci/drivers/" DRIVER, F_OK)) {
+		found(context, OUTCOME_OK, "%s is loaded", DRIVER);
+		return;
+	}
+	options = show_module();
+	if (options) {
+		found(context, OUTCOME_TODO, "%s is installed, and not loaded",
+		      DRIVER);
+		free(options);
+		return;
+	}
+	found(context, OUTCOME_NO, "%s is not installed for this kernel",
+	      DRIVER);
+	advise(context,
+	       "build and install it: make modules; make install; depmod");
+}
+
+static void check_class(struct context *context)
+{
+	char *allowed, *options;
+	bool ok;
+
+	if (context->device->class != CLASS_CXL_MEMORY) {
+		found(context, OUTCOME_OK, "class %04xh, no memory device",
+		      context->device->class);
+		return;
+	}
+	allowed = read_text(PARAMETERS "/allow_unsafe_mailbox");
+	if (allowed) {
+		ok = *allowed == 'Y';
+	} else {
+		/* Options of modprobe.d and of the kernel's command line */
+		options = show_module();
+		ok = options && strstr(options, "allow_unsafe_mailbox=1");
+		free(options);
+	}
+	if (ok) {
+		found(context, OUTCOME_WARNING,
+		      "a memory device, class 0502h: what one user sets by mailbox commands, the next one finds");
+		advise(context,
+		       "give it only to guests that belong to one tenant");
+	} else {
+		found(context, OUTCOME_NO,
+		      "a memory device, class 0502h, without allow_unsafe_mailbox: what one user sets by mailbox commands, the next one finds");
+		advise(context, "where all guests belong to one tenant: %s",
+		       allowed ?
+		       "echo Y > " PARAMETERS "/allow_unsafe_mailbox" :
+		       "echo options vfio-cxl-pci allow_unsafe_mailbox=1 > /etc/modprobe.d/vfio-cxl-pci.conf");
+	}
+	free(allowed);
+}
+
+/* Registers and decoders */
+
+static void check_registers(struct context *context)
+{
+	if (context->device->bar >= 0) {
+		found(context, OUTCOME_OK, "in BAR %d at 0x%llx",
+		      context->device->bar,
+		      (unsigned long long)context->device->block);
+		return;
+	}
+	found(context, OUTCOME_NO,
+	      "the Register Locator DVSEC has no component registers");
+	advise(context,
+	       "CXL 2.0 or later is needed; update the device's firmware");
+}
+
+static void check_decoder(struct context *context)
+{
+	const struct device *device = context->device;
+	const struct hdm_decoder *decoder = decoder0(device);
+	char *size;
+
+	if (device->no_decoders) {
+		found(context, OUTCOME_UNKNOWN,
+		      "HDM decoder 0 cannot be read: %s", device->no_decoders);
+		if (device->driver)
+			advise(context,
+			       "stop what uses %s, or look at the kernel's log",
+			       device->driver);
+		return;
+	}
+	if (!decoder || !device->hdm.enabled ||
+	    !(device->dvsec_control & DVSEC_MEM_ENABLE)) {
+		found(context, OUTCOME_NO, "HDM decoder 0 is not %s",
+		      !decoder ? "committed" :
+		      !device->hdm.enabled ? "enabled" :
+					     "in use: CXL.mem is off");
+		advise(context,
+		       "let platform firmware configure CXL memory; a reset or a driver may have cleared it, then start the host again");
+		return;
+	}
+	if (decoder->ways != 1) {
+		found(context, OUTCOME_NO,
+		      "HDM decoder 0 is interleaved across %u devices",
+		      decoder->ways);
+		advise(context,
+		       "turn interleaving of this device off in platform firmware");
+		return;
+	}
+	size = size_text(decoder->size);
+	if (!decoder->size || decoder->size % HDM_ALIGN) {
+		found(context, OUTCOME_NO,
+		      "HDM decoder 0 decodes %s, not a multiple of 256 MiB",
+		      size);
+		advise(context, "update platform firmware");
+	} else if (decoder->size > MAX_MEMORY) {
+		found(context, OUTCOME_NO,
+		      "HDM decoder 0 decodes %s, more than the 1 TiB that a VFIO region can hold",
+		      size);
+	} else {
+		found(context, OUTCOME_OK,
+		      "HDM decoder 0 is committed%s at 0x%llx, %s",
+		      decoder->locked ? " and locked" : "",
+		      (unsigned long long)decoder->base, size);
+	}
+	free(size);
+}
+
+static void check_others(struct context *context)
+{
+	const struct device *device = context->device;
+	unsigned int i;
+
+	if (device->no_decoders)
+		return;
+	for (i = 1; i < device->hdm.nr; i++) {
+		if (!device->hdm.decoders[i].committed)
+			continue;
+		found(context, OUTCOME_NO, "HDM decoder %u is committed, too",
+		      i);
+		advise(context,
+		       "let platform firmware use decoder 0 alone for this device");
+		return;
+	}
+	found(context, OUTCOME_OK, "no other decoder is in use");
+}
+
+/* What is between the processor and the device */
+
+static void check_window(struct context *context)
+{
+	const struct hdm_decoder *decoder = decoder0(context->device);
+	const struct cedt_window *window;
+
+	if (!decoder)
+		return;
+	window = device_window(context->host, context->device);
+	if (!window) {
+		found(context, OUTCOME_NO,
+		      "no window of ACPI CEDT has all of the memory");
+		advise(context, "update platform firmware");
+		return;
+	}
+	if (window->nr_targets != 1) {
+		found(context, OUTCOME_NO,
+		      "the window at 0x%llx is interleaved across %u host bridges",
+		      (unsigned long long)window->base, window->nr_targets);
+		advise(context,
+		       "turn interleaving of host bridges off in platform firmware");
+		return;
+	}
+	if (context->device->uid < 0 ||
+	    !cedt_targets(window, (uint32_t)context->device->uid)) {
+		found(context, OUTCOME_NO,
+		      "the window at 0x%llx targets host bridge %u, the device is below %s",
+		      (unsigned long long)window->base, window->targets[0],
+		      context->device->root);
+		advise(context, "update platform firmware");
+		return;
+	}
+	found(context, OUTCOME_OK,
+	      "the window at 0x%llx targets host bridge %u alone",
+	      (unsigned long long)window->base, window->targets[0]);
+}
+
+/* The host bridge's own decoder for the range: from the core, or registers */
+static const char *read_bridge(struct context *context,
+			       const struct hdm_decoder *wanted,
+			       struct hdm_decoder *decoder, const char **port)
+{
+	const struct device *device = context->device;
+	const struct cedt_bridge *bridge;
+	struct hdm hdm = { 0 };
+	const char *why;
+	unsigned int i;
+
+	*port = NULL;
+	if (core_bridge_decoder(context->host, device, wanted->base, decoder,
+				port))
+		return NULL;
+	bridge = device->uid < 0 ? NULL :
+		 cedt_find_bridge(&context->host->cedt, (uint32_t)device->uid);
+	if (!bridge || !bridge->base)
+		return "ACPI CEDT has no CXL 2.0 host bridge there";
+	why = hdm_read(&hdm, "/dev/mem", (off_t)bridge->base);
+	if (why)
+		return why;
+	for (i = 0; i < hdm.nr; i++) {
+		*decoder = hdm.decoders[i];
+		if (hdm.enabled && decoder->committed &&
+		    wanted->base >= decoder->base &&
+		    wanted->base - decoder->base < decoder->size)
+			return NULL;
+	}
+	*decoder = (struct hdm_decoder){ 0 };
+	return NULL;
+}
+
+static void check_route(struct context *context)
+{
+	const struct hdm_decoder *wanted = decoder0(context->device);
+	struct hdm_decoder decoder;
+	long long number;
+	const char *port, *why;
+
+	if (!wanted)
+		return;
+	why = read_bridge(context, wanted, &decoder, &port);
+	if (why) {
+		found(context, OUTCOME_UNKNOWN,
+		      "decoders of host bridge %s cannot be read: %s",
+		      context->device->root, why);
+		return;
+	}
+	if (!decoder.committed) {
+		found(context, OUTCOME_NO,
+		      "no decoder of host bridge %s routes the memory",
+		      context->device->root);
+		advise(context, "update platform firmware");
+	} else if (decoder.base != wanted->base ||
+		   decoder.size != wanted->size || decoder.ways != 1) {
+		found(context, OUTCOME_NO,
+		      "host bridge %s routes 0x%llx bytes at 0x%llx, %u ways, the device decodes 0x%llx at 0x%llx",
+		      context->device->root, (unsigned long long)decoder.size,
+		      (unsigned long long)decoder.base, decoder.ways,
+		      (unsigned long long)wanted->size,
+		      (unsigned long long)wanted->base);
+		advise(context, "update platform firmware");
+	} else if (port ? !context->device->port ||
+			  strcmp(port, context->device->port) :
+			  platform_port_number(context->host, context->device,
+					       &number) &&
+			  number != decoder.target) {
+		found(context, OUTCOME_NO,
+		      "host bridge %s routes the memory to another port",
+		      context->device->root);
+		advise(context, "update platform firmware");
+	} else if (context->device->below_switch) {
+		found(context, OUTCOME_UNKNOWN,
+		      "host bridge %s routes exactly this range to the device's root port; the switch below it was not checked",
+		      context->device->root);
+	} else {
+		found(context, OUTCOME_OK,
+		      "host bridge %s routes exactly this range to the device's root port %s",
+		      context->device->root, context->device->port);
+	}
+}
+
+/* What the host itself does with the memory */
+
+static void check_in_use(struct context *context)
+{
+	const struct hdm_decoder *decoder = decoder0(context->device);
+	const struct device *device = context->device;
+	const struct resource *line = NULL;
+	struct cxl_region *region;
+	uint64_t end;
+
+	if (!decoder)
+		return;
+	end = decoder->base + decoder->size - 1;
+	region = core_region(device);
+	while ((line = iomem_next(&context->host->iomem, line, decoder->base,
+				  end))) {
+		if (!strncmp(line->name, "CXL Window ", 11))
+			continue;
+		if (!strcmp(line->name, device->address) && is_ours(device)) {
+			found(context, OUTCOME_OK, "%s has claimed it", DRIVER);
+			return;
+		}
+		if (!strncmp(line->name, "System RAM", 10)) {
+			found(context, OUTCOME_TODO,
+			      "the host uses it as %s: it has to be offlined",
+			      line->name);
+			return;
+		}
+		if (!strcmp(line->name, "Reserved") ||
+		    !strcmp(line->name, "Soft Reserved") ||
+		    !strncmp(line->name, "dax", 3) ||
+		    (region && !strcmp(line->name,
+				       cxl_region_get_devname(region))))
+			continue;
+		found(context, OUTCOME_NO, "'%s' of /proc/iomem uses it",
+		      line->name);
+		advise(context, "unbind the driver that has claimed it");
+		return;
+	}
+	if (region)
+		found(context, OUTCOME_TODO,
+		      "%s of the CXL core has it: the region has to be deleted",
+		      cxl_region_get_devname(region));
+	else
+		found(context, OUTCOME_OK, "nobody uses it");
+}
+
+static void check_memory_map(struct context *context)
+{
+	const struct hdm_decoder *decoder = decoder0(context->device);
+	char *type;
+
+	if (!decoder)
+		return;
+	type = platform_memory_type(decoder->base,
+				    decoder->base + decoder->size - 1);
+	if (!type) {
+		found(context, OUTCOME_OK,
+		      "the firmware's memory map leaves it out");
+	} else if (!strcmp(type, "Soft Reserved")) {
+		found(context, OUTCOME_OK,
+		      "the firmware's memory map says %s: special-purpose memory",
+		      type);
+	} else {
+		found(context, OUTCOME_WARNING,
+		      "the firmware's memory map says %s", type);
+		advise(context,
+		       "look for a setting of special-purpose or CXL memory in the firmware's setup; the driver claims memory only where no other resource of /proc/iomem is");
+	}
+	free(type);
+}
+
+static void check_driver(struct context *context)
+{
+	const struct hdm_decoder *decoder = decoder0(context->device);
+	const char *driver = context->device->driver;
+
+	if (!driver) {
+		found(context, OUTCOME_OK, "no driver has the device");
+	} else if (is_ours(context->device)) {
+		found(context, OUTCOME_OK, "bound to %s", DRIVER);
+	} else if (core_region(context->device) && decoder &&
+		   !decoder->locked) {
+		found(context, OUTCOME_NO,
+		      "bound to %s, and the decoder is not locked: unbinding clears it",
+		      driver);
+		advise(context,
+		       "keep that driver away from it: vfio-cxl bind --persistent %s, then start the host again",
+		       context->device->address);
+	} else {
+		found(context, OUTCOME_TODO,
+		      "bound to %s: it has to be unbound", driver);
+	}
+}
+
+static void check_memory_state(struct context *context)
+{
+	const struct device *device = context->device;
+
+	if (device->info_valid && device->active) {
+		found(context, OUTCOME_OK, "the memory is active");
+		return;
+	}
+	found(context, OUTCOME_WARNING, "%s",
+	      device->info_valid ? "the memory is not active yet" :
+				   "the device does not know its memory yet");
+	advise(context,
+	       "wait; if it stays so, look at the device's own diagnostics");
+}
+
+/* IOMMU and reset */
+
+static void check_iommu(struct context *context)
+{
+	if (context->device->iommu_group >= 0) {
+		found(context, OUTCOME_OK, "IOMMU group %d",
+		      context->device->iommu_group);
+		return;
+	}
+	found(context, OUTCOME_NO, "no IOMMU translates for the device");
+	advise(context,
+	       "turn the IOMMU on in the firmware's setup and, on Intel, by intel_iommu=on on the kernel's command line");
+}
+
+/* Drivers that leave a group viable: VFIO's, and those of bridges */
+static bool is_viable(const char *address, const char *driver)
+{
+	long long class = 0;
+
+	read_number(&class, PCI_DEVICES "/%s/class", address);
+	return !driver || !strncmp(driver, "vfio", 4) ||
+	       !strcmp(driver, "pci-stub") || !strcmp(driver, "pcieport") ||
+	       class >> 16 == 0x06;
+}
+
+static void check_group(struct context *context)
+{
+	const struct device *device = context->device;
+	struct dirent *entry;
+	unsigned int nr = 0;
+	char *path;
+	DIR *folder;
+
+	if (device->iommu_group < 0)
+		return;
+	path = xprintf("/sys/kernel/iommu_groups/%d/devices",
+		       device->iommu_group);
+	folder = opendir(path);
+	free(path);
+	if (!folder)
+		return;
+	while ((entry = readdir(folder))) {
+		const char *name = entry->d_name;
+		char *driver;
+
+		if (*name == '.' || !strcmp(name, device->address))
+			continue;
+		nr++;
+		driver = read_link(PCI_DEVICES "/%s/driver", name);
+		if (!is_viable(name, driver) && !context->finding->text) {
+			found(context, OUTCOME_NO,
+			      "%s is in the same group and bound to %s", name,
+			      driver);
+			advise(context,
+			       "bind it to vfio-pci, or unbind it from %s",
+			       driver);
+		}
+		free(driver);
+	}
+	closedir(folder);
+	if (!context->finding->text)
+		found(context, OUTCOME_OK, "%u other devices are in it", nr);
+}
+
+static void check_reset(struct context *context)
+{
+	const char *methods = context->device->reset_methods;
+
+	if (methods && *methods) {
+		found(context, OUTCOME_OK, "by %s", methods);
+		return;
+	}
+	found(context, OUTCOME_WARNING,
+	      "no reset of the device works: after its first user nobody can open it");
+	advise(context,
+	       "where all guests belong to one tenant, load the module with scrub=off");
+}
+
+static void check_cacheable(struct context *context)
+{
+	const struct hdm_decoder *decoder = decoder0(context->device);
+	const char *advice, *why;
+
+	if (!decoder)
+		return;
+	why = platform_uncached(decoder->base,
+				decoder->base + decoder->size - 1, &advice);
+	if (!why) {
+		found(context, OUTCOME_OK, "KVM maps the memory cacheable");
+		return;
+	}
+	found(context, OUTCOME_WARNING, "%s", why);
+	advise(context, "%s", advice);
+}
+
+/* Those that find nothing to say, for want of a decoder, are left out. */
+static const struct {
+	const char *name;
+	void (*run)(struct context *context);
+} checks[] = {
+	{ "module", check_module },
+	{ "class", check_class },
+	{ "registers", check_registers },
+	{ "decoder", check_decoder },
+	{ "other-decoders", check_others },
+	{ "window", check_window },
+	{ "route", check_route },
+	{ "memory-map", check_memory_map },
+	{ "in-use", check_in_use },
+	{ "driver", check_driver },
+	{ "memory", check_memory_state },
+	{ "iommu", check_iommu },
+	{ "iommu-group", check_group },
+	{ "reset", check_reset },
+	{ "cacheable", check_cacheable },
+};
+
+struct findings check_device(const struct host *host,
+			     const struct device *device)
+{
+	struct findings findings = { 0 };
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(checks); i++) {
+		struct finding finding = { .name = checks[i].name };
+		struct context context = { host, device, &finding };
+
+		checks[i].run(&context);
+		if (finding.text)
+			*append(findings.each, findings.nr) = finding;
+	}
+	return findings;
+}
+
+void findings_free(struct findings *findings)
+{
+	size_t i;
+
+	for (i = 0; i < findings->nr; i++) {
+		free(findings->each[i].text);
+		free(findings->each[i].advice);
+	}
+	free(findings->each);
+}
+
+const struct finding *findings_worst(const struct findings *findings)
+{
+	const struct finding *worst = NULL;
+	size_t i;
+
+	for (i = 0; i < findings->nr; i++) {
+		const struct finding *each = &findings->each[i];
+
+		if (each->outcome == OUTCOME_NO)
+			return each;
+		if (each->outcome == OUTCOME_UNKNOWN && !worst)
+			worst = each;
+	}
+	return worst;
+}
+
+const char *outcome_name(enum outcome outcome)
+{
+	static const char *const names[] = {
+		[OUTCOME_OK] = "ok",
+		[OUTCOME_TODO] = "todo",
+		[OUTCOME_WARNING] = "warning",
+		[OUTCOME_UNKNOWN] = "unknown",
+		[OUTCOME_NO] = "no",
+	};
+
+	return names[outcome];
+}

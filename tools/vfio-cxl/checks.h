@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Can a device be bound and used? One check after the other
+ */
+#ifndef CHECKS_H
+#define CHECKS_H
+
+#include "host.h"
+
+/**
+ * enum outcome - of a check
+ * @OUTCOME_OK: as it has to be
+ * @OUTCOME_TODO: not yet, but binding the device sees to it
+ * @OUTCOME_WARNING: works, with a disadvantage
+ * @OUTCOME_UNKNOWN: cannot be found out
+ * @OUTCOME_NO: stands in the way
+ */
+enum outcome {
+	OUTCOME_OK,
+	OUTCOME_TODO,
+	OUTCOME_WARNING,
+	OUTCOME_UNKNOWN,
+	OUTCOME_NO,
+};
+
+/**
+ * struct finding - what a check came to
+ * @name: of the check, one word that does not change
+ * @outcome: of it
+ * @text: what was found
+ * @advice: what to do about it; NULL where there is nothing to do
+ */
+struct finding {
+	const char *name;
+	enum outcome outcome;
+	char *text;
+	char *advice;
+};
+
+/**
+ * struct findings - of all checks of a device
+ * @each: these, in the order in which they matter
+ * @nr: their number
+ */
+struct findings {
+	struct finding *each;
+	size_t nr;
+};
+
+/**
+ * check_device() - run all checks
+ * @host: the host
+ * @device: the device
+ *
+ * Return: what they found, to be freed by findings_free().
+ */
+struct findings check_device(const struct host *host,
+			     const struct device *device);
+
+void findings_free(struct findings *findings);
+
+/**
+ * findings_worst() - what stands in the way
+ * @findings: of a device
+ *
+ * Return: the first with OUTCOME_NO, or else with OUTCOME_UNKNOWN, or NULL.
+ */
+const struct finding *findings_worst(const struct findings *findings);
+
+/**
+ * outcome_name() - a word for an outcome
+ * @outcome: the outcome
+ *
+ * Return: the word, as it is in JSON.
+ */
+const char *outcome_name(enum outcome outcome);
+
+#endif /* CHECKS_H */

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Linux's CXL core, by libcxl
+ */
+#include <string.h>
+
+#include <cxl/libcxl.h>
+
+#include "core.h"
+
+struct cxl_memdev *core_find(const struct host *host, const char *address)
+{
+	struct cxl_memdev *memdev;
+
+	cxl_memdev_foreach(host->cxl, memdev)
+		if (!strcmp(cxl_memdev_get_host(memdev), address))
+			return memdev;
+	return NULL;
+}
+
+static struct cxl_port *find_endpoint(const struct device *device)
+{
+	struct cxl_endpoint *endpoint;
+
+	if (!device->memdev)
+		return NULL;
+	endpoint = cxl_memdev_get_endpoint(device->memdev);
+	return endpoint ? cxl_endpoint_get_port(endpoint) : NULL;
+}
+
+/* The core has no word for "committed": what decodes nothing has no size. */
+static struct hdm_decoder take(struct cxl_decoder *from)
+{
+	struct hdm_decoder decoder = {
+		.locked = cxl_decoder_is_locked(from),
+		.host_only = cxl_decoder_get_target_type(from) ==
+			     CXL_DECODER_TTYPE_EXPANDER,
+		.ways = cxl_decoder_get_interleave_ways(from),
+		.base = cxl_decoder_get_resource(from),
+		.size = cxl_decoder_get_size(from),
+	};
+
+	decoder.committed = decoder.size && decoder.base != UINT64_MAX;
+	return decoder.committed ? decoder : (struct hdm_decoder){ 0 };
+}
+
+bool core_decoders(struct device *device)
+{
+	struct cxl_port *port = find_endpoint(device);
+	struct cxl_decoder *decoder;
+	struct hdm *hdm = &device->hdm;
+
+	if (!port)
+		return false;
+	*hdm = (struct hdm){ .enabled = true };
+	cxl_decoder_foreach(port, decoder)
+		if (hdm->nr < HDM_MAX_DECODERS)
+			hdm->decoders[hdm->nr++] = take(decoder);
+	return hdm->nr;
+}
+
+struct cxl_region *core_region(const struct device *device)
+{
+	struct cxl_port *port = find_endpoint(device);
+	struct cxl_decoder *decoder;
+	struct cxl_region *region;
+
+	if (!port)
+		return NULL;
+	cxl_decoder_foreach(port, decoder) {
+		region = cxl_decoder_get_region(decoder);
+		if (region)
+			return region;
+	}
+	return NULL;
+}
+
+static struct cxl_port *find_bridge(const struct host *host,
+				    const struct device *device)
+{
+	struct cxl_port *port;
+	struct cxl_bus *bus;
+
+	if (!device->bridge)
+		return NULL;
+	cxl_bus_foreach(host->cxl, bus)
+		cxl_port_foreach(cxl_bus_get_port(bus), port)
+			if (!strcmp(cxl_port_get_host(port), device->bridge))
+				return port;
+	return NULL;
+}
+
+bool core_bridge_decoder(const struct host *host, const struct device *device,
+			 uint64_t base, struct hdm_decoder *decoder,
+			 const char **port)
+{
+	struct cxl_port *bridge = find_bridge(host, device);
+	struct cxl_decoder *each;
+	struct cxl_target *target;
+
+	if (!bridge)
+		return false;
+	cxl_decoder_foreach(bridge, each) {
+		*decoder = take(each);
+		if (!decoder->committed || base < decoder->base ||
+		    base - decoder->base >= decoder->size)
+			continue;
+		target = cxl_target_get_first(each);
+		*port = target ? cxl_target_get_physical_node(target) : NULL;
+		if (target && !*port)
+			*port = cxl_target_get_devname(target);
+		return true;
+	}
+	return false;
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * HDM decoders of a device or a host bridge (CXL r3.1 8.2.4.20)
+ */
+#ifndef HDM_H
+#define HDM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#define HDM_MAX_DECODERS	32
+
+/**
+ * struct hdm_decoder - one decoder
+ * @committed: it decodes; the rest is 0 otherwise
+ * @locked: until the next reset
+ * @host_only: memory that is host-only coherent, not device-coherent
+ * @ways: of its interleave
+ * @base: host physical address
+ * @size: in bytes
+ * @target: of a host bridge's decoder: port number of the first target
+ */
+struct hdm_decoder {
+	bool committed;
+	bool locked;
+	bool host_only;
+	unsigned int ways;
+	uint64_t base;
+	uint64_t size;
+	uint8_t target;
+};
+
+/**
+ * struct hdm - an HDM Decoder Capability
+ * @enabled: HDM Decoder Enable of the global control
+ * @nr: decoders that it has
+ * @decoders: these
+ */
+struct hdm {
+	bool enabled;
+	unsigned int nr;
+	struct hdm_decoder decoders[HDM_MAX_DECODERS];
+};
+
+/**
+ * hdm_read() - read the decoders of a block of component registers
+ * @hdm: filled in on success
+ * @path: file that the block can be mapped from
+ * @offset: of the block in it
+ *
+ * Return: NULL, or why they cannot be read, of static storage duration.
+ */
+const char *hdm_read(struct hdm *hdm, const char *path, off_t offset);
+
+#endif /* HDM_H */

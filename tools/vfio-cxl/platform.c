@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Platform, firmware, KVM
+ */
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <linux/kvm.h>
+#include <pci/pci.h>
+
+#include "platform.h"
+#include "util.h"
+
+#define MEMMAP	"/sys/firmware/memmap"
+
+char *platform_memory_type(uint64_t start, uint64_t end)
+{
+	DIR *folder = opendir(MEMMAP);
+	struct dirent *entry;
+	char *type = NULL;
+
+	if (!folder)
+		return NULL;
+	while (!type && (entry = readdir(folder))) {
+		const char *name = entry->d_name;
+		long long from, to;
+
+		if (*name != '.' &&
+		    read_number(&from, MEMMAP "/%s/start", name) &&
+		    read_number(&to, MEMMAP "/%s/end", name) &&
+		    (uint64_t)from <= end && (uint64_t)to >= start)
+			type = read_text(MEMMAP "/%s/type", name);
+	}
+	closedir(folder);
+	return type;
+}
+
+#ifdef __aarch64__
+/* Which processors it takes is KVM's knowledge. */
+const char *platform_uncached(uint64_t start, uint64_t end,
+			      const char **advice)
+{
+	int kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC), ret;
+
+	(void)start;
+	(void)end;
+	if (kvm < 0) {
+		*advice = "turn virtualization on in the firmware's setup";
+		return "there is no /dev/kvm to ask";
+	}
+	ret = ioctl(kvm, KVM_CHECK_EXTENSION,
+		    KVM_CAP_ARM_CACHEABLE_PFNMAP_SUPPORTED);
+	close(kvm);
+	if (ret > 0)
+		return NULL;
+	*advice = "Linux 6.17 or later is needed, and processors with "
+		  "FEAT_S2FWB and CTR_EL0.DIC";
+	return "KVM cannot map the memory cacheable, so QEMU refuses it";
+}
+#else
+/* kvm_is_mmio_pfn(): what the memory map does not call RAM is MMIO to VMX. */
+const char *platform_uncached(uint64_t start, uint64_t end,
+			      const char **advice)
+{
+	char *processors = read_file("/proc/cpuinfo", NULL);
+	bool intel = processors && strstr(processors, "GenuineIntel");
+	char *type = platform_memory_type(start, end);
+	bool ram = type && !strcmp(type, "System RAM");
+
+	free(processors);
+	free(type);
+	if (!intel || ram)
+		return NULL;
+	*advice = "the guest's processors reach the memory slowly; its device "
+		  "does not";
+	return "KVM on Intel maps the memory uncached, because the firmware's "
+	       "memory map does not call it System RAM";
+}
+#endif
+
+bool platform_port_number(const struct host *host, const struct device *device,
+			  long long *number)
+{
+	unsigned int bus, slot, function;
+	struct pci_dev *port;
+	struct pci_cap *cap;
+	unsigned int domain;
+
+	if (!device->port ||
+	    sscanf(device->port, "%x:%x:%x.%x", &domain, &bus, &slot,
+		   &function) != 4)
+		return false;
+	port = pci_get_dev(host->pci, (int)domain, (int)bus,
+			   (int)slot, (int)function);
+	if (!port)
+		return false;
+	cap = pci_find_cap(port, PCI_CAP_ID_EXP, PCI_CAP_NORMAL);
+	if (cap)
+		*number = (pci_read_long(port, (int)cap->addr +
+					 PCI_EXP_LNKCAP) & PCI_EXP_LNKCAP_PORT)
+			  >> 24;
+	pci_free_dev(port);
+	return cap;
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What platform, firmware and KVM make of a range of memory
+ */
+#ifndef PLATFORM_H
+#define PLATFORM_H
+
+#include "host.h"
+
+/**
+ * platform_memory_type() - what the firmware's memory map says of a range
+ * @start: first address
+ * @end: its last
+ *
+ * Return: the kernel's name of the type, to be freed; NULL where the map has
+ * nothing there, or the kernel does not show it.
+ */
+char *platform_memory_type(uint64_t start, uint64_t end);
+
+/**
+ * platform_uncached() - does KVM map memory uncached, or not at all?
+ * @start: first address of the memory
+ * @end: its last
+ * @advice: set to what to do about it, or what it means
+ *
+ * Return: why; NULL where it maps it cacheable.
+ */
+const char *platform_uncached(uint64_t start, uint64_t end,
+			      const char **advice);
+
+/**
+ * platform_port_number() - Port Number of the root port above a device
+ * @host: the host
+ * @device: the device
+ * @number: set to it
+ *
+ * Return: whether there is one.
+ */
+bool platform_port_number(const struct host *host, const struct device *device,
+			  long long *number);
+
+#endif /* PLATFORM_H */
