@@ -13,6 +13,7 @@ static const struct verb *const verbs[] = {
 	&verb_list,
 	&verb_info,
 	&verb_check,
+	&verb_plan,
 };
 
 /* What every verb has, after its own options */

@@ -73,6 +73,7 @@ struct verb {
 extern const struct verb verb_list;
 extern const struct verb verb_info;
 extern const struct verb verb_check;
+extern const struct verb verb_plan;
 
 /**
  * arg_value() - the value of an option
