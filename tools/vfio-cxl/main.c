@@ -14,6 +14,7 @@ static const struct verb *const verbs[] = {
 	&verb_info,
 	&verb_check,
 	&verb_plan,
+	&verb_generate,
 };
 
 /* What every verb has, after its own options */

@@ -74,6 +74,7 @@ extern const struct verb verb_list;
 extern const struct verb verb_info;
 extern const struct verb verb_check;
 extern const struct verb verb_plan;
+extern const struct verb verb_generate;
 
 /**
  * arg_value() - the value of an option

@@ -1,0 +1,370 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * generate: the part of a virtual machine that devices with CXL.mem need
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "host.h"
+#include "memories.h"
+#include "out.h"
+#include "verb.h"
+#include "vm.h"
+
+/*
+ * Host bridges are devices of the root bus, which has 32 slots; some of them
+ * are the machine's own, and some should be left for other devices.
+ */
+#define MAX_DEVICES	24
+
+/**
+ * struct board - what differs between QEMU's machines
+ * @name: of the machine
+ * @properties: of -machine, besides the windows
+ * @program: QEMU's name
+ * @arch: libvirt's name of the architecture
+ * @first_bus: bus number of the first host bridge
+ * @bus_step: bus numbers that a host bridge gets at most
+ */
+struct board {
+	const char *name;
+	const char *properties;
+	const char *program;
+	const char *arch;
+	unsigned int first_bus;
+	unsigned int bus_step;
+};
+
+static const struct board boards[] = {
+	{ "q35", "cxl=on", "qemu-system-x86_64", "x86_64", 32, 16 },
+	{ "virt", "gic-version=3,cxl=on", "qemu-system-aarch64", "aarch64", 12,
+	  16 },
+};
+
+struct device_wanted {
+	char *address;
+	uint64_t memory;
+};
+
+struct wanted {
+	const struct board *board;
+	uint64_t ram;
+	struct device_wanted *devices;
+	size_t nr_devices;
+};
+
+/* One -OPTION and its value */
+struct argument {
+	const char *option;
+	char *value;
+};
+
+struct arguments {
+	struct argument *each;
+	size_t nr;
+};
+
+static void __printf(3, 4) add(struct arguments *arguments, const char *option,
+			       const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	*append(arguments->each, arguments->nr) =
+		(struct argument){ option, xvprintf(fmt, args) };
+	va_end(args);
+}
+
+/* ",cxl-fmw.0.targets.0=cxl.0,cxl-fmw.0.size=512M" and so on */
+static char *windows(const struct wanted *wanted)
+{
+	char *text = xstrdup("");
+	size_t i;
+
+	for (i = 0; i < wanted->nr_devices; i++) {
+		char *size = size_text(wanted->devices[i].memory);
+		char *more;
+
+		more = xprintf("%s,cxl-fmw.%zu.targets.0=cxl.%zu,"
+			       "cxl-fmw.%zu.size=%s", text, i, i, i, size);
+		free(size);
+		free(text);
+		text = more;
+	}
+	return text;
+}
+
+static void add_devices(struct arguments *arguments,
+			const struct wanted *wanted)
+{
+	const struct board *board = wanted->board;
+	unsigned int step = (256 - board->first_bus) /
+			    (unsigned int)wanted->nr_devices;
+	size_t i;
+
+	if (step > board->bus_step)
+		step = board->bus_step;
+	for (i = 0; i < wanted->nr_devices; i++) {
+		const char *address = wanted->devices[i].address;
+
+		add(arguments, "-device",
+		    "pxb-cxl,id=cxl.%zu,bus=pcie.0,bus_nr=%zu,hdm_for_passthrough=on",
+		    i, board->first_bus + i * step);
+		add(arguments, "-device",
+		    "cxl-rp,id=cxl.%zu.0,bus=cxl.%zu,port=0,chassis=0,slot=%zu",
+		    i, i, i + 1);
+		/* QEMU's host= takes a domain of four digits only. */
+		if (strchr(address, ':') - address > 4)
+			add(arguments, "-device",
+			    "vfio-pci,sysfsdev=%s/%s,bus=cxl.%zu.0",
+			    PCI_DEVICES, address, i);
+		else
+			add(arguments, "-device",
+			    "vfio-pci,host=%s,bus=cxl.%zu.0", address, i);
+	}
+}
+
+/* Without -numa QEMU writes no SRAT, and Linux makes no nodes of windows. */
+static struct arguments qemu_arguments(const struct wanted *wanted)
+{
+	struct arguments arguments = { 0 };
+	char *ram = size_text(wanted->ram), *fmw = windows(wanted);
+
+	add(&arguments, "-accel", "kvm");
+	add(&arguments, "-cpu", "host");
+	add(&arguments, "-m", "%s", ram);
+	add(&arguments, "-object", "memory-backend-ram,id=ram,size=%s", ram);
+	add(&arguments, "-numa", "node,memdev=ram");
+	add(&arguments, "-machine", "%s,%s%s", wanted->board->name,
+	    wanted->board->properties, fmw);
+	add_devices(&arguments, wanted);
+	free(ram);
+	free(fmw);
+	return arguments;
+}
+
+/* libvirt has elements for the rest, and the machine is named in one. */
+static struct arguments libvirt_arguments(const struct wanted *wanted)
+{
+	struct arguments arguments = { 0 };
+	char *fmw = windows(wanted);
+
+	add(&arguments, "-machine", "cxl=on%s", fmw);
+	add_devices(&arguments, wanted);
+	free(fmw);
+	return arguments;
+}
+
+static void free_arguments(struct arguments *arguments)
+{
+	size_t i;
+
+	for (i = 0; i < arguments->nr; i++)
+		free(arguments->each[i].value);
+	free(arguments->each);
+}
+
+static void print_qemu(const struct wanted *wanted)
+{
+	struct arguments arguments = qemu_arguments(wanted);
+	size_t i;
+
+	printf("%s", wanted->board->program);
+	for (i = 0; i < arguments.nr; i++)
+		printf(" \\\n  %s %s", arguments.each[i].option,
+		       arguments.each[i].value);
+	putchar('\n');
+	free_arguments(&arguments);
+}
+
+static void print_json(const struct wanted *wanted)
+{
+	struct arguments arguments = qemu_arguments(wanted);
+	struct json_object *top = json_object_new_object(), *array;
+	size_t i;
+
+	json_text(top, "program", wanted->board->program);
+	array = json_array_in(top, "arguments");
+	for (i = 0; i < arguments.nr; i++) {
+		const struct argument *each = &arguments.each[i];
+
+		json_object_array_add(array,
+				      json_object_new_string(each->option));
+		json_object_array_add(array,
+				      json_object_new_string(each->value));
+	}
+	json_print(top);
+	free_arguments(&arguments);
+}
+
+/* Locked memory: the guest's RAM, and what QEMU itself needs */
+#define QEMU_OVERHEAD_MIB	2048
+
+static void print_libvirt(const struct wanted *wanted)
+{
+	unsigned long long ram = wanted->ram >> 20;
+	struct arguments arguments = libvirt_arguments(wanted);
+	size_t i;
+
+	printf("<domain type='kvm' xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'>\n"
+	       "  <name>cxl</name>\n"
+	       "  <memory unit='MiB'>%llu</memory>\n"
+	       "  <memtune><hard_limit unit='MiB'>%llu</hard_limit></memtune>\n"
+	       "  <vcpu>1</vcpu>\n"
+	       "  <os%s>\n"
+	       "    <type arch='%s' machine='%s'>hvm</type>\n"
+	       "  </os>\n"
+	       "  <features><acpi/></features>\n"
+	       "  <cpu mode='host-passthrough'>\n"
+	       "    <numa><cell id='0' cpus='0' memory='%llu' unit='MiB'/></numa>\n"
+	       "  </cpu>\n"
+	       "  <qemu:commandline>\n",
+	       ram, ram + QEMU_OVERHEAD_MIB,
+	       strcmp(wanted->board->name, "virt") ? "" : " firmware='efi'",
+	       wanted->board->arch, wanted->board->name, ram);
+	for (i = 0; i < arguments.nr; i++)
+		printf("    <qemu:arg value='%s'/>\n"
+		       "    <qemu:arg value='%s'/>\n",
+		       arguments.each[i].option, arguments.each[i].value);
+	printf("  </qemu:commandline>\n"
+	       "</domain>\n");
+	free_arguments(&arguments);
+}
+
+/* What is written passes plan, or is not written. */
+static void must_be_accepted(const struct wanted *wanted,
+			     struct memories *memories)
+{
+	struct arguments arguments = qemu_arguments(wanted);
+	struct vm_place *places;
+	struct vm vm = { 0 };
+	char **words = NULL;
+	size_t i, nr = 0, refused;
+
+	for (i = 0; i < arguments.nr; i++) {
+		*append(words, nr) = xstrdup(arguments.each[i].option);
+		*append(words, nr) = xstrdup(arguments.each[i].value);
+	}
+	vm_from_qemu(&vm, words, nr, memories);
+	places = vm_select(&vm, &refused);
+	for (i = 0; i < vm.nr_devices; i++)
+		if (places[i].reason)
+			warn("%s", places[i].reason);
+	if (refused)
+		exit(STATUS_NO);
+	vm_free_places(&vm, places);
+	vm_free(&vm);
+	for (i = 0; i < nr; i++)
+		free(words[i]);
+	free(words);
+	free_arguments(&arguments);
+}
+
+static const struct board *find_board(const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(boards); i++)
+		if (!strcmp(boards[i].name, name))
+			return &boards[i];
+	die(STATUS_USAGE, "--machine %s: it is q35 or virt", name);
+}
+
+static void add_device(struct wanted *wanted, const char *text,
+		       struct memories *memories)
+{
+	struct device_wanted *device;
+	char *address = full_address(text), *driver;
+	size_t i;
+
+	if (!address)
+		die(STATUS_USAGE,
+		    "'%s' is not a PCI address such as 0000:21:00.0", text);
+	for (i = 0; i < wanted->nr_devices; i++)
+		if (!strcmp(wanted->devices[i].address, address))
+			die(STATUS_USAGE, "%s is there twice", address);
+	device = append(wanted->devices, wanted->nr_devices);
+	device->address = address;
+	device->memory = memories_size(memories, address);
+	if (!device->memory)
+		die(STATUS_NO,
+		    "%s has no CXL.mem: 'vfio-cxl list' shows devices that do",
+		    address);
+	driver = read_link(PCI_DEVICES "/%s/driver", address);
+	if (memories->host && (!driver || strcmp(driver, DRIVER)))
+		warn("%s is not bound to " DRIVER " yet: vfio-cxl bind %s",
+		     address, address);
+	free(driver);
+}
+
+static uint64_t ram_size(const struct args *args)
+{
+	const char *text = arg_value(args, "ram");
+	uint64_t ram;
+
+	if (!text)
+		return UINT64_C(4) << 30;
+	if (!parse_size(text, UINT64_C(1) << 20, &ram) || !ram ||
+	    ram % (1 << 20))
+		die(STATUS_USAGE, "--ram %s: it is a size such as 4G", text);
+	return ram;
+}
+
+static enum status run_generate(const struct args *args)
+{
+	const char *machine = arg_value(args, "machine") ?: "q35";
+	const char *format = arg_value(args, "format") ?: "qemu";
+	struct memories memories = { .args = args };
+	struct wanted wanted = { .board = find_board(machine) };
+	bool libvirt = !strcmp(format, "libvirt");
+	size_t i;
+
+	if (!libvirt && strcmp(format, "qemu"))
+		die(STATUS_USAGE, "--format %s: it is qemu or libvirt", format);
+	if (libvirt && args->json)
+		die(STATUS_USAGE, "--json is for --format qemu");
+	if (args->nr_operands > MAX_DEVICES)
+		die(STATUS_USAGE,
+		    "%zu devices: QEMU's root bus has room for %d host bridges",
+		    args->nr_operands, MAX_DEVICES);
+	memories_check(&memories);
+	wanted.ram = ram_size(args);
+	for (i = 0; i < args->nr_operands; i++)
+		add_device(&wanted, args->operands[i], &memories);
+	must_be_accepted(&wanted, &memories);
+	if (libvirt)
+		print_libvirt(&wanted);
+	else if (args->json)
+		print_json(&wanted);
+	else
+		print_qemu(&wanted);
+	for (i = 0; i < wanted.nr_devices; i++)
+		free(wanted.devices[i].address);
+	free(wanted.devices);
+	memories_free(&memories);
+	return STATUS_OK;
+}
+
+static const struct verb_option options[] = {
+	{ "machine", "q35|virt", "QEMU's machine (default: q35)" },
+	{ "format", "qemu|libvirt", "what to write (default: qemu)" },
+	{ "ram", "SIZE", "the guest's RAM (default: 4G)" },
+	MEMORIES_OPTION,
+	{ 0 }
+};
+
+const struct verb verb_generate = {
+	.name = "generate",
+	.synopsis = "DEV...",
+	.summary = "Write a virtual machine that gets these devices",
+	.details =
+		"Each device gets a host bridge, a root port, and a window as large\n"
+		"as its memory. Disks, network and firmware are for you to add.\n"
+		"What it writes passes 'vfio-cxl plan'; it needs QEMU with the\n"
+		"series of tools/qemu.\n",
+	.options = options,
+	.min_operands = 1,
+	.max_operands = SIZE_MAX,
+	.run = run_generate,
+};
