@@ -15,6 +15,8 @@ static const struct verb *const verbs[] = {
 	&verb_check,
 	&verb_plan,
 	&verb_generate,
+	&verb_bind,
+	&verb_unbind,
 };
 
 /* What every verb has, after its own options */

@@ -75,6 +75,8 @@ extern const struct verb verb_info;
 extern const struct verb verb_check;
 extern const struct verb verb_plan;
 extern const struct verb verb_generate;
+extern const struct verb verb_bind;
+extern const struct verb verb_unbind;
 
 /**
  * arg_value() - the value of an option

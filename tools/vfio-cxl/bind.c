@@ -1,0 +1,420 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * bind and unbind: give a device to vfio-cxl-pci, and back
+ */
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cxl/libcxl.h>
+
+#include "checks.h"
+#include "core.h"
+#include "host.h"
+#include "kmsg.h"
+#include "out.h"
+#include "steps.h"
+#include "users.h"
+#include "verb.h"
+
+#define DRIVERS		"/sys/bus/pci/drivers"
+#define MEMORY		"/sys/devices/system/memory"
+#define DAX		"/sys/bus/dax"
+#define STATE		"/run/vfio-cxl"
+#define RULES		"/etc/udev/rules.d"
+
+static char *state_path(const struct device *device)
+{
+	return xprintf(STATE "/%s", device->address);
+}
+
+static char *rule_path(const struct device *device)
+{
+	return xprintf(RULES "/05-vfio-cxl-%s.rules", device->address);
+}
+
+/*
+ * Early enough that no driver is loaded for the device yet.  The module binds
+ * it when it is loaded; where another device's rule has loaded that, a probe
+ * does.
+ */
+static char *rule_text(const struct device *device)
+{
+	return xprintf("# Written by 'vfio-cxl bind --persistent'\n"
+		       "ACTION==\"add\", SUBSYSTEM==\"pci\", "
+		       "KERNEL==\"%s\", ATTR{driver_override}=\"%s\", "
+		       "RUN{builtin}+=\"kmod load %s\", "
+		       "RUN+=\"/bin/sh -c 'echo %s > %s'\"\n",
+		       device->address, DRIVER, DRIVER, device->address,
+		       "/sys/bus/pci/drivers_probe");
+}
+
+static char *override_path(const struct device *device)
+{
+	return xprintf(PCI_DEVICES "/%s/driver_override", device->address);
+}
+
+static char *bind_path(const char *driver)
+{
+	return xprintf(DRIVERS "/%s/bind", driver);
+}
+
+static char *unbind_path(const char *driver)
+{
+	return xprintf(DRIVERS "/%s/unbind", driver);
+}
+
+static bool is_bound(const struct device *device)
+{
+	return device->driver && !strcmp(device->driver, DRIVER);
+}
+
+/* Freeing the memory, in the order in which it came into use */
+
+/* A block that is online, and comes back to the same zone */
+static void offline_block(struct steps *steps, unsigned long long number)
+{
+	char *state = read_text(MEMORY "/memory%llu/state", number);
+	char *zone = read_text(MEMORY "/memory%llu/valid_zones", number);
+
+	if (state && !strcmp(state, "online"))
+		steps_add(steps,
+			  action_write(xprintf(MEMORY "/memory%llu/state",
+					       number), xstrdup("offline")),
+			  action_write(xprintf(MEMORY "/memory%llu/state",
+					       number),
+				       xstrdup(zone &&
+					       !strcmp(zone, "Movable") ?
+					       "online_movable" : "online")));
+	free(state);
+	free(zone);
+}
+
+static void offline_memory(struct steps *steps, uint64_t start, uint64_t end)
+{
+	char *text = read_text(MEMORY "/block_size_bytes");
+	/* In hexadecimal without a prefix */
+	uint64_t size = text ? strtoull(text, NULL, 16) : 0, number;
+
+	free(text);
+	for (number = size ? start / size : 0; size && number <= end / size;
+	     number++)
+		offline_block(steps, number);
+}
+
+static void unbind_dax(struct steps *steps, const char *name)
+{
+	char *driver = read_link(DAX "/devices/%s/driver", name);
+
+	if (!driver)
+		return;
+	steps_add(steps,
+		  action_write(xprintf(DAX "/drivers/%s/unbind", driver),
+			       xstrdup(name)),
+		  action_write(xprintf(DAX "/drivers/%s/bind", driver),
+			       xstrdup(name)));
+	free(driver);
+}
+
+static void unbind_all_dax(struct steps *steps, uint64_t start, uint64_t end)
+{
+	DIR *folder = opendir(DAX "/devices");
+	struct dirent *entry;
+
+	if (!folder)
+		return;
+	while ((entry = readdir(folder))) {
+		long long resource;
+
+		if (*entry->d_name != '.' &&
+		    read_number(&resource, DAX "/devices/%s/resource",
+				entry->d_name) &&
+		    (uint64_t)resource >= start && (uint64_t)resource <= end)
+			unbind_dax(steps, entry->d_name);
+	}
+	closedir(folder);
+}
+
+/* What comes back by itself with the driver needs no undoing. */
+static void delete_region(struct steps *steps, const struct device *device)
+{
+	struct cxl_region *region = core_region(device);
+	struct cxl_decoder *decoder;
+
+	if (!region)
+		return;
+	decoder = cxl_region_get_decoder(region);
+	steps_add(steps,
+		  action_write(xprintf("/sys/bus/cxl/devices/%s/delete_region",
+				       cxl_decoder_get_devname(decoder)),
+			       xstrdup(cxl_region_get_devname(region))),
+		  NO_ACTION);
+}
+
+static void take_from_driver(struct steps *steps, const struct device *device)
+{
+	if (device->driver)
+		steps_add(steps,
+			  action_write(unbind_path(device->driver),
+				       xstrdup(device->address)),
+			  action_write(bind_path(device->driver),
+				       xstrdup(device->address)));
+}
+
+static void free_memory(struct steps *steps, const struct device *device)
+{
+	const struct hdm_decoder *decoder = &device->hdm.decoders[0];
+	uint64_t end = decoder->base + decoder->size - 1;
+
+	if (device->no_decoders || !decoder->committed)
+		return;
+	offline_memory(steps, decoder->base, end);
+	unbind_all_dax(steps, decoder->base, end);
+}
+
+static void keep_bound(struct steps *steps, const struct device *device)
+{
+	char *old, *path = rule_path(device);
+
+	old = read_file(path, NULL);
+	steps_add(steps, action_create(xstrdup(path), rule_text(device)),
+		  old ? action_create(path, old) : action_remove(path));
+}
+
+static void plan_bind(struct steps *steps, const struct device *device)
+{
+	const char *driver = device->driver ?: "";
+
+	steps_add(steps, action_load(DRIVER), NO_ACTION);
+	free_memory(steps, device);
+	take_from_driver(steps, device);
+	delete_region(steps, device);
+	steps_add(steps,
+		  action_create(state_path(device), xprintf("%s\n", driver)),
+		  action_remove(state_path(device)));
+	steps_add(steps, action_write(override_path(device), xstrdup(DRIVER)),
+		  action_write(override_path(device),
+			       xstrdup(device->override ?: "")));
+	steps_add(steps,
+		  action_write(bind_path(DRIVER), xstrdup(device->address)),
+		  NO_ACTION);
+}
+
+static void plan_unbind(struct steps *steps, const struct device *device)
+{
+	char *path = state_path(device), *state = read_file(path, NULL);
+	char *driver = state ? xstrndup(state, strcspn(state, "\n")) : NULL;
+
+	steps_add(steps,
+		  action_write(override_path(device), xstrdup("")),
+		  action_write(override_path(device), xstrdup(DRIVER)));
+	steps_add(steps,
+		  action_write(unbind_path(DRIVER), xstrdup(device->address)),
+		  action_write(bind_path(DRIVER), xstrdup(device->address)));
+	if (driver && *driver)
+		steps_add(steps, action_write(bind_path(driver),
+					      xstrdup(device->address)),
+			  action_write(unbind_path(driver),
+				       xstrdup(device->address)));
+	if (state)
+		steps_add(steps, action_remove(path),
+			  action_create(xstrdup(path), state));
+	else
+		free(path);
+	free(driver);
+}
+
+static void print_json(const struct device *device, const struct steps *steps,
+		       bool done, const char *why)
+{
+	struct json_object *json = json_object_new_object(), *commands;
+	size_t i;
+
+	json_text(json, "address", device->address);
+	json_flag(json, "done", done);
+	json_text(json, "reason", why);
+	commands = json_array_in(json, "commands");
+	for (i = 0; i < steps->nr; i++) {
+		char *command = action_command(&steps->each[i].action);
+
+		json_object_array_add(commands,
+				      json_object_new_string(command));
+		free(command);
+	}
+	json_print(json);
+}
+
+static void print_commands(const struct steps *steps)
+{
+	size_t i;
+
+	for (i = 0; i < steps->nr; i++) {
+		char *command = action_command(&steps->each[i].action);
+
+		puts(command);
+		free(command);
+	}
+}
+
+/* The driver's own message says more than an errno. */
+static void explain(const struct device *device, unsigned long long since,
+		    char **why)
+{
+	char *message = kmsg_last(device->address, since), *more;
+
+	if (!message)
+		return;
+	more = xprintf("%s; the driver says: %s", *why, message);
+	free(message);
+	free(*why);
+	*why = more;
+}
+
+static enum status finish(const struct args *args, const struct device *device,
+			  struct steps *steps, const char *done)
+{
+	bool dry_run = arg_value(args, "dry-run");
+	unsigned long long since = kmsg_next();
+	bool ok = true;
+	char *why = NULL;
+
+	if (!dry_run) {
+		ok = steps_do(steps, &why);
+		if (!ok)
+			explain(device, since, &why);
+	}
+	if (args->json)
+		print_json(device, steps, ok && !dry_run, why);
+	else if (dry_run)
+		print_commands(steps);
+	else if (ok)
+		printf("%s %s\n", device->address, done);
+	else
+		warn("%s is as before: %s", device->address, why);
+	free(why);
+	steps_free(steps);
+	return ok ? STATUS_OK : STATUS_NO;
+}
+
+/* What cannot be found out is left for the driver to check. */
+static const struct finding *find_obstacle(const struct findings *findings)
+{
+	const struct finding *worst = findings_worst(findings);
+
+	if (worst && worst->outcome == OUTCOME_UNKNOWN) {
+		warn("%s", worst->text);
+		return NULL;
+	}
+	return worst;
+}
+
+static enum status run_bind(const struct args *args)
+{
+	bool persistent = arg_value(args, "persistent");
+	const struct finding *obstacle;
+	struct findings findings;
+	struct steps steps = { 0 };
+	struct device *device;
+	enum status status;
+	struct host host;
+
+	host_open(&host);
+	device = host_find(&host, args->operands[0]);
+	findings = check_device(&host, device);
+	obstacle = is_bound(device) ? NULL : find_obstacle(&findings);
+	/* What its driver would take along is kept at the next start. */
+	if (obstacle && persistent && !strcmp(obstacle->name, "driver")) {
+		keep_bound(&steps, device);
+		status = finish(args, device, &steps,
+				"is bound when the host has started again");
+	} else if (obstacle) {
+		warn("%s cannot be bound: %s", device->address, obstacle->text);
+		if (obstacle->advice)
+			warn("%s", obstacle->advice);
+		status = STATUS_NO;
+	} else {
+		if (persistent)
+			keep_bound(&steps, device);
+		if (!is_bound(device))
+			plan_bind(&steps, device);
+		status = finish(args, device, &steps, "is bound to " DRIVER);
+	}
+	findings_free(&findings);
+	host_close(&host);
+	return status;
+}
+
+static enum status run_unbind(const struct args *args)
+{
+	struct steps steps = { 0 };
+	struct device *device;
+	enum status status;
+	struct user *users;
+	struct host host;
+	size_t nr;
+	char *path;
+
+	host_open(&host);
+	device = host_find(&host, args->operands[0]);
+	/* The kernel would wait for them. */
+	nr = users_find(device->address, &users);
+	if (nr)
+		die(STATUS_NO, "%s is open: end %s, process %d, first",
+		    device->address, users[0].name, (int)users[0].pid);
+	path = rule_path(device);
+	if (arg_value(args, "persistent") && !access(path, F_OK))
+		steps_add(&steps, action_remove(xstrdup(path)),
+			  action_create(xstrdup(path),
+					read_file(path, NULL)));
+	free(path);
+	if (is_bound(device))
+		plan_unbind(&steps, device);
+	else if (!steps.nr)
+		die(STATUS_NO,
+		    "%s is not bound to vfio-cxl-pci: 'vfio-cxl info %s' says more",
+		    device->address, device->address);
+	status = finish(args, device, &steps, "is given back");
+	users_free(users, nr);
+	host_close(&host);
+	return status;
+}
+
+static const struct verb_option bind_options[] = {
+	{ "dry-run", NULL, "print the commands, and do nothing" },
+	{ "persistent", NULL, "when the host starts, too, by a rule of udev" },
+	{ 0 }
+};
+
+const struct verb verb_bind = {
+	.name = "bind",
+	.synopsis = "DEV",
+	.summary = "Give a device to vfio-cxl-pci, for virtual machines",
+	.details =
+		"Checks the device as 'vfio-cxl check' does, frees its memory in\n"
+		"the right order where the host uses it, takes it from its driver\n"
+		"and binds it. What was done is undone where a step fails.\n",
+	.options = bind_options,
+	.min_operands = 1,
+	.max_operands = 1,
+	.run = run_bind,
+};
+
+static const struct verb_option unbind_options[] = {
+	{ "dry-run", NULL, "print the commands, and do nothing" },
+	{ "persistent", NULL, "remove the rule of bind --persistent, too" },
+	{ 0 }
+};
+
+const struct verb verb_unbind = {
+	.name = "unbind",
+	.synopsis = "DEV",
+	.summary =
+		"Take a device from vfio-cxl-pci, back to the driver that had it",
+	.details = "Does nothing while a process has the device open.\n",
+	.options = unbind_options,
+	.min_operands = 1,
+	.max_operands = 1,
+	.run = run_unbind,
+};

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Steps that are done in order, and undone in reverse where one fails
+ */
+#ifndef STEPS_H
+#define STEPS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/**
+ * enum action_kind - what an action does
+ * @ACTION_NONE: nothing
+ * @ACTION_WRITE: write a value to a file that is there
+ * @ACTION_CREATE: write a file with such contents
+ * @ACTION_REMOVE: remove a file
+ * @ACTION_LOAD: load a module
+ */
+enum action_kind {
+	ACTION_NONE,
+	ACTION_WRITE,
+	ACTION_CREATE,
+	ACTION_REMOVE,
+	ACTION_LOAD,
+};
+
+/**
+ * struct action - something that is done
+ * @kind: what
+ * @path: of the file, or name of the module
+ * @text: value or contents
+ */
+struct action {
+	enum action_kind kind;
+	char *path;
+	char *text;
+};
+
+/**
+ * struct step - an action and what undoes it
+ * @action: to do
+ * @undo: to take it back; ACTION_NONE where nothing is worse than before
+ */
+struct step {
+	struct action action;
+	struct action undo;
+};
+
+/**
+ * struct steps - all of them
+ * @each: in the order in which they are done
+ * @nr: their number
+ */
+struct steps {
+	struct step *each;
+	size_t nr;
+};
+
+/**
+ * steps_add() - add a step
+ * @steps: the steps
+ * @action: to do; its texts belong to @steps from then on
+ * @undo: to take it back
+ */
+void steps_add(struct steps *steps, struct action action, struct action undo);
+
+/* Actions, of texts that become theirs */
+struct action action_write(char *path, char *text);
+struct action action_create(char *path, char *text);
+struct action action_remove(char *path);
+struct action action_load(const char *module);
+#define NO_ACTION	((struct action){ ACTION_NONE, NULL, NULL })
+
+/**
+ * action_command() - an action as a line of shell
+ * @action: the action
+ *
+ * Return: the line, to be freed.
+ */
+char *action_command(const struct action *action);
+
+/**
+ * steps_do() - do all steps, or none
+ * @steps: the steps
+ * @why: set to what went wrong, to be freed, where something did
+ *
+ * Return: whether all are done.  Where one fails, those before it are undone,
+ * and what cannot be undone is said on stderr.
+ */
+bool steps_do(const struct steps *steps, char **why);
+
+void steps_free(struct steps *steps);
+
+#endif /* STEPS_H */
