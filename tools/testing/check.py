@@ -137,6 +137,8 @@ STEPS = (
          make("fuzz", "SECONDS=60"), 300),
     Step("older", make("older"), 900),
     Step("rig", make("rig-check"), 120),
+    Step("tool", make("tool-check", "SEED={seed}"), 120),
+    Step("tool-machine", make("tool-machine"), 600),
     Step("lib", make("-C", "tools/lib", f"O={TOP}/build/lib", "check"), 300),
     Step("emu-check", make("emu-check"), 300),
     Step("kcsan", make("torture-kcsan", "SECONDS=120", "KILLS=10"), 4800,

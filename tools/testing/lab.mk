@@ -12,9 +12,13 @@ HEADERS	= $(shell $(RIG) path headers)
 DEMO	:= 256M,512M,1G,2G
 GUEST	:= tools/testing/guest
 GUESTS	:= 512M,512M,256M,256M
+# A memory device, and one of an accelerator's class
+TOOL_DEVICES := 256M,512M:x-accel=on
 # Debian packages of the checks, beside those of the rig
-CHECKERS := busybox-static clang coccinelle flake8 g++ llvm ocaml-nox \
-	python3-sphinx python3-tap shellcheck
+CHECKERS := busybox-static clang coccinelle flake8 g++ groff-base llvm \
+	ocaml-nox python3-sphinx python3-tap shellcheck
+# What the tool is built with
+CHECKERS += libcxl-dev libjson-c-dev libpci-dev libsmartcols-dev libxml2-dev
 # Debian's older kernels, and the one of the machine where none is needed
 OLDER	:= debian-6.12 debian-7.2
 KERNEL	?= debian
@@ -23,10 +27,10 @@ SECONDS	?= 60
 KILLS	?= 50
 
 .PHONY: help-lab setup setup-demo lab-build check check-long demo shell qemu \
-	bench lint kunit emu-check fuzz rig-check rig-modules older selftests \
-	selftests-debian \
-	selftests-arm64 arm64 torture-program torture torture-kcsan guest-image \
-	guest guest-image-arm64 guest-arm64 demo-arm64 htmldocs svg
+	bench lint kunit emu-check fuzz rig-check tool-check tool-machine \
+	rig-modules older selftests selftests-debian selftests-arm64 arm64 \
+	torture-program torture torture-kcsan guest-image guest \
+	guest-image-arm64 guest-arm64 demo-arm64 htmldocs svg
 
 help-lab:
 	@echo 'In an emulated machine; everything needed is fetched and built first:'
@@ -46,6 +50,8 @@ help-lab:
 	@echo '  emu-check  the same suites in user space with sanitizers'
 	@echo '  fuzz       the emulation under libFuzzer, for SECONDS=60, from SEED=...'
 	@echo '  rig-check  unit tests of the rig and of the guest tests'
+	@echo '  tool-check the command-line tool, as far as it needs no machine'
+	@echo '  tool-machine  and as far as it does'
 	@echo '  selftests  build what the machine runs'
 	@echo '  arm64      selftests on arm64; KERNEL= debian, debian-16k,'
 	@echo '             debian-6.12 or 64k'
@@ -75,7 +81,7 @@ qemu:
 	@echo "QEMU with the series: $$($(RIG) path qemu-guest)"
 
 # All that the steps of the check build in common
-lab-build: examples selftests selftests-arm64 torture-program guest-image
+lab-build: examples tool selftests selftests-arm64 torture-program guest-image
 
 check:
 	@tools/testing/check.py $(SEED:%=--seed %) $(STEPS)
@@ -119,6 +125,10 @@ svg:
 rig-check: setup
 	@cd tools/testing && /usr/bin/python3 -B -m tap discover -t . -s rig/tests
 	@tools/testing/guest/guest_test.py
+
+tool-check: setup
+	@$(MAKE) --no-print-directory -C tools/vfio-cxl O=$(O)/tool LIB=$(O)/lib \
+		check
 
 # The driver in the machine
 
@@ -195,6 +205,13 @@ torture: torture-program
 torture-kcsan: torture-program
 	@$(RIG) modules --kernel kcsan
 	$(call run-torture,--kernel kcsan --append kcsan.skip_watch=200)
+
+# The command-line tool on devices of the machine
+tool-machine: setup tool
+	@$(RIG) modules --kernel debian
+	@$(RIG) run --kernel debian --devices $(TOOL_DEVICES) -- \
+		env VFIO_CXL=$(O)/tool/vfio-cxl \
+		tools/testing/tool/in_machine.py
 
 # Guests in the machine, on Debian's kernel on both levels
 

@@ -9,7 +9,7 @@ from rig.emulator import DebianQemu, GuestQemu, Meson, Qemu, QemuSource
 from rig.initramfs import Initramfs
 from rig.linux import BuiltKernel, Headers, LinuxSource
 from rig.sparse import Sparse
-from rig.tree import BUILD, GUESTS, GUESTS_ARM64, MACHINE, SUITE, Tree
+from rig.tree import BUILD, GUESTS, GUESTS_ARM64, MACHINE, SUITE, TOOL, Tree
 
 
 class Parts:
@@ -22,7 +22,8 @@ class Parts:
         qemu_next = QemuSource("qemu-source-sid", "sid")
         self.sparse = Sparse()
         # Where compilers are, and the root of the machine that is emulated
-        self.tree = Tree("tree", X86_64.debian, (*MACHINE, *GUESTS, *BUILD))
+        self.tree = Tree("tree", X86_64.debian,
+                         (*MACHINE, *TOOL, *GUESTS, *BUILD))
         self.roots = {
             X86_64: self.tree,
             ARM64: Tree("tree-arm64", ARM64.debian,

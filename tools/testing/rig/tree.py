@@ -15,6 +15,8 @@ MACHINE = """
     hostname kmod libc-bin mawk mount pciutils procps python3 python3-tap sed
     tar util-linux xz-utils
 """.split()
+# Libraries of the command-line tool, which is built on the build host
+TOOL = "libcxl1 libjson-c5 libpci3 libsmartcols1 libxml2".split()
 # Debian's own QEMU for guests, and what the project's own build of it needs
 GUESTS = "ipxe-qemu qemu-system-x86 seabios".split()
 # What modules for Debian's kernels, programs for arm64 and the guests' QEMU

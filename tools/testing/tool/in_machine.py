@@ -1,0 +1,522 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-only
+"""Test the tool on the machine's devices: list, info, check, bind, unbind.
+
+What it says is compared with what firmware did, what the hardware has, and what
+the driver does. Prints TAP.
+"""
+
+import mmap
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.dont_write_bytecode = True
+sys.path[0] = str(HERE.parent)
+
+# pylint: disable=wrong-import-position
+from guest import host, tap  # noqa: E402
+from tool.tool import NO, OK, ToolCase, run  # noqa: E402
+
+OURS = host.OURS
+MODULES = ["cxl_acpi", "cxl_port", "cxl_mem", "cxl_pci"]
+DECODERS = Path("/sys/bus/cxl/devices")
+MEMORY = Path("/sys/devices/system/memory")
+DAX = Path("/sys/bus/dax/devices")
+PARAMETER = Path("/sys/module/vfio_cxl_pci/parameters/allow_unsafe_mailbox")
+
+
+def modprobe(*names):
+    """Load modules."""
+    subprocess.run(["modprobe", "-a", *names], check=True)
+
+
+def driver(device):
+    """Return the name of a device's driver, or None."""
+    link = host.PCI / "devices" / device.bdf / "driver"
+    return link.resolve().name if link.exists() else None
+
+
+def override(device):
+    """Return a device's driver_override."""
+    return (host.PCI / "devices" / device.bdf / "driver_override"
+            ).read_text().strip()
+
+
+def regions():
+    """Return the regions of the CXL core."""
+    return sorted(path.name for path in DECODERS.glob("region*"))
+
+
+def blocks(device):
+    """Return the state of the memory blocks that a device's memory has."""
+    size = int((MEMORY / "block_size_bytes").read_text(), 16)
+    found = {}
+    for number in range(device.base // size,
+                        (device.base + device.size) // size):
+        path = MEMORY / f"memory{number}"
+        if path.exists():
+            found[number] = ((path / "state").read_text().strip(),
+                             (path / "valid_zones").read_text().strip())
+    return found
+
+
+def dax():
+    """Return the drivers of the DAX devices."""
+    return {path.name: (path / "driver").resolve().name
+            for path in DAX.glob("dax*") if (path / "driver").exists()}
+
+
+def state(device):
+    """Return all that bind may change of a device."""
+    return (driver(device), override(device), regions(), blocks(device), dax(),
+            host.decoder0(device.block()))
+
+
+@contextmanager
+def registers(address):
+    """Map component registers; decoder 0 is at an offset of dwords."""
+    with open("/dev/mem", "r+b") as mem:
+        with mmap.mmap(mem.fileno(), host.COMPONENT_SIZE,
+                       offset=address) as view:
+            with memoryview(view).cast("I") as words:
+                yield words
+
+
+def bar(device):
+    """Return the address of a device's component registers."""
+    text = (host.PCI / "devices" / device.bdf / "resource").read_text()
+    return int(text.split()[0], 16)
+
+
+def hdm(device):
+    """Return where a device's HDM decoder capability is, in dwords."""
+    return host.hdm_offset(device.block()) // 4
+
+
+def wait(look, seconds=20):
+    """Call a function until it returns something true."""
+    end = time.monotonic() + seconds * float(
+        os.environ.get("RIG_TIME_SCALE", "1"))
+    while not look():
+        if time.monotonic() > end:
+            raise TimeoutError(look)
+        time.sleep(0.1)
+
+
+def unlock(device):
+    """Commit a device's decoder and that of its bridge without a lock."""
+    for address in (bar(device), bridge(device)):
+        with registers(address) as words:
+            at = next(host.CACHE_MEM // 4 + (words[host.CACHE_MEM // 4 + i]
+                                             >> 20) // 4
+                      for i in range(1, 16)
+                      if words[host.CACHE_MEM // 4 + i] & 0xFFFF ==
+                      host.CAP_HDM)
+            words[at + 8] = 0
+            words[at + 8] = host.COMMIT
+
+
+def bridge(device):
+    """Return the address of the component registers of its host bridge."""
+    path = (host.PCI / "devices" / device.bdf).resolve()
+    root = Path(*path.parts[:4])
+    uid = int((root / "firmware_node/uid").read_text())
+    table = Path("/sys/firmware/acpi/tables/CEDT").read_bytes()
+    at = 36
+    while at < len(table):
+        length = int.from_bytes(table[at + 2:at + 4], "little")
+        if table[at] == 0 and int.from_bytes(table[at + 4:at + 8],
+                                             "little") == uid:
+            return int.from_bytes(table[at + 16:at + 24], "little")
+        at += length
+    raise LookupError(f"CEDT has no host bridge {uid}")
+
+
+class MachineCase(ToolCase):
+    """Each test begins with devices as firmware left them, and no driver."""
+
+    def setUp(self):
+        self.devices = host.devices()
+        # One of an accelerator's class, and one that is a memory device.
+        self.memory, self.accelerator = self.devices[:2]
+        self.addCleanup(self.restore)
+        self.restore()
+
+    def restore(self):
+        """Make devices what they were when the machine started."""
+        for device in self.devices:
+            for number, (online, _) in blocks(device).items():
+                if online == "online":
+                    (MEMORY / f"memory{number}/state").write_text("offline")
+        for name, name_of_driver in dax().items():
+            (Path("/sys/bus/dax/drivers") / name_of_driver / "unbind"
+             ).write_text(name)
+        for device in self.devices:
+            device.unbind()
+            (host.PCI / "devices" / device.bdf / "driver_override"
+             ).write_text("\n")
+        host.delete_regions()
+        for device in self.devices:
+            with registers(bridge(device)) as words:
+                array = host.CACHE_MEM // 4
+                at = next(array + (words[array + i] >> 20) // 4
+                          for i in range(1, 16)
+                          if words[array + i] & 0xFFFF == host.CAP_HDM)
+                words[at + 8] = 0
+                words[at + 4] = device.base & 0xFFFFFFFF
+                words[at + 5] = device.base >> 32
+                words[at + 6] = device.size & 0xFFFFFFFF
+                words[at + 7] = device.size >> 32
+                words[at + 8] = host.COMMIT | host.LOCK
+            with registers(bar(device)) as words:
+                at = hdm(device)
+                for n in range(4):
+                    words[at + 8 + 8 * n] = 0
+            device.commit()
+
+    def checks(self, device, status=OK):
+        """Return the outcome of each check of a device."""
+        return {each["name"]: each["outcome"] for each in
+                self.ask("check", device.bdf, status=status)["checks"]}
+
+    def listed(self, device):
+        """Return what list says of a device."""
+        return next(each for each in self.ask("list")["devices"]
+                    if each["address"] == device.bdf)
+
+
+class Unbound(MachineCase):
+    """Devices without a driver."""
+
+    def test_list(self):
+        """list has each device, with its memory and its window"""
+        found = self.ask("list")["devices"]
+        self.assertEqual(
+            [(d.bdf, None, d.size, d.base, "yes") for d in self.devices],
+            [(f["address"], f["driver"], f["memory"], f["window"]["base"],
+              f["can_be_bound"]) for f in found])
+        text = self.succeed("list")
+        for device in self.devices:
+            self.assertRegex(text, rf"{device.bdf} .* {device.mib}M .*yes")
+
+    def test_info(self):
+        """info has the decoder as firmware left it"""
+        for device in self.devices:
+            info = self.ask("info", device.bdf)
+            first, *others = info["decoders"]
+            self.assertEqual(
+                {"committed": True, "locked": True, "base": device.base,
+                 "size": device.size, "ways": 1, "coherence": "device"},
+                first)
+            self.assertFalse([d for d in others if d["committed"]])
+            self.assertTrue(info["dvsec"]["mem_enable"])
+            self.assertEqual(device.size, info["dvsec"]["capacity"])
+            self.assertEqual([], info["users"])
+
+    def test_check(self):
+        """check finds nothing in the way, and the route"""
+        for device in self.devices:
+            found = self.checks(device)
+            self.assertEqual({"ok", "warning", "todo"},
+                             set(found.values()) | {"warning", "todo"}, found)
+            self.assertEqual("ok", found["route"], found)
+
+    def test_memory_decode_is_put_back(self):
+        """info reads registers where memory decode is off"""
+        device = self.memory
+        path = host.PCI / "devices" / device.bdf / "config"
+        with open(path, "r+b", buffering=0) as config:
+            before = os.pread(config.fileno(), 2, host.PCI_COMMAND)
+            off = bytes([before[0] & ~host.PCI_COMMAND_MEMORY, before[1]])
+            os.pwrite(config.fileno(), off, host.PCI_COMMAND)
+            info = self.ask("info", device.bdf)
+            after = os.pread(config.fileno(), 2, host.PCI_COMMAND)
+            os.pwrite(config.fileno(), before, host.PCI_COMMAND)
+        self.assertTrue(info["decoders"][0]["committed"], info)
+        self.assertEqual(off, after)
+
+
+class Agreement(MachineCase):
+    """What check says is what the driver does."""
+
+    def agree(self, device, name, change):
+        """Change something; check finds it, and the driver refuses it."""
+        modprobe(OURS)
+        self.assertEqual(OK, run("check", device.bdf).returncode)
+        change()
+        found = self.checks(device, NO)
+        self.assertEqual("no", found[name], found)
+        self.assertEqual("no", self.listed(device)["can_be_bound"])
+        with self.assertRaises(OSError):
+            device.bind(OURS)
+        before = state(device)
+        result = run("bind", device.bdf)
+        self.assertEqual(NO, result.returncode, result.stderr)
+        self.assertEqual(before, state(device))
+
+    def poke(self, device, register, value):
+        """Return a function that writes a register of HDM decoders."""
+        def change():
+            with registers(bar(device)) as words:
+                words[hdm(device) + register] = value
+        return change
+
+    def test_not_committed(self):
+        """a decoder that is not committed"""
+        self.agree(self.memory, "decoder", self.poke(self.memory, 8, 0))
+
+    def test_not_enabled(self):
+        """decoders that are not enabled"""
+        self.agree(self.memory, "decoder", self.poke(self.memory, 1, 0))
+
+    def test_interleaved(self):
+        """a decoder that is interleaved"""
+        def change():
+            self.poke(self.memory, 8, 0)()
+            self.poke(self.memory, 8, host.COMMIT | 1 << 4)()
+        self.agree(self.memory, "decoder", change)
+
+    def test_second_decoder(self):
+        """another decoder that is committed"""
+        def change():
+            for register, value in ((12, 0), (13, 0x10), (14, 0x10000000),
+                                    (15, 0), (16, host.COMMIT)):
+                self.poke(self.memory, register, value)()
+        self.agree(self.memory, "other-decoders", change)
+
+    def test_mem_enable(self):
+        """CXL.mem that is off"""
+        device = self.memory
+
+        def change():
+            at = host.device_dvsec(device.config()) + host.DVSEC_CONTROL
+            path = host.PCI / "devices" / device.bdf / "config"
+            with open(path, "r+b", buffering=0) as config:
+                value = os.pread(config.fileno(), 2, at)
+                os.pwrite(config.fileno(), bytes(
+                    [value[0] & ~host.MEM_ENABLE, value[1]]), at)
+        self.agree(device, "decoder", change)
+
+    def test_outside_of_its_window(self):
+        """a decoder at an address that no window has"""
+        def change():
+            for register, value in ((8, 0), (4, 0), (5, 0x100),
+                                    (8, host.COMMIT)):
+                self.poke(self.memory, register, value)()
+        self.agree(self.memory, "window", change)
+
+    def test_class(self):
+        """a memory device, where the parameter is off"""
+        modprobe(OURS)
+        self.addCleanup(PARAMETER.write_text, "Y")
+        self.agree(self.memory, "class", lambda: PARAMETER.write_text("N"))
+
+    def test_route(self):
+        """a host bridge that routes nothing, which the driver cannot see"""
+        device = self.memory
+        with registers(bridge(device)) as words:
+            array = host.CACHE_MEM // 4
+            at = next(array + (words[array + i] >> 20) // 4
+                      for i in range(1, 16)
+                      if words[array + i] & 0xFFFF == host.CAP_HDM)
+            words[at + 8] = 0
+        self.assertEqual("no", self.checks(device, NO)["route"])
+
+    def test_no_reset(self):
+        """no reset method is a warning"""
+        path = host.PCI / "devices" / self.memory.bdf / "reset_method"
+        before = path.read_text()
+        path.write_text("\n")
+        self.addCleanup(path.write_text, before)
+        self.assertEqual("warning", self.checks(self.memory)["reset"])
+
+
+class Bound(MachineCase):
+    """Devices with the driver."""
+
+    def test_bind_and_unbind(self):
+        """bind and unbind leave all as it was"""
+        for device in self.devices:
+            before = state(device)
+            self.assertEqual(f"{device.bdf} is bound to {OURS}\n",
+                             self.succeed("bind", device.bdf))
+            self.assertEqual(OURS, driver(device))
+            self.assertEqual(("bound", None), (
+                self.listed(device)["can_be_bound"],
+                self.listed(device)["reason"]))
+            self.assertEqual("ok", self.checks(device)["in-use"])
+            self.succeed("bind", device.bdf)
+            self.succeed("unbind", device.bdf)
+            self.assertEqual(before, state(device))
+
+    def test_users(self):
+        """info has who has it open, and unbind refuses"""
+        device = self.memory
+        self.succeed("bind", device.bdf)
+        modprobe("vfio_iommu_type1")
+        with device.opened():
+            info = self.ask("info", device.bdf)
+            self.assertEqual([os.getpid()],
+                             [user["pid"] for user in info["users"]], info)
+            self.assertTrue(info["decoders"] is None or
+                            info["decoders"][0]["committed"], info)
+            self.refuse(NO, "is open: end .*, process", "unbind", device.bdf)
+        self.assertEqual([], self.ask("info", device.bdf)["users"])
+        self.assertEqual(0, self.ask("info", device.bdf)["poisoned_pages"])
+
+    def test_unbind_of_another_s(self):
+        """unbind is for devices of this driver"""
+        self.refuse(NO, "is not bound to", "unbind", self.memory.bdf)
+
+    def test_dry_run(self):
+        """what --dry-run prints does it, in a shell"""
+        device = self.memory
+        before = state(device)
+        commands = self.succeed("bind", "--dry-run", device.bdf)
+        self.assertEqual(before, state(device))
+        subprocess.run(["sh", "-e", "-c", commands], check=True)
+        self.assertEqual(OURS, driver(device))
+        commands = self.succeed("unbind", "--dry-run", device.bdf)
+        self.assertEqual(OURS, driver(device))
+        subprocess.run(["sh", "-e", "-c", commands], check=True)
+        self.assertEqual(before, state(device))
+
+    def test_persistent(self):
+        """a rule of udev is written, and removed"""
+        work = tempfile.mkdtemp()
+        for name in ("upper", "work"):
+            os.mkdir(f"{work}/{name}")
+        subprocess.run(
+            ["mount", "-t", "overlay", "etc", "/etc", "-o", "lowerdir=/etc,"
+             f"upperdir={work}/upper,workdir={work}/work"], check=True)
+        self.addCleanup(subprocess.run, ["umount", "/etc"], check=True)
+        os.makedirs("/etc/udev/rules.d", exist_ok=True)
+        rule = Path(f"/etc/udev/rules.d/05-vfio-cxl-{self.memory.bdf}.rules")
+        self.succeed("bind", "--persistent", self.memory.bdf)
+        self.assertEqual(OURS, driver(self.memory))
+        self.assertIn(f'KERNEL=="{self.memory.bdf}", '
+                      f'ATTR{{driver_override}}="{OURS}"', rule.read_text())
+        self.succeed("unbind", self.memory.bdf)
+        self.assertTrue(rule.exists())
+        self.succeed("unbind", "--persistent", self.memory.bdf)
+        self.assertFalse(rule.exists())
+
+
+class Core(MachineCase):
+    """Devices that the CXL core has, with a region, and memory in use."""
+
+    def setUp(self):
+        super().setUp()
+        modprobe(*MODULES)
+        # Loaded for the first time, they take the device at once.
+        self.restore()
+        self.device = self.memory
+
+    def take(self, memory=False):
+        """Let cxl_pci have the device, and the kernel its memory."""
+        if memory:
+            modprobe("dax_cxl", "kmem")
+        else:
+            subprocess.run(["modprobe", "-r", "dax_cxl"], check=True)
+        self.device.bind("cxl_pci")
+        (host.PCI / "devices" / self.device.bdf / "driver_override"
+         ).write_text("\n")
+        wait(regions)
+        if memory:
+            wait(lambda: blocks(self.device) and dax())
+            for number in blocks(self.device):
+                path = MEMORY / f"memory{number}/state"
+                if path.read_text().strip() != "online":
+                    path.write_text("online_movable")
+
+    def test_core(self):
+        """what the core knows is what the registers have"""
+        before = self.ask("info", self.device.bdf)
+        self.take()
+        info = self.ask("info", self.device.bdf)
+        self.assertEqual("cxl_pci", info["driver"])
+        self.assertEqual(regions()[0], info["region"])
+        self.assertEqual(before["decoders"][0]["base"],
+                         info["decoders"][0]["base"])
+        self.assertEqual(before["decoders"], info["decoders"])
+        found = self.checks(self.device)
+        self.assertEqual(("todo", "todo", "ok"), (
+            found["driver"], found["in-use"], found["route"]), found)
+
+    def test_region(self):
+        """bind deletes the region, unbind brings it back"""
+        self.take()
+        before = state(self.device)
+        self.succeed("bind", self.device.bdf)
+        self.assertEqual((OURS, []), (driver(self.device), regions()))
+        self.succeed("unbind", self.device.bdf)
+        wait(regions)
+        self.assertEqual(before, state(self.device))
+
+    def test_memory(self):
+        """bind takes the memory from the kernel"""
+        self.take(memory=True)
+        self.assertEqual({"online"}, {
+            each for each, _ in blocks(self.device).values()})
+        self.assertEqual("todo", self.checks(self.device)["in-use"])
+        self.succeed("bind", self.device.bdf)
+        self.assertEqual((OURS, [], {}), (
+            driver(self.device), regions(), blocks(self.device)))
+
+    def test_unlocked(self):
+        """a decoder that unbinding would clear: nothing is done"""
+        unlock(self.device)
+        self.take()
+        before = state(self.device)
+        found = self.checks(self.device, NO)
+        self.assertEqual("no", found["driver"], found)
+        self.refuse(NO, "not locked: unbinding clears it", "bind",
+                    self.device.bdf)
+        self.assertEqual(before, state(self.device))
+
+    def test_each_step_is_undone(self):
+        """where a step fails, all is as before"""
+        modprobe(OURS)
+        self.take(memory=True)
+        before = state(self.device)
+        commands = self.ask("bind", "--dry-run", self.device.bdf)["commands"]
+        files = [command.split(" > ")[1] for command in commands
+                 if command.startswith("echo")]
+        self.assertGreater(len(files), 4, commands)
+        failed = []
+        for file in dict.fromkeys(files):
+            subprocess.run(["mount", "--bind", file, file], check=True)
+            subprocess.run(["mount", "-o", "remount,ro,bind", file],
+                           check=True)
+            result = run("bind", self.device.bdf)
+            subprocess.run(["umount", file], check=True)
+            with suppress(TimeoutError):
+                wait(lambda: before == state(self.device), 5)
+            after = state(self.device)
+            if (result.returncode != NO or before != after or
+                    not re.search("is as before: .*Read-only",
+                                  result.stderr) or
+                    "could not be undone" in result.stderr):
+                failed.append((file, result.stderr, after))
+                break
+        self.assertEqual([], failed, before)
+
+
+def main():
+    """Run the tests; exit with 1 where one failed."""
+    modprobe("cxl_acpi")
+    suite = unittest.defaultTestLoader.loadTestsFromModule(
+        sys.modules[__name__])
+    return 0 if tap.run(suite).wasSuccessful() else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

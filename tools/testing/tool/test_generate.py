@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""generate: what it writes passes plan."""
+
+import os
+import random
+import re
+
+from tool.tool import MIB, NO, USAGE, ToolCase, memory_options
+
+SEED = int(os.environ.get("SEED", "1"))
+ROUNDS = 60
+
+
+def some_devices(rng, number):
+    """Return addresses and sizes in MiB of devices."""
+    buses = rng.sample(range(1, 256), number)
+    return [(f"{rng.choice((0, 0, 1, 0x10000)):04x}:{bus:02x}:00.0",
+             256 * rng.choice((1, 2, 3, 4, 400, 1024)))
+            for bus in buses]
+
+
+class Generate(ToolCase):
+    """What is written, in every form."""
+
+    def write(self, devices, *words):
+        """Return what is written for devices."""
+        return self.succeed("generate", *words, *memory_options(devices),
+                            *(address for address, _ in devices))
+
+    def test_passes_plan(self):
+        """random devices, both machines, all formats"""
+        rng = random.Random(SEED)
+        for number in range(ROUNDS):
+            devices = some_devices(rng, rng.randint(1, 24))
+            machine = rng.choice(("q35", "virt"))
+            form = rng.choice(("qemu", "libvirt"))
+            ram = rng.choice(("512M", "4G", "300G"))
+            text = self.write(devices, "--machine", machine, "--format", form,
+                              "--ram", ram)
+            found = self.ask("plan", *memory_options(devices), "-",
+                             text=text)["devices"]
+            self.assertEqual(devices, [(d["name"], d["memory"] // MIB)
+                                       for d in found],
+                             f"round {number} of seed {SEED}")
+            # Each has a window of its own, which has the memory's size.
+            windows = [d["window"] for d in found]
+            self.assertEqual([d["memory"] for d in found],
+                             [w["size"] for w in windows])
+            self.assertEqual(len(found), len({w["base"] for w in windows}))
+
+    def test_qemu_and_json_are_the_same(self):
+        devices = [("0000:21:00.0", 512), ("10000:29:00.0", 1024)]
+        for machine in ("q35", "virt"):
+            text = self.write(devices, "--machine", machine)
+            json = self.ask("generate", "--machine", machine,
+                            *memory_options(devices),
+                            *(address for address, _ in devices))
+            self.assertEqual(text.replace("\\\n", " ").split(),
+                             [json["program"], *json["arguments"]])
+
+    def test_bus_numbers(self):
+        """each bridge has a bus number and room for that of its port"""
+        for machine in ("q35", "virt"):
+            for number in (1, 2, 16, 24):
+                devices = [(f"0000:{bus:02x}:00.0", 256)
+                           for bus in range(1, number + 1)]
+                text = self.write(devices, "--machine", machine)
+                buses = [int(bus) for bus in
+                         re.findall(r"bus_nr=(\d+)", text)]
+                self.assertEqual(number, len(buses))
+                self.assertLessEqual(buses[-1] + 1, 255)
+                for low, high in zip(buses, buses[1:]):
+                    self.assertGreaterEqual(high - low, 2)
+
+    def test_large_domain(self):
+        """QEMU's host= has no room for it"""
+        text = self.write([("10000:01:00.0", 256)])
+        self.assertIn("vfio-pci,sysfsdev=/sys/bus/pci/devices/10000:01:00.0,",
+                      text)
+        self.assertNotIn("host=", text)
+
+    def test_refused(self):
+        for status, pattern, *words in (
+                (USAGE, "there twice", "--memory", "1:0.0=256M", "1:0.0",
+                 "0000:01:00.0"),
+                (USAGE, "q35 or virt", "--machine", "pc", "1:0.0"),
+                (USAGE, "qemu or libvirt", "--format", "vmx", "1:0.0"),
+                (USAGE, "--ram", "--ram", "much", "1:0.0"),
+                (USAGE, "not a PCI address", "eth0"),
+                (USAGE, "no device 0000:ff:1f.7", "ff:1f.7"),
+                (USAGE, "--json is for", "--json", "--format", "libvirt",
+                 "1:0.0"),
+                (USAGE, "25 devices", *(f"{n}:0.0" for n in range(10, 35))),
+                (NO, "has no CXL.mem", "--memory", "1:0.0=0", "1:0.0")):
+            with self.subTest(pattern):
+                self.refuse(status, pattern, "generate", *words)
+
+    def test_larger_than_the_address_space(self):
+        """what would not pass plan is not written"""
+        self.refuse(NO, "the window has no base", "generate", "--memory",
+                    "1:0.0=4096T", "1:0.0")
