@@ -244,10 +244,11 @@ GUESTARGS = --qemu $$($(RIG) path qemu-guest) \
 	--initrd $(O)/guest/initramfs.cpio
 GUESTRUN = $(RIG) run --kernel $(KERNEL) --memory 5G
 
-guest: guest-image
+guest: guest-image tool
 	@$(RIG) modules --kernel $(KERNEL)
 	@$(GUESTRUN) --devices $(GUESTS) --timeout 2400 -- $(GUEST)/run.py \
-		$(GUESTARGS) $(if $(LONG),--long,$(SEED:%=--seed %)) $(TESTS)
+		$(GUESTARGS) --tool $(O)/tool/vfio-cxl \
+		$(if $(LONG),--long,$(SEED:%=--seed %)) $(TESTS)
 
 demo: guest-image
 	@$(RIG) modules --kernel $(KERNEL)

@@ -14,6 +14,8 @@ MIB = 512
 class Board:
     """QEMU's options that belong to a board."""
 
+    # As the command-line tool knows it
+    name: str
     # The value of -machine, without windows
     machine: str
     cpu: str
@@ -26,14 +28,14 @@ class Board:
     # Makes the topology that is typical of it
     typical: Callable
 
-    def options(self, kernel, initrd, append=""):
+    def options(self, kernel, initrd, append="", ram=True):
         """Return the options of all guests, the topology's left out."""
+        # An SRAT: without one Linux makes no NUMA nodes of windows.
+        node = ["-object", f"memory-backend-ram,id=ram,size={MIB}M",
+                "-numa", "node,memdev=ram"]
         return ["-nodefaults", "-no-user-config", *self.firmware,
                 "-nic", "none", "-accel", "kvm", "-cpu", self.cpu,
-                "-smp", "1", "-m", f"{MIB}M",
-                # An SRAT: without one Linux makes no NUMA nodes of windows.
-                "-object", f"memory-backend-ram,id=ram,size={MIB}M",
-                "-numa", "node,memdev=ram",
+                "-smp", "1", "-m", f"{MIB}M", *node * ram,
                 "-kernel", kernel, "-initrd", initrd,
                 # Registers are read below the driver that has claimed them.
                 "-append", f"{self.kernel} quiet iomem=relaxed "
@@ -43,6 +45,7 @@ class Board:
 
 
 Q35 = Board(
+    name="q35",
     machine="q35,cxl=on,usb=off",
     # A TSC deadline depends on what the machine's kernel took the emulated
     # TSC's frequency for; a timer that counts down does not.
@@ -52,6 +55,7 @@ Q35 = Board(
     kernel="console=ttyS0 8250.nr_uarts=1 no_timer_check",
     typical=topology.simple)
 VIRT = Board(
+    name="virt",
     machine="virt,gic-version=3,hmat=on,cxl=on,ras=on,highmem-mmio-size=4T",
     cpu="host",
     # As wide as the machine's processor: KVM has no other one

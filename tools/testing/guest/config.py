@@ -18,6 +18,7 @@ class Config:
     python: str
     kernel: str
     initrd: str
+    tool: str = ""
     time_factor: float = 1.0
     # Of tests only: see run.py
     seed: int = 0
@@ -29,9 +30,9 @@ class Config:
         """Return a time limit, stretched as the machine is slow."""
         return limit * self.time_factor
 
-    def options(self, append=""):
+    def options(self, append="", ram=True):
         """Return QEMU's options of all guests."""
-        return self.board.options(self.kernel, self.initrd, append)
+        return self.board.options(self.kernel, self.initrd, append, ram)
 
 
 def parser(doc):
@@ -48,6 +49,8 @@ def parser(doc):
                         help="kernel image of the guest")
     result.add_argument("--initrd", required=True,
                         help="initramfs of the guest")
+    result.add_argument("--tool", default="",
+                        help="the command-line tool, which few tests want")
     result.add_argument("--time-factor", metavar="F", type=float,
                         default=os.environ.get("RIG_TIME_SCALE", "1"),
                         help="multiplies every time limit (default: what the "

@@ -59,6 +59,8 @@ class Topology:
     more: list = field(default_factory=list)
     # Values of QEMU's -blockdev
     blocks: list = field(default_factory=list)
+    # Whether the guest's RAM is among its options
+    ram = False
 
     def uid(self, name):
         """Return a bridge's number, in ACPI and of its bus."""
@@ -90,6 +92,20 @@ class Topology:
         for device in self.devices:
             options += ["-device", device.option()]
         return options
+
+
+@dataclass
+class Written:
+    """A topology that the command-line tool wrote, as QEMU's arguments."""
+
+    arguments: list
+    ram = True
+
+    def options(self, _):
+        """Return QEMU's options, but for the processor, which is the board's.
+        """
+        pairs = zip(self.arguments[::2], self.arguments[1::2])
+        return [word for pair in pairs if pair[0] != "-cpu" for word in pair]
 
 
 def simple(hosts, order=None):

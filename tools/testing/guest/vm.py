@@ -41,6 +41,17 @@ def refusal(config, topology, extra=()):
     return result.returncode, result.stdout.decode(errors="replace")
 
 
+def start(config, topology):
+    """Start and end what may be refused; return exit status and messages."""
+    result = subprocess.run(
+        [config.qemu, "-display", "none", "-vga", "none", "-serial", "null",
+         "-monitor", "stdio", "-S", *config.options(),
+         *topology.options(config.board.machine)],
+        input=b"quit\n", stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        timeout=config.seconds(BOOT_SECONDS), check=False)
+    return result.returncode, result.stdout.decode(errors="replace")
+
+
 class Guest:
     """A running guest."""
 
@@ -50,7 +61,7 @@ class Guest:
         self.folder = tempfile.TemporaryDirectory(prefix="guest-")
         self.pending = b""
         agent = os.path.join(self.folder.name, "agent")
-        args = [*config.options(append),
+        args = [*config.options(append, not topology.ram),
                 "-serial", f"file:{self.folder.name}/console",
                 "-chardev", f"socket,id=agent,path={agent},server=on,wait=off",
                 "-device", "virtconsole,chardev=agent",

@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The command-line tool: plan and QEMU agree, a guest of generate boots."""
+
+import collections
+import json
+import random
+import re
+import subprocess
+import unittest
+
+from guest import kernel, topology, view, vm
+from guest.case import GuestCase
+from tool import topologies
+
+# Topologies in the short and in the long form
+SHORT, LONG = 20, 200
+# What QEMU says for each of plan's verdicts
+MESSAGES = {
+    "no-host-bridge": "needs a place below a CXL host bridge",
+    "below-switch": "needs a CXL root port right above it, not a switch",
+    "no-window": "no CXL fixed memory window targets host bridge",
+    "ambiguous": "is a target of windows",
+    "interleaved": "interleaves",
+    "too-small": "as large",
+    "second-device": "is the place of",
+    "refused-by-qemu": "has no HDM decoder",
+}
+# It decides before it looks at windows, and plan after that.
+FIRST = re.compile(MESSAGES["refused-by-qemu"])
+REFUSED = re.compile(r"vfio (\S+): (.*)")
+SELECTED = re.compile(r"vfio_cxl_select +\((\S+)\) .*: base (0x\w+)")
+
+
+class Tool(GuestCase):
+    """The tool in the machine, with the devices of the machine."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        if not cls.config.tool:
+            raise unittest.SkipTest("run with --tool")
+
+    def tool(self, *words, status=(0,)):
+        """Run the tool; return its output."""
+        result = subprocess.run([self.config.tool, *words], check=False,
+                                stdout=subprocess.PIPE,
+                                stderr=subprocess.PIPE)
+        self.assertIn(result.returncode, status, result.stderr)
+        return result.stdout.decode()
+
+
+class Plan(Tool):
+    """plan and QEMU, on random topologies."""
+
+    def same(self, planned, said):
+        """Compare what both say of each device of a refused machine."""
+        listed = dict(REFUSED.findall(said))
+        for name, (verdict, bridge) in planned.items():
+            message = listed.pop(name, "")
+            if message and FIRST.search(message):
+                # Whatever else is wrong with it comes after that.
+                self.assertNotIn(verdict, ("accepted", "no-host-bridge",
+                                           "below-switch"), said)
+            elif verdict == "accepted":
+                # Which of two devices has the window is not the same.
+                if message:
+                    self.assertRegex(message, MESSAGES["second-device"])
+                    self.assertIn(("second-device", bridge),
+                                  planned.values(), said)
+            elif verdict == "second-device":
+                self.assertTrue(not message or
+                                re.search(MESSAGES[verdict], message), said)
+            else:
+                self.assertRegex(message, MESSAGES[verdict], said)
+        self.assertEqual({}, listed, said)
+
+    def test_random(self):
+        """on random topologies plan says what QEMU says"""
+        rng = random.Random(self.config.seed)
+        count = collections.Counter()
+        for number in range(LONG if self.config.long else SHORT):
+            parts = topologies.random_topology(rng, self.hosts)
+            words = parts.options(self.config.board.machine)
+            options = self.config.options()
+            planned = {
+                each["name"]: each for each in json.loads(self.tool(
+                    "plan", "--json", "--", *options, *words,
+                    status=(0, 1)))["devices"]}
+            status, said = vm.start(self.config, parts)
+            accepted = all(each["verdict"] == "accepted"
+                           for each in planned.values())
+            count[accepted] += 1
+            where = f"{number}: {' '.join(words)}\n{said}"
+            self.assertEqual(0 if accepted else 1, status, where)
+            if accepted:
+                self.assertEqual(
+                    {name: each["window"]["base"]
+                     for name, each in planned.items()},
+                    {name: int(base, 16)
+                     for name, base in SELECTED.findall(said)}, where)
+            else:
+                self.same({name: (each["verdict"], each["host_bridge"])
+                           for name, each in planned.items()}, where)
+        self.assertTrue(count[True] and count[False], count)
+
+
+class Generate(Tool):
+    """What generate writes for all devices of the machine."""
+
+    def test_boots(self):
+        """a guest of generate gets each device in a window of its own"""
+        written = json.loads(self.tool(
+            "generate", "--json", "--machine", self.config.board.name,
+            "--ram", "512M", *(h.bdf for h in self.hosts)))
+        parts = topology.Written(written["arguments"])
+        with vm.Guest(self.config, parts) as guest:
+            guest.run(kernel.modprobe(*kernel.CLASS_DRIVERS), 120)
+            found = view.decoders(guest)["endpoint"]
+            self.assertEqual(
+                sorted(h.size for h in self.hosts),
+                sorted(each.size for each in found if each.committed))
+            self.assertEqual({"1"}, {each.locked for each in found
+                                     if each.committed})
