@@ -169,7 +169,7 @@ static void check_decoder(struct context *context)
 		      !device->hdm.enabled ? "enabled" :
 					     "in use: CXL.mem is off");
 		advise(context,
-		       "let platform firmware configure CXL memory; a reset or a driver may have cleared it, then start the host again");
+		       "let platform firmware configure CXL memory; if a reset or a driver has cleared it, write the range to new_range of the driver (see vfio-cxl.rst), or start the host again");
 		return;
 	}
 	if (decoder->ways != 1) {
@@ -199,6 +199,7 @@ static void check_decoder(struct context *context)
 	free(size);
 }
 
+/* Firmware may have committed decoders of size 0, so that nobody uses them */
 static void check_others(struct context *context)
 {
 	const struct device *device = context->device;
@@ -207,7 +208,8 @@ static void check_others(struct context *context)
 	if (device->no_decoders)
 		return;
 	for (i = 1; i < device->hdm.nr; i++) {
-		if (!device->hdm.decoders[i].committed)
+		if (!device->hdm.decoders[i].committed ||
+		    !device->hdm.decoders[i].size)
 			continue;
 		found(context, OUTCOME_NO, "HDM decoder %u is committed, too",
 		      i);
@@ -398,9 +400,8 @@ static void check_memory_map(struct context *context)
 	if (!type) {
 		found(context, OUTCOME_OK,
 		      "the firmware's memory map leaves it out");
-	} else if (!strcmp(type, "Soft Reserved")) {
-		found(context, OUTCOME_OK,
-		      "the firmware's memory map says %s: special-purpose memory",
+	} else if (!strcmp(type, "Soft Reserved") || !strcmp(type, "Reserved")) {
+		found(context, OUTCOME_OK, "the firmware's memory map says %s",
 		      type);
 	} else {
 		found(context, OUTCOME_WARNING,

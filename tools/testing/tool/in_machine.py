@@ -292,6 +292,15 @@ class Agreement(MachineCase):
                 self.poke(self.memory, register, value)()
         self.agree(self.memory, "other-decoders", change)
 
+    def test_empty_decoder(self):
+        """another decoder that is committed with size 0 is no hindrance"""
+        modprobe(OURS)
+        self.addCleanup(self.poke(self.memory, 16, 0))
+        self.poke(self.memory, 16, host.COMMIT)()
+        self.assertEqual("ok", self.checks(self.memory)["other-decoders"])
+        self.succeed("bind", self.memory.bdf)
+        self.succeed("unbind", self.memory.bdf)
+
     def test_mem_enable(self):
         """CXL.mem that is off"""
         device = self.memory
