@@ -15,6 +15,7 @@
 #include "host.h"
 #include "kmsg.h"
 #include "out.h"
+#include "route.h"
 #include "steps.h"
 #include "users.h"
 #include "verb.h"
@@ -174,6 +175,26 @@ static void free_memory(struct steps *steps, const struct device *device)
 	unbind_all_dax(steps, decoder->base, end);
 }
 
+/*
+ * Decoder 0 was cleared, and the host bridge still routes the range.  The driver
+ * forgets it with the next bind, which is the next step.
+ */
+static void name_range(struct steps *steps, const struct host *host,
+		       const struct device *device)
+{
+	struct hdm_decoder memory;
+
+	if (device->no_decoders || device->hdm.decoders[0].committed ||
+	    !route_memory(host, device, &memory))
+		return;
+	steps_add(steps,
+		  action_write(xstrdup(DRIVERS "/" DRIVER "/new_range"),
+			       xprintf("%s 0x%llx 0x%llx", device->address,
+				       (unsigned long long)memory.base,
+				       (unsigned long long)memory.size)),
+		  NO_ACTION);
+}
+
 static void keep_bound(struct steps *steps, const struct device *device)
 {
 	char *old, *path = rule_path(device);
@@ -183,7 +204,8 @@ static void keep_bound(struct steps *steps, const struct device *device)
 		  old ? action_create(path, old) : action_remove(path));
 }
 
-static void plan_bind(struct steps *steps, const struct device *device)
+static void plan_bind(struct steps *steps, const struct host *host,
+		      const struct device *device)
 {
 	const char *driver = device->driver ?: "";
 
@@ -197,6 +219,7 @@ static void plan_bind(struct steps *steps, const struct device *device)
 	steps_add(steps, action_write(override_path(device), xstrdup(DRIVER)),
 		  action_write(override_path(device),
 			       xstrdup(device->override ?: "")));
+	name_range(steps, host, device);
 	steps_add(steps,
 		  action_write(bind_path(DRIVER), xstrdup(device->address)),
 		  NO_ACTION);
@@ -338,7 +361,7 @@ static enum status run_bind(const struct args *args)
 		if (persistent)
 			keep_bound(&steps, device);
 		if (!is_bound(device))
-			plan_bind(&steps, device);
+			plan_bind(&steps, &host, device);
 		status = finish(args, device, &steps, "is bound to " DRIVER);
 	}
 	findings_free(&findings);
@@ -394,7 +417,9 @@ const struct verb verb_bind = {
 	.details =
 		"Checks the device as 'vfio-cxl check' does, frees its memory in\n"
 		"the right order where the host uses it, takes it from its driver\n"
-		"and binds it. What was done is undone where a step fails.\n",
+		"and binds it. A decoder that was cleared is committed again where\n"
+		"the host bridge still routes a range to the device alone. What was\n"
+		"done is undone where a step fails.\n",
 	.options = bind_options,
 	.min_operands = 1,
 	.max_operands = 1,

@@ -18,6 +18,7 @@
 #include "command.h"
 #include "core.h"
 #include "platform.h"
+#include "route.h"
 #include "util.h"
 
 /* What 8.2.4.20 says of base and size, and the most that a VFIO region holds */
@@ -26,9 +27,11 @@
 
 #define PARAMETERS	"/sys/module/vfio_cxl_pci/parameters"
 
+/* @memory is NULL where it is not known: then there is nothing to say of it */
 struct context {
 	const struct host *host;
 	const struct device *device;
+	const struct hdm_decoder *memory;
 	struct finding *finding;
 };
 
@@ -51,14 +54,6 @@ static void __printf(2, 3) advise(struct context *context, const char *fmt, ...)
 	va_start(args, fmt);
 	context->finding->advice = xvprintf(fmt, args);
 	va_end(args);
-}
-
-/* Decoder 0, where it is known and decodes; else NULL, and nothing to say. */
-static const struct hdm_decoder *decoder0(const struct device *device)
-{
-	const struct hdm_decoder *decoder = &device->hdm.decoders[0];
-
-	return !device->no_decoders && decoder->committed ? decoder : NULL;
 }
 
 static bool is_ours(const struct device *device)
@@ -150,7 +145,7 @@ static void check_registers(struct context *context)
 static void check_decoder(struct context *context)
 {
 	const struct device *device = context->device;
-	const struct hdm_decoder *decoder = decoder0(device);
+	const struct hdm_decoder *decoder = context->memory;
 	char *size;
 
 	if (device->no_decoders) {
@@ -162,6 +157,14 @@ static void check_decoder(struct context *context)
 			       device->driver);
 		return;
 	}
+	if (decoder && !device->hdm.decoders[0].committed) {
+		size = size_text(decoder->size);
+		found(context, OUTCOME_TODO,
+		      "HDM decoder 0 is not committed: the driver has to commit it at 0x%llx, %s, which the host bridge routes to it",
+		      (unsigned long long)decoder->base, size);
+		free(size);
+		return;
+	}
 	if (!decoder || !device->hdm.enabled ||
 	    !(device->dvsec_control & DVSEC_MEM_ENABLE)) {
 		found(context, OUTCOME_NO, "HDM decoder 0 is not %s",
@@ -169,7 +172,7 @@ static void check_decoder(struct context *context)
 		      !device->hdm.enabled ? "enabled" :
 					     "in use: CXL.mem is off");
 		advise(context,
-		       "let platform firmware configure CXL memory; if a reset or a driver has cleared it, write the range to new_range of the driver (see vfio-cxl.rst), or start the host again");
+		       "let platform firmware configure CXL memory; a reset or a driver may have cleared it, then start the host again");
 		return;
 	}
 	if (decoder->ways != 1) {
@@ -224,7 +227,7 @@ static void check_others(struct context *context)
 
 static void check_window(struct context *context)
 {
-	const struct hdm_decoder *decoder = decoder0(context->device);
+	const struct hdm_decoder *decoder = context->memory;
 	const struct cedt_window *window;
 
 	if (!decoder)
@@ -258,62 +261,50 @@ static void check_window(struct context *context)
 	      (unsigned long long)window->base, window->targets[0]);
 }
 
-/* The host bridge's own decoder for the range: from the core, or registers */
-static const char *read_bridge(struct context *context,
-			       const struct hdm_decoder *wanted,
-			       struct hdm_decoder *decoder, const char **port)
+/* The host bridge's own decoder for an address, or NULL */
+static const struct route_decoder *find_decoder(const struct route *route,
+						uint64_t base)
 {
-	const struct device *device = context->device;
-	const struct cedt_bridge *bridge;
-	struct hdm hdm = { 0 };
-	const char *why;
 	unsigned int i;
 
-	*port = NULL;
-	if (core_bridge_decoder(context->host, device, wanted->base, decoder,
-				port))
-		return NULL;
-	bridge = device->uid < 0 ? NULL :
-		 cedt_find_bridge(&context->host->cedt, (uint32_t)device->uid);
-	if (!bridge || !bridge->base)
-		return "ACPI CEDT has no CXL 2.0 host bridge there";
-	why = hdm_read(&hdm, "/dev/mem", (off_t)bridge->base);
-	if (why)
-		return why;
-	for (i = 0; i < hdm.nr; i++) {
-		*decoder = hdm.decoders[i];
-		if (hdm.enabled && decoder->committed &&
-		    wanted->base >= decoder->base &&
-		    wanted->base - decoder->base < decoder->size)
-			return NULL;
+	for (i = 0; i < route->nr; i++) {
+		const struct hdm_decoder *decoder = &route->decoders[i].decoder;
+
+		if (base >= decoder->base &&
+		    base - decoder->base < decoder->size)
+			return &route->decoders[i];
 	}
-	*decoder = (struct hdm_decoder){ 0 };
 	return NULL;
 }
 
 static void check_route(struct context *context)
 {
-	const struct hdm_decoder *wanted = decoder0(context->device);
+	const struct hdm_decoder *wanted = context->memory;
+	const struct route_decoder *found_at;
 	struct hdm_decoder decoder;
-	long long number;
-	const char *port, *why;
+	struct route route;
+	const char *why;
 
 	if (!wanted)
 		return;
-	why = read_bridge(context, wanted, &decoder, &port);
+	why = route_read(context->host, context->device, &route);
 	if (why) {
 		found(context, OUTCOME_UNKNOWN,
 		      "decoders of host bridge %s cannot be read: %s",
 		      context->device->root, why);
 		return;
 	}
-	if (!decoder.committed) {
+	found_at = find_decoder(&route, wanted->base);
+	if (!found_at) {
 		found(context, OUTCOME_NO,
 		      "no decoder of host bridge %s routes the memory",
 		      context->device->root);
 		advise(context, "update platform firmware");
-	} else if (decoder.base != wanted->base ||
-		   decoder.size != wanted->size || decoder.ways != 1) {
+		return;
+	}
+	decoder = found_at->decoder;
+	if (decoder.base != wanted->base || decoder.size != wanted->size ||
+	    decoder.ways != 1) {
 		found(context, OUTCOME_NO,
 		      "host bridge %s routes 0x%llx bytes at 0x%llx, %u ways, the device decodes 0x%llx at 0x%llx",
 		      context->device->root, (unsigned long long)decoder.size,
@@ -321,11 +312,7 @@ static void check_route(struct context *context)
 		      (unsigned long long)wanted->size,
 		      (unsigned long long)wanted->base);
 		advise(context, "update platform firmware");
-	} else if (port ? !context->device->port ||
-			  strcmp(port, context->device->port) :
-			  platform_port_number(context->host, context->device,
-					       &number) &&
-			  number != decoder.target) {
+	} else if (!route_goes_to(context->host, context->device, found_at)) {
 		found(context, OUTCOME_NO,
 		      "host bridge %s routes the memory to another port",
 		      context->device->root);
@@ -345,7 +332,7 @@ static void check_route(struct context *context)
 
 static void check_in_use(struct context *context)
 {
-	const struct hdm_decoder *decoder = decoder0(context->device);
+	const struct hdm_decoder *decoder = context->memory;
 	const struct device *device = context->device;
 	const struct resource *line = NULL;
 	struct cxl_region *region;
@@ -390,7 +377,7 @@ static void check_in_use(struct context *context)
 
 static void check_memory_map(struct context *context)
 {
-	const struct hdm_decoder *decoder = decoder0(context->device);
+	const struct hdm_decoder *decoder = context->memory;
 	char *type;
 
 	if (!decoder)
@@ -414,7 +401,7 @@ static void check_memory_map(struct context *context)
 
 static void check_driver(struct context *context)
 {
-	const struct hdm_decoder *decoder = decoder0(context->device);
+	const struct hdm_decoder *decoder = context->memory;
 	const char *driver = context->device->driver;
 
 	if (!driver) {
@@ -530,7 +517,7 @@ static void check_reset(struct context *context)
 
 static void check_cacheable(struct context *context)
 {
-	const struct hdm_decoder *decoder = decoder0(context->device);
+	const struct hdm_decoder *decoder = context->memory;
 	const char *advice, *why;
 
 	if (!decoder)
@@ -571,11 +558,15 @@ struct findings check_device(const struct host *host,
 			     const struct device *device)
 {
 	struct findings findings = { 0 };
+	struct hdm_decoder memory;
+	bool known = route_memory(host, device, &memory);
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(checks); i++) {
 		struct finding finding = { .name = checks[i].name };
-		struct context context = { host, device, &finding };
+		struct context context = {
+			host, device, known ? &memory : NULL, &finding
+		};
 
 		checks[i].run(&context);
 		if (finding.text)

@@ -7,6 +7,7 @@
 #include <cxl/libcxl.h>
 
 #include "core.h"
+#include "route.h"
 
 struct cxl_memdev *core_find(const struct host *host, const char *address)
 {
@@ -90,9 +91,8 @@ static struct cxl_port *find_bridge(const struct host *host,
 	return NULL;
 }
 
-bool core_bridge_decoder(const struct host *host, const struct device *device,
-			 uint64_t base, struct hdm_decoder *decoder,
-			 const char **port)
+bool core_bridge(const struct host *host, const struct device *device,
+		 struct route *route)
 {
 	struct cxl_port *bridge = find_bridge(host, device);
 	struct cxl_decoder *each;
@@ -101,15 +101,18 @@ bool core_bridge_decoder(const struct host *host, const struct device *device,
 	if (!bridge)
 		return false;
 	cxl_decoder_foreach(bridge, each) {
-		*decoder = take(each);
-		if (!decoder->committed || base < decoder->base ||
-		    base - decoder->base >= decoder->size)
+		struct route_decoder *to = &route->decoders[route->nr];
+
+		if (route->nr == HDM_MAX_DECODERS)
+			break;
+		to->decoder = take(each);
+		if (!to->decoder.committed)
 			continue;
 		target = cxl_target_get_first(each);
-		*port = target ? cxl_target_get_physical_node(target) : NULL;
-		if (target && !*port)
-			*port = cxl_target_get_devname(target);
-		return true;
+		to->port = target ? cxl_target_get_physical_node(target) : NULL;
+		if (target && !to->port)
+			to->port = cxl_target_get_devname(target);
+		route->nr++;
 	}
-	return false;
+	return true;
 }

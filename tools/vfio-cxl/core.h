@@ -8,6 +8,7 @@
 #include "host.h"
 
 struct cxl_region;
+struct route;
 
 /**
  * core_find() - find the core's device of a PCI device
@@ -35,18 +36,14 @@ bool core_decoders(struct device *device);
 struct cxl_region *core_region(const struct device *device);
 
 /**
- * core_bridge_decoder() - decoder of a device's host bridge for a range
+ * core_bridge() - decoders of a device's host bridge
  * @host: the host
  * @device: whose host bridge it is
- * @base: first address of the range
- * @decoder: filled in where there is one: what it decodes
- * @port: set to the PCI address of its first target, not to be freed, or NULL
+ * @route: filled in
  *
- * Return: whether the core has the host bridge's decoders, and one of them
- * decodes this address.
+ * Return: whether the core has them.
  */
-bool core_bridge_decoder(const struct host *host, const struct device *device,
-			 uint64_t base, struct hdm_decoder *decoder,
-			 const char **port);
+bool core_bridge(const struct host *host, const struct device *device,
+		 struct route *route);
 
 #endif /* CORE_H */

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Test the tool on the machine's devices: list, info, check, bind, unbind.
 
-What it says is compared with what firmware did, what the hardware has, and what
-the driver does. Prints TAP.
+What it says is compared with what firmware did, what the hardware has, and
+what the driver does. Prints TAP.
 """
 
 import mmap
@@ -111,16 +111,30 @@ def wait(look, seconds=20):
         time.sleep(0.1)
 
 
+def decoders(words):
+    """Return where HDM decoders are in component registers, in dwords."""
+    array = host.CACHE_MEM // 4
+    return next(array + (words[array + i] >> 20) // 4 for i in range(1, 16)
+                if words[array + i] & 0xFFFF == host.CAP_HDM)
+
+
 def unlock(device):
     """Commit a device's decoder and that of its bridge without a lock."""
     for address in (bar(device), bridge(device)):
         with registers(address) as words:
-            at = next(host.CACHE_MEM // 4 + (words[host.CACHE_MEM // 4 + i]
-                                             >> 20) // 4
-                      for i in range(1, 16)
-                      if words[host.CACHE_MEM // 4 + i] & 0xFFFF ==
-                      host.CAP_HDM)
+            at = decoders(words)
             words[at + 8] = 0
+            words[at + 8] = host.COMMIT
+
+
+def unroute(device, size=0):
+    """Clear the decoder of a device's host bridge, or have it route less."""
+    with registers(bridge(device)) as words:
+        at = decoders(words)
+        words[at + 8] = 0
+        if size:
+            words[at + 6] = size & 0xFFFFFFFF
+            words[at + 7] = size >> 32
             words[at + 8] = host.COMMIT
 
 
@@ -166,10 +180,7 @@ class MachineCase(ToolCase):
         host.delete_regions()
         for device in self.devices:
             with registers(bridge(device)) as words:
-                array = host.CACHE_MEM // 4
-                at = next(array + (words[array + i] >> 20) // 4
-                          for i in range(1, 16)
-                          if words[array + i] & 0xFFFF == host.CAP_HDM)
+                at = decoders(words)
                 words[at + 8] = 0
                 words[at + 4] = device.base & 0xFFFFFFFF
                 words[at + 5] = device.base >> 32
@@ -270,8 +281,11 @@ class Agreement(MachineCase):
         return change
 
     def test_not_committed(self):
-        """a decoder that is not committed"""
-        self.agree(self.memory, "decoder", self.poke(self.memory, 8, 0))
+        """a decoder that is not committed, and nothing is routed to it"""
+        def change():
+            self.poke(self.memory, 8, 0)()
+            unroute(self.memory)
+        self.agree(self.memory, "decoder", change)
 
     def test_not_enabled(self):
         """decoders that are not enabled"""
@@ -330,14 +344,8 @@ class Agreement(MachineCase):
 
     def test_route(self):
         """a host bridge that routes nothing, which the driver cannot see"""
-        device = self.memory
-        with registers(bridge(device)) as words:
-            array = host.CACHE_MEM // 4
-            at = next(array + (words[array + i] >> 20) // 4
-                      for i in range(1, 16)
-                      if words[array + i] & 0xFFFF == host.CAP_HDM)
-            words[at + 8] = 0
-        self.assertEqual("no", self.checks(device, NO)["route"])
+        unroute(self.memory)
+        self.assertEqual("no", self.checks(self.memory, NO)["route"])
 
     def test_no_reset(self):
         """no reset method is a warning"""
@@ -346,6 +354,56 @@ class Agreement(MachineCase):
         path.write_text("\n")
         self.addCleanup(path.write_text, before)
         self.assertEqual("warning", self.checks(self.memory)["reset"])
+
+
+class Recovered(MachineCase):
+    """A decoder that somebody has cleared, and the host bridge's is there."""
+
+    def recover(self, device, size):
+        """See that check knows the range, and that bind commits it."""
+        found = self.checks(device)
+        self.assertEqual(("todo", "ok", "ok"),
+                         tuple(found[name] for name in
+                               ("decoder", "window", "route")), found)
+        self.assertIn(f"/{OURS}/new_range",
+                      self.succeed("bind", "--dry-run", device.bdf))
+        self.succeed("bind", device.bdf)
+        self.assertEqual(OURS, driver(device))
+        self.assertEqual((device.base, size),
+                         host.decoder0(device.block())[:2])
+        self.succeed("unbind", device.bdf)
+
+    def test_cleared(self):
+        """a reset has cleared it"""
+        for device in self.devices:
+            path = host.PCI / "devices" / device.bdf / "reset"
+            path.write_text("1")
+            self.assertEqual((0, 0), host.decoder0(device.block())[:2])
+            self.recover(device, device.size)
+
+    def test_stock_driver(self):
+        """vfio-pci has cleared it when it was opened"""
+        device = self.memory
+        modprobe("vfio-pci", "vfio_iommu_type1")
+        device.bind("vfio-pci")
+        with device.opened():
+            pass
+        device.unbind()
+        self.recover(device, device.size)
+
+    def test_part(self):
+        """the host bridge routes less than the device has"""
+        device = self.accelerator
+        (host.PCI / "devices" / device.bdf / "reset").write_text("1")
+        unroute(device, device.size // 2)
+        self.recover(device, device.size // 2)
+
+    def test_more(self):
+        """the host bridge routes more than the device has"""
+        device = self.memory
+        (host.PCI / "devices" / device.bdf / "reset").write_text("1")
+        unroute(device, 2 * device.size)
+        self.assertEqual("no", self.checks(device, NO)["decoder"])
 
 
 class Bound(MachineCase):
