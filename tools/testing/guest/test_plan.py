@@ -16,13 +16,13 @@ from tool import topologies
 SHORT, LONG = 20, 200
 # What QEMU says for each of plan's verdicts
 MESSAGES = {
-    "no-host-bridge": "needs a place below a CXL host bridge",
-    "below-switch": "needs a CXL root port right above it, not a switch",
+    "no-host-bridge": "needs the device below a CXL host bridge",
+    "below-switch": "needs a CXL root port right above the device",
     "no-window": "no CXL fixed memory window targets host bridge",
     "ambiguous": "is a target of windows",
     "interleaved": "interleaves",
-    "too-small": "as large",
-    "second-device": "is the place of",
+    "too-small": "less than the",
+    "second-device": "is already used by",
     "refused-by-qemu": "has no HDM decoder",
 }
 # It decides before it looks at windows, and plan after that.
