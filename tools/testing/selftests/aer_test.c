@@ -512,6 +512,40 @@ TEST_F(aer, ras_status_counts_once)
 	close(kmsg);
 }
 
+/* DVSEC CXL Control Register (CXL r3.1 8.1.3.2) */
+#define CACHE_ENABLE	1U
+
+/*
+ * Whatever of firmware's settings is gone after a recovery comes back, the
+ * decoder or not.  The rig's device loses all of them in a reset: take one away
+ * by hand, before a recovery that resets nothing.
+ */
+TEST_F(aer, cache_enable_alone)
+{
+	struct host_device *host = self->host;
+	const uint32_t at = host->dvsec + PCI_DVSEC_CXL_CTRL;
+	const uint32_t ctrl = host_config(host, at, 2);
+	int kmsg = kmsg_open();
+
+	ASSERT_LE(0, kmsg);
+	ASSERT_EQ(0, sysfs_unbind(host->bdf));
+	host_config_write(host, at, 2, ctrl | CACHE_ENABLE);
+	ASSERT_EQ(0, sysfs_bind(host->bdf, DRIVER));
+	ASSERT_EQ(0, test_vfio_open(&self->test, variant->interface));
+	EXPECT_EQ(ctrl | CACHE_ENABLE, host_config(host, at, 2));
+
+	host_config_write(host, at, 2, ctrl & ~CACHE_ENABLE);
+	ASSERT_EQ(0, rig_inject_port(host->index, NONFATAL));
+	ASSERT_TRUE(RECOVERS(kmsg));
+	EXPECT_EQ(ctrl | CACHE_ENABLE, host_config(host, at, 2));
+
+	vfio_close(self->vfio);
+	ASSERT_EQ(0, sysfs_unbind(host->bdf));
+	host_config_write(host, at, 2, ctrl);
+	ASSERT_EQ(0, sysfs_bind(host->bdf, DRIVER));
+	close(kmsg);
+}
+
 struct waiter {
 	pthread_t id;
 	struct test_device *test;
