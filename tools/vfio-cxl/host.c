@@ -343,6 +343,7 @@ struct device *host_find(const struct host *host, const char *text)
 {
 	char *address = full_address(text);
 	struct device *device;
+	bool there;
 	char *path;
 
 	if (!address)
@@ -351,7 +352,9 @@ struct device *host_find(const struct host *host, const char *text)
 	device = host_lookup(host, address);
 	if (!device) {
 		path = xprintf(PCI_DEVICES "/%s", address);
-		if (access(path, F_OK))
+		there = !access(path, F_OK);
+		free(path);
+		if (!there)
 			die(STATUS_USAGE,
 			    "there is no device %s: 'vfio-cxl list' shows those with CXL.mem",
 			    address);
