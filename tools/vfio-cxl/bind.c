@@ -176,8 +176,8 @@ static void free_memory(struct steps *steps, const struct device *device)
 }
 
 /*
- * Decoder 0 was cleared, and the host bridge still routes the range.  The driver
- * forgets it with the next bind, which is the next step.
+ * Decoder 0 was cleared, and the host bridge still routes the range.  The
+ * driver forgets it with the next bind, which is the next step.
  */
 static void name_range(struct steps *steps, const struct host *host,
 		       const struct device *device)

@@ -387,7 +387,8 @@ static void check_memory_map(struct context *context)
 	if (!type) {
 		found(context, OUTCOME_OK,
 		      "the firmware's memory map leaves it out");
-	} else if (!strcmp(type, "Soft Reserved") || !strcmp(type, "Reserved")) {
+	} else if (!strcmp(type, "Soft Reserved") ||
+		   !strcmp(type, "Reserved")) {
 		found(context, OUTCOME_OK, "the firmware's memory map says %s",
 		      type);
 	} else {
