@@ -27,6 +27,16 @@
 #define   HDM_HOST_ONLY	(1U << 12)
 #define HDM_STRIDE	0x20
 
+/* RAS Capability Structure (8.2.4.17) */
+#define RAS_UNCOR_STATUS	0x00
+#define RAS_UNCOR_MASK		0x04
+#define RAS_UNCOR_SEVERITY	0x08
+#define RAS_COR_STATUS		0x0c
+#define RAS_COR_MASK		0x10
+
+/* CXL Control of the Device DVSEC (8.1.3.2) */
+#define CACHE_ENABLE		0x1
+
 #define COMPONENT_SIZE	0x10000U	/* 8.2.3 */
 #define CM_OFFSET	0x1000U		/* 8.2.4 */
 

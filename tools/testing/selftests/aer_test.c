@@ -245,13 +245,14 @@ TEST_F(aer, reset_in_recovery)
 	close(kmsg);
 }
 
-/* A user who fills the memory, says so, and waits for the end */
+/* A user who has filled the memory and waits for the end; -1 for none */
 static pid_t start_tenant(struct test_device *test,
-			  enum vfio_interface interface, int *ready)
+			  enum vfio_interface interface)
 {
 	int pipe_fds[2];
 	uint64_t at;
-	char *map;
+	bool ready;
+	char *map, c;
 	pid_t pid;
 
 	if (pipe(pipe_fds))
@@ -259,8 +260,9 @@ static pid_t start_tenant(struct test_device *test,
 	pid = fork();
 	if (pid) {
 		close(pipe_fds[1]);
-		*ready = pipe_fds[0];
-		return pid;
+		ready = read(pipe_fds[0], &c, 1) == 1;
+		close(pipe_fds[0]);
+		return ready ? pid : -1;
 	}
 	if (open_again(test, interface))
 		_exit(1);
@@ -301,18 +303,15 @@ TEST_F(aer, killed_in_recovery)
 {
 	/* Before 0: of the error, after the end of the user */
 	static const int delays_ms[] = { -150, -30, 0, 4, 10, 20, 60, 200 };
-	int ready, kmsg = kmsg_open();
+	int kmsg = kmsg_open();
 	int64_t found;
 	unsigned int i;
 	pid_t pid;
-	char c;
 
 	ASSERT_LE(0, kmsg);
 	for (i = 0; i < ARRAY_SIZE(delays_ms); i++) {
-		pid = start_tenant(&self->test, variant->interface, &ready);
-		ASSERT_LE(0, pid);
-		EXPECT_EQ(1, read(ready, &c, 1));
-		close(ready);
+		pid = start_tenant(&self->test, variant->interface);
+		ASSERT_LT(0, pid);
 		if (delays_ms[i] >= 0) {
 			INJECT(FATAL);
 			sleep_ms(delays_ms[i]);
@@ -470,9 +469,6 @@ TEST_F(aer, not_of_the_memory)
 	close(kmsg);
 }
 
-/* RAS Uncorrectable Error Mask Register (CXL r3.1 8.2.4.17.2) */
-#define RAS_MASK	0x04
-
 /* While no driver has the device, whose errors it is told of by its firmware */
 static int set_ras_mask(struct test_device *test, uint32_t mask)
 {
@@ -480,7 +476,7 @@ static int set_ras_mask(struct test_device *test, uint32_t mask)
 
 	if (ret)
 		return ret;
-	host_write32(&test->host, test->host.ras + RAS_MASK, mask);
+	host_write32(&test->host, test->host.ras + RAS_UNCOR_MASK, mask);
 
 	return sysfs_bind(test->host.bdf, DRIVER);
 }
@@ -489,7 +485,7 @@ static int set_ras_mask(struct test_device *test, uint32_t mask)
 TEST_F(aer, ras_status_counts_once)
 {
 	const uint32_t mask = host_read32(self->host,
-					  self->host->ras + RAS_MASK);
+					  self->host->ras + RAS_UNCOR_MASK);
 	int kmsg = kmsg_open();
 
 	ASSERT_LE(0, kmsg);
@@ -500,7 +496,8 @@ TEST_F(aer, ras_status_counts_once)
 	ASSERT_TRUE(RECOVERS(kmsg));
 	EXPECT_FALSE(vfio_hdm_usable(self->vfio));
 	/* The rig's device forgets it in a reset, others do not */
-	EXPECT_EQ(0, host_read32(self->host, self->host->ras));
+	EXPECT_EQ(0, host_read32(self->host, self->host->ras +
+				 RAS_UNCOR_STATUS));
 
 	EXPECT_EQ(0, reset_again(&self->test));
 	EXPECT_TRUE(vfio_hdm_usable(self->vfio));
@@ -511,9 +508,6 @@ TEST_F(aer, ras_status_counts_once)
 	ASSERT_EQ(0, set_ras_mask(&self->test, mask));
 	close(kmsg);
 }
-
-/* DVSEC CXL Control Register (CXL r3.1 8.1.3.2) */
-#define CACHE_ENABLE	1U
 
 /*
  * Whatever of firmware's settings is gone after a recovery comes back, the
@@ -569,17 +563,14 @@ TEST_F(aer, error_while_clearing)
 		.test = &self->test,
 		.interface = variant->interface,
 	};
-	int ready, kmsg = kmsg_open();
+	int kmsg = kmsg_open();
 	unsigned int i;
 	pid_t pid;
-	char c;
 
 	ASSERT_LE(0, kmsg);
 	for (i = 0; i < ARRAY_SIZE(delays_ms); i++) {
-		pid = start_tenant(&self->test, variant->interface, &ready);
-		ASSERT_LE(0, pid);
-		EXPECT_EQ(1, read(ready, &c, 1));
-		close(ready);
+		pid = start_tenant(&self->test, variant->interface);
+		ASSERT_LT(0, pid);
 		EXPECT_EQ(0, kill(pid, SIGKILL));
 		ASSERT_EQ(pid, waitpid(pid, NULL, 0));
 		ASSERT_EQ(0, pthread_create(&waiter.id, NULL, open_once,

@@ -20,9 +20,6 @@
 
 #define HDM_LEN		0x30	/* with one decoder */
 #define RAS_LEN		0x58
-#define RAS_UNC_MASK	0x04
-#define RAS_UNC_SEVERITY 0x08
-#define RAS_COR_MASK	0x10
 
 /* Device registers in BAR 2 (CXL r3.1 8.2.8): capability array, mailbox */
 #define DEVICE_BAR	2
@@ -404,7 +401,7 @@ TEST_F(regs, no_write_before_set_reaches_hardware)
 TEST_F(regs, no_write_after_set_changes_anything)
 {
 	const uint32_t writable[] = {
-		RAS_UNC_MASK, RAS_UNC_SEVERITY, RAS_COR_MASK,
+		RAS_UNCOR_MASK, RAS_UNCOR_SEVERITY, RAS_COR_MASK,
 	};
 	const char *wrong;
 	unsigned int i, j;
@@ -440,8 +437,8 @@ TEST_F(regs, ras_masks_are_the_guests)
 		uint32_t mask;	/* writable bits */
 	} rows[] = {
 		{ 0x00, 0 },		/* Uncorrectable Error Status */
-		{ RAS_UNC_MASK, 0x1cfff },
-		{ RAS_UNC_SEVERITY, 0x1cfff },
+		{ RAS_UNCOR_MASK, 0x1cfff },
+		{ RAS_UNCOR_SEVERITY, 0x1cfff },
 		{ 0x0c, 0 },		/* Correctable Error Status */
 		{ RAS_COR_MASK, 0x7f },
 		{ 0x18, 0 },		/* Header Log */

@@ -31,15 +31,6 @@
 /* Registers that a user changes and a reset puts back */
 #define DVSEC_CTRL2	0x10
 
-/* CXL Control of the Device DVSEC (CXL r3.1 8.1.3.2) */
-#define CACHE_ENABLE		0x1
-
-/* RAS Capability Structure (CXL r3.1 8.2.4.17) */
-#define RAS_UNCOR_STATUS	0x00
-#define RAS_UNCOR_MASK		0x04
-#define RAS_COR_STATUS		0x0c
-#define RAS_COR_MASK		0x10
-
 /* All that the emulation serves, as a guest reads it */
 struct image {
 	uint8_t regs[COMPONENT_SIZE];
