@@ -42,6 +42,9 @@
 #define LONG_TEST_S	70
 #define HUNG_TASK	"/proc/sys/kernel/hung_task_check_interval_secs"
 
+/* Some of them would meet a look at the memory, every 10 ms */
+#define NR_RESETS	1000U
+
 #define SALT		51
 
 FIXTURE(late) {
@@ -382,6 +385,25 @@ TEST_F(late, ioctl)
 TEST_F(late, sysfs)
 {
 	CHECK_PATH(PATH_SYSFS);
+}
+
+/* VFIO_DEVICE_RESET does not wait for whoever has locked config access */
+TEST_F(late, resets_meanwhile)
+{
+	const double end = seconds() + time_limit(10);
+	char *map = OPEN_MAPPED();
+	unsigned int i;
+
+	ASSERT_EQ(0, set_delay(&self->test, LONG_DELAY_MS));
+	for (i = 0; i < NR_RESETS && seconds() < end; i++) {
+		ASSERT_EQ(0, reset_by_ioctl(&self->test, NULL)) {
+			TH_LOG("reset %u", i);
+		}
+	}
+	TH_LOG("%u resets", i);
+	ASSERT_EQ(0, set_delay(&self->test, 0));
+	EXPECT_EQ(0, wrong_marks(&self->test, map, SALT));
+	munmap(map, self->vfio->mem.size);
 }
 
 TEST_F(late, killed_while_waiting)

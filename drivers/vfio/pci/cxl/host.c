@@ -646,11 +646,13 @@ static u32 host_memory_state(struct vfio_cxl_device *cvdev)
 	return state;
 }
 
+/* What the register has once the memory responds */
+#define HOST_MEMORY_READY	(PCI_DVSEC_CXL_MEM_INFO_VALID | \
+				 PCI_DVSEC_CXL_MEM_ACTIVE)
+
 /* Return: 0 if the memory responds, -EAGAIN if it may do so later */
 static int host_check_memory(struct vfio_cxl_device *cvdev)
 {
-	const u32 ready = PCI_DVSEC_CXL_MEM_INFO_VALID |
-			  PCI_DVSEC_CXL_MEM_ACTIVE;
 	struct pci_dev *pdev = vfio_cxl_pdev(cvdev);
 	u32 state = host_memory_state(cvdev);
 	u16 pm;
@@ -663,7 +665,23 @@ static int host_check_memory(struct vfio_cxl_device *cvdev)
 			return -EIO;
 	}
 
-	return (state & ready) == ready ? 0 : -EAGAIN;
+	return (state & HOST_MEMORY_READY) == HOST_MEMORY_READY ? 0 : -EAGAIN;
+}
+
+/**
+ * vfio_cxl_host_inactive - whether there is no use yet in checking the memory
+ * @cvdev: the device, with config access not locked by the caller
+ *
+ * Return: true if the device says that its memory is not active.
+ */
+bool vfio_cxl_host_inactive(struct vfio_cxl_device *cvdev)
+{
+	u32 state;
+
+	pci_user_read_config_dword(vfio_cxl_pdev(cvdev), cvdev->host.dvsec +
+				   PCI_DVSEC_CXL_RANGE_SIZE_LOW(0), &state);
+
+	return (state & HOST_MEMORY_READY) != HOST_MEMORY_READY;
 }
 
 /**

@@ -134,6 +134,7 @@ struct vfio_cxl_gate {
  * @errors_before: value of @errors when the last reset began
  * @settle: checks whether the memory is active
  * @since: when the decoder was restored, in jiffies
+ * @end: until when the memory may be inactive, in jiffies
  * @opener: the task in which vfio_pci_core is opening the device
  * @disturbed: another reset or an error occurred since that began
  */
@@ -143,6 +144,7 @@ struct vfio_cxl_reset {
 	unsigned long errors_before;
 	struct delayed_work settle;
 	unsigned long since;
+	unsigned long end;
 	struct task_struct *opener;
 	bool disturbed;
 };
@@ -275,6 +277,7 @@ void vfio_cxl_host_unbind(struct vfio_cxl_device *cvdev);
 bool vfio_cxl_host_intact(struct vfio_cxl_device *cvdev);
 void vfio_cxl_host_restore_config(struct vfio_cxl_device *cvdev);
 int vfio_cxl_host_restore(struct vfio_cxl_device *cvdev);
+bool vfio_cxl_host_inactive(struct vfio_cxl_device *cvdev);
 unsigned long vfio_cxl_host_patience(struct vfio_cxl_device *cvdev);
 bool vfio_cxl_host_error(struct vfio_cxl_device *cvdev);
 void vfio_cxl_host_flush(struct vfio_cxl_device *cvdev);

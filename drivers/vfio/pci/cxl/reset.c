@@ -40,30 +40,48 @@ static void reset_lose(struct vfio_cxl_device *cvdev, int why)
 static void reset_look(struct vfio_cxl_device *cvdev)
 {
 	struct vfio_cxl_reset *reset = &cvdev->reset;
+	unsigned long end;
 	int ret;
 
 	if (vfio_cxl_gate_reasons(cvdev) & VFIO_CXL_SHUT_GONE)
 		return;
 	ret = vfio_cxl_host_restore(cvdev);
-	if (!ret)
+	if (!ret) {
 		vfio_cxl_gate_change(cvdev, 0, VFIO_CXL_SHUT_LOST |
 					       VFIO_CXL_SHUT_SETTLING);
-	else if (ret != -EAGAIN)
+		return;
+	}
+	if (ret != -EAGAIN) {
 		reset_lose(cvdev, ret);
-	else if (time_after(jiffies, reset->since +
-				     vfio_cxl_host_patience(cvdev)))
+		return;
+	}
+
+	end = reset->since + vfio_cxl_host_patience(cvdev);
+	if (time_after(jiffies, end)) {
 		reset_lose(cvdev, -ETIMEDOUT);
-	else
-		queue_delayed_work(system_dfl_wq, &reset->settle,
-				   RESET_POLL_INTERVAL);
+		return;
+	}
+	WRITE_ONCE(reset->end, end);
+	queue_delayed_work(system_dfl_wq, &reset->settle, RESET_POLL_INTERVAL);
 }
 
+/*
+ * pci_try_reset_function(), which is VFIO_DEVICE_RESET, fails if config access
+ * is locked: do not lock it while the memory is not active.
+ */
 static void reset_settle_work(struct work_struct *work)
 {
 	struct vfio_cxl_device *cvdev =
 		container_of(to_delayed_work(work), struct vfio_cxl_device,
 			     reset.settle);
 	struct pci_dev *pdev = vfio_cxl_pdev(cvdev);
+
+	if (vfio_cxl_host_inactive(cvdev) &&
+	    !time_after(jiffies, READ_ONCE(cvdev->reset.end))) {
+		queue_delayed_work(system_dfl_wq, &cvdev->reset.settle,
+				   RESET_POLL_INTERVAL);
+		return;
+	}
 
 	pci_cfg_access_lock(pdev);
 	if (!(vfio_cxl_gate_reasons(cvdev) & RESET_LOOKS_LATER))
