@@ -646,9 +646,12 @@ static u32 host_memory_state(struct vfio_cxl_device *cvdev)
 	return state;
 }
 
-/* What the register has once the memory responds */
-#define HOST_MEMORY_READY	(PCI_DVSEC_CXL_MEM_INFO_VALID | \
-				 PCI_DVSEC_CXL_MEM_ACTIVE)
+/* @state: the same register */
+static bool host_memory_active(u32 state)
+{
+	return state & PCI_DVSEC_CXL_MEM_INFO_VALID &&
+	       state & PCI_DVSEC_CXL_MEM_ACTIVE;
+}
 
 /* Return: 0 if the memory responds, -EAGAIN if it may do so later */
 static int host_check_memory(struct vfio_cxl_device *cvdev)
@@ -665,14 +668,17 @@ static int host_check_memory(struct vfio_cxl_device *cvdev)
 			return -EIO;
 	}
 
-	return (state & HOST_MEMORY_READY) == HOST_MEMORY_READY ? 0 : -EAGAIN;
+	return host_memory_active(state) ? 0 : -EAGAIN;
 }
 
 /**
- * vfio_cxl_host_inactive - whether there is no use yet in checking the memory
+ * vfio_cxl_host_inactive - whether the device reports its memory as inactive
  * @cvdev: the device, with config access not locked by the caller
  *
- * Return: true if the device says that its memory is not active.
+ * Waits while another task has locked config access.
+ *
+ * Return: true if the memory is not active yet, false if it is, or if the
+ * device does not respond.
  */
 bool vfio_cxl_host_inactive(struct vfio_cxl_device *cvdev)
 {
@@ -681,7 +687,7 @@ bool vfio_cxl_host_inactive(struct vfio_cxl_device *cvdev)
 	pci_user_read_config_dword(vfio_cxl_pdev(cvdev), cvdev->host.dvsec +
 				   PCI_DVSEC_CXL_RANGE_SIZE_LOW(0), &state);
 
-	return (state & HOST_MEMORY_READY) != HOST_MEMORY_READY;
+	return !host_memory_active(state);
 }
 
 /**

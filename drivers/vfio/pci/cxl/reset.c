@@ -36,6 +36,12 @@ static void reset_lose(struct vfio_cxl_device *cvdev, int why)
 /* The decoder is checked at the end of these: it may be lost again before */
 #define RESET_LOOKS_LATER	(VFIO_CXL_SHUT_RECOVERY | VFIO_CXL_SHUT_ASLEEP)
 
+static void reset_poll_later(struct vfio_cxl_device *cvdev)
+{
+	queue_delayed_work(system_dfl_wq, &cvdev->reset.settle,
+			   RESET_POLL_INTERVAL);
+}
+
 /* Check the decoder and the memory once, with config access locked */
 static void reset_look(struct vfio_cxl_device *cvdev)
 {
@@ -62,12 +68,13 @@ static void reset_look(struct vfio_cxl_device *cvdev)
 		return;
 	}
 	WRITE_ONCE(reset->end, end);
-	queue_delayed_work(system_dfl_wq, &reset->settle, RESET_POLL_INTERVAL);
+	reset_poll_later(cvdev);
 }
 
 /*
- * pci_try_reset_function(), which is VFIO_DEVICE_RESET, fails if config access
- * is locked: do not lock it while the memory is not active.
+ * VFIO_DEVICE_RESET fails if config access is locked, see
+ * pci_try_reset_function(): do not lock it to learn that the memory is still
+ * inactive.
  */
 static void reset_settle_work(struct work_struct *work)
 {
@@ -76,14 +83,16 @@ static void reset_settle_work(struct work_struct *work)
 			     reset.settle);
 	struct pci_dev *pdev = vfio_cxl_pdev(cvdev);
 
+	if (vfio_cxl_gate_reasons(cvdev) & RESET_LOOKS_LATER)
+		return;
 	if (vfio_cxl_host_inactive(cvdev) &&
 	    !time_after(jiffies, READ_ONCE(cvdev->reset.end))) {
-		queue_delayed_work(system_dfl_wq, &cvdev->reset.settle,
-				   RESET_POLL_INTERVAL);
+		reset_poll_later(cvdev);
 		return;
 	}
 
 	pci_cfg_access_lock(pdev);
+	/* Again, as that may have waited for a reset */
 	if (!(vfio_cxl_gate_reasons(cvdev) & RESET_LOOKS_LATER))
 		reset_look(cvdev);
 	pci_cfg_access_unlock(pdev);
