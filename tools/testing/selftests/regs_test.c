@@ -436,10 +436,10 @@ TEST_F(regs, ras_masks_are_the_guests)
 		uint32_t reg;
 		uint32_t mask;	/* writable bits */
 	} rows[] = {
-		{ 0x00, 0 },		/* Uncorrectable Error Status */
+		{ RAS_UNCOR_STATUS, 0 },
 		{ RAS_UNCOR_MASK, 0x1cfff },
 		{ RAS_UNCOR_SEVERITY, 0x1cfff },
-		{ 0x0c, 0 },		/* Correctable Error Status */
+		{ RAS_COR_STATUS, 0 },
 		{ RAS_COR_MASK, 0x7f },
 		{ 0x18, 0 },		/* Header Log */
 		{ 0x54, 0 },
