@@ -15,7 +15,6 @@
 #include "host.h"
 #include "kmsg.h"
 #include "out.h"
-#include "route.h"
 #include "steps.h"
 #include "users.h"
 #include "verb.h"
@@ -179,19 +178,16 @@ static void free_memory(struct steps *steps, const struct device *device)
  * Decoder 0 was cleared, and the host bridge still routes the range.  The
  * driver forgets it with the next bind, which is the next step.
  */
-static void name_range(struct steps *steps, const struct host *host,
-		       const struct device *device)
+static void name_range(struct steps *steps, const struct device *device,
+		       const struct hdm_decoder *memory)
 {
-	struct hdm_decoder memory;
-
-	if (device->no_decoders || device->hdm.decoders[0].committed ||
-	    !route_memory(host, device, &memory))
+	if (device->hdm.decoders[0].committed || !memory->size)
 		return;
 	steps_add(steps,
 		  action_write(xstrdup(DRIVERS "/" DRIVER "/new_range"),
 			       xprintf("%s 0x%llx 0x%llx", device->address,
-				       (unsigned long long)memory.base,
-				       (unsigned long long)memory.size)),
+				       (unsigned long long)memory->base,
+				       (unsigned long long)memory->size)),
 		  NO_ACTION);
 }
 
@@ -204,8 +200,8 @@ static void keep_bound(struct steps *steps, const struct device *device)
 		  old ? action_create(path, old) : action_remove(path));
 }
 
-static void plan_bind(struct steps *steps, const struct host *host,
-		      const struct device *device)
+static void plan_bind(struct steps *steps, const struct device *device,
+		      const struct hdm_decoder *memory)
 {
 	const char *driver = device->driver ?: "";
 
@@ -219,7 +215,7 @@ static void plan_bind(struct steps *steps, const struct host *host,
 	steps_add(steps, action_write(override_path(device), xstrdup(DRIVER)),
 		  action_write(override_path(device),
 			       xstrdup(device->override ?: "")));
-	name_range(steps, host, device);
+	name_range(steps, device, memory);
 	steps_add(steps,
 		  action_write(bind_path(DRIVER), xstrdup(device->address)),
 		  NO_ACTION);
@@ -361,7 +357,7 @@ static enum status run_bind(const struct args *args)
 		if (persistent)
 			keep_bound(&steps, device);
 		if (!is_bound(device))
-			plan_bind(&steps, &host, device);
+			plan_bind(&steps, device, &findings.memory);
 		status = finish(args, device, &steps, "is bound to " DRIVER);
 	}
 	findings_free(&findings);

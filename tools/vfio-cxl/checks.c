@@ -32,6 +32,7 @@ struct context {
 	const struct host *host;
 	const struct device *device;
 	const struct hdm_decoder *memory;
+	const struct route *route;
 	struct finding *finding;
 };
 
@@ -282,19 +283,16 @@ static void check_route(struct context *context)
 	const struct hdm_decoder *wanted = context->memory;
 	const struct route_decoder *found_at;
 	struct hdm_decoder decoder;
-	struct route route;
-	const char *why;
 
 	if (!wanted)
 		return;
-	why = route_read(context->host, context->device, &route);
-	if (why) {
+	if (context->route->unknown) {
 		found(context, OUTCOME_UNKNOWN,
 		      "decoders of host bridge %s cannot be read: %s",
-		      context->device->root, why);
+		      context->device->root, context->route->unknown);
 		return;
 	}
-	found_at = find_decoder(&route, wanted->base);
+	found_at = find_decoder(context->route, wanted->base);
 	if (!found_at) {
 		found(context, OUTCOME_NO,
 		      "no decoder of host bridge %s routes the memory",
@@ -558,15 +556,19 @@ static const struct {
 struct findings check_device(const struct host *host,
 			     const struct device *device)
 {
+	const struct hdm_decoder *memory;
 	struct findings findings = { 0 };
-	struct hdm_decoder memory;
-	bool known = route_memory(host, device, &memory);
+	struct route route;
 	size_t i;
 
+	route_read(host, device, &route);
+	memory = route_memory(host, device, &route);
+	if (memory)
+		findings.memory = *memory;
 	for (i = 0; i < ARRAY_SIZE(checks); i++) {
 		struct finding finding = { .name = checks[i].name };
 		struct context context = {
-			host, device, known ? &memory : NULL, &finding
+			host, device, memory, &route, &finding
 		};
 
 		checks[i].run(&context);

@@ -41,10 +41,14 @@ struct finding {
  * struct findings - of all checks of a device
  * @each: these, in the order in which they matter
  * @nr: their number
+ * @memory: what decoder 0 decodes, or what it has to decode where it is not
+ *	committed and the host bridge routes a range to it; size 0 where that is
+ *	not known
  */
 struct findings {
 	struct finding *each;
 	size_t nr;
+	struct hdm_decoder memory;
 };
 
 /**

@@ -8,28 +8,26 @@
 #include "platform.h"
 #include "route.h"
 
-const char *route_read(const struct host *host, const struct device *device,
-		       struct route *route)
+void route_read(const struct host *host, const struct device *device,
+		struct route *route)
 {
 	const struct cedt_bridge *bridge;
 	struct hdm hdm = { 0 };
-	const char *why;
 	unsigned int i;
 
 	*route = (struct route){ 0 };
 	if (core_bridge(host, device, route))
-		return NULL;
+		return;
 	bridge = device->uid < 0 ? NULL :
 		 cedt_find_bridge(&host->cedt, (uint32_t)device->uid);
-	if (!bridge || !bridge->base)
-		return "ACPI CEDT has no CXL 2.0 host bridge there";
-	why = hdm_read(&hdm, "/dev/mem", (off_t)bridge->base);
-	if (why)
-		return why;
+	if (!bridge || !bridge->base) {
+		route->unknown = "ACPI CEDT has no CXL 2.0 host bridge there";
+		return;
+	}
+	route->unknown = hdm_read(&hdm, "/dev/mem", (off_t)bridge->base);
 	for (i = 0; i < hdm.nr; i++)
 		if (hdm.enabled && hdm.decoders[i].committed)
 			route->decoders[route->nr++].decoder = hdm.decoders[i];
-	return NULL;
 }
 
 bool route_goes_to(const struct host *host, const struct device *device,
@@ -43,34 +41,29 @@ bool route_goes_to(const struct host *host, const struct device *device,
 	       number == decoder->decoder.target;
 }
 
-bool route_memory(const struct host *host, const struct device *device,
-		  struct hdm_decoder *memory)
+const struct hdm_decoder *route_memory(const struct host *host,
+				       const struct device *device,
+				       const struct route *route)
 {
-	const struct route_decoder *found = NULL;
-	struct route route;
+	const struct hdm_decoder *found = NULL;
 	unsigned int i;
 
 	if (device->no_decoders)
-		return false;
-	*memory = device->hdm.decoders[0];
-	if (memory->committed)
-		return true;
+		return NULL;
+	if (device->hdm.decoders[0].committed)
+		return &device->hdm.decoders[0];
 	/* A switch may route a part of it to another device */
-	if (device->below_switch || !device->port ||
-	    route_read(host, device, &route))
-		return false;
-	for (i = 0; i < route.nr; i++) {
-		const struct route_decoder *each = &route.decoders[i];
+	if (device->below_switch || !device->port)
+		return NULL;
+	for (i = 0; i < route->nr; i++) {
+		const struct route_decoder *each = &route->decoders[i];
 
 		if (!route_goes_to(host, device, each))
 			continue;
 		if (found || each->decoder.ways != 1 ||
 		    each->decoder.size > device->capacity)
-			return false;
-		found = each;
+			return NULL;
+		found = &each->decoder;
 	}
-	if (!found)
-		return false;
-	*memory = found->decoder;
-	return true;
+	return found;
 }

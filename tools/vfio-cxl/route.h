@@ -20,10 +20,12 @@ struct route_decoder {
 
 /**
  * struct route - decoders of a device's host bridge
+ * @unknown: why they cannot be read, of static storage duration, or NULL
  * @nr: how many are committed
  * @decoders: these
  */
 struct route {
+	const char *unknown;
 	unsigned int nr;
 	struct route_decoder decoders[HDM_MAX_DECODERS];
 };
@@ -32,12 +34,10 @@ struct route {
  * route_read() - read the decoders of a device's host bridge
  * @host: the host
  * @device: the device
- * @route: filled in on success
- *
- * Return: NULL, or why they cannot be read, of static storage duration.
+ * @route: filled in
  */
-const char *route_read(const struct host *host, const struct device *device,
-		       struct route *route);
+void route_read(const struct host *host, const struct device *device,
+		struct route *route);
 
 /**
  * route_goes_to() - does a decoder route to the root port above a device?
@@ -54,13 +54,14 @@ bool route_goes_to(const struct host *host, const struct device *device,
  * route_memory() - the range that a device's memory has, or had
  * @host: the host
  * @device: the device
- * @memory: set to what decoder 0 decodes; where it is not committed, to the one
- *	range that the host bridge routes to this device alone, so that the
- *	driver can commit it again
+ * @route: decoders of its host bridge
  *
- * Return: whether there is one.
+ * Return: what decoder 0 decodes; where it is not committed, the one range that
+ * the host bridge routes to this device alone, so that the driver can commit it
+ * again; or NULL.
  */
-bool route_memory(const struct host *host, const struct device *device,
-		  struct hdm_decoder *memory);
+const struct hdm_decoder *route_memory(const struct host *host,
+				       const struct device *device,
+				       const struct route *route);
 
 #endif /* ROUTE_H */
