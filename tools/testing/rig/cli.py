@@ -157,9 +157,10 @@ def machine_options():
     parser = Parser(add_help=False)
     parser.add_argument(
         "--devices", metavar="LIST", default=config.DEFAULT_DEVICES,
-        help="memory sizes, each with properties of QEMU's cxl-type3 or "
-             "window=SIZE, as 256M,2G:x-flr=on:window=4G (default: "
-             "%(default)s)")
+        help="memory sizes, each with properties of QEMU's cxl-type3, "
+             "window=SIZE, companion=DEVICE of QEMU's that is function 1 "
+             "beside it, or sparse=on where little of the memory is written, "
+             "as 256M,2G:x-flr=on:window=4G (default: %(default)s)")
     parser.add_argument(
         "--order", metavar="LIST",
         help="order in which devices, host bridges and windows are created, "

@@ -37,6 +37,10 @@ class Device:
     size: int
     window: int
     properties: list = field(default_factory=list)
+    # A test writes little of the memory: there need not be room for all of it.
+    sparse: bool = False
+    # QEMU's name of a device that is function 1 beside it
+    companion: str = ""
 
     @property
     def bus(self):
@@ -62,6 +66,8 @@ def parse_devices(text):
         size = parse_size(size)
         # As large as the device, rounded up to a GiB.
         window = -(-size // GIB) * GIB
+        sparse = False
+        companion = ""
         own = []
         for entry in properties:
             name, _, value = entry.partition("=")
@@ -70,6 +76,10 @@ def parse_devices(text):
                                "as x-flr=on")
             if name == "window":
                 window = parse_size(value)
+            elif name == "sparse":
+                sparse = value == "on"
+            elif name == "companion":
+                companion = value
             else:
                 own.append(entry)
         if not size or size % GRANULE or window % GRANULE:
@@ -77,7 +87,7 @@ def parse_devices(text):
                            "multiples of 256M")
         if window < size:
             raise RigError(f"{part}: the window is smaller than the device")
-        devices.append(Device(index, size, window, own))
+        devices.append(Device(index, size, window, own, sparse, companion))
     if len(devices) > MAX_DEVICES:
         raise RigError(f"{len(devices)} devices: at most {MAX_DEVICES}")
     return devices

@@ -79,6 +79,11 @@ def _device(device):
     """Return the options of a device, its root port and host bridge."""
     i = device.index
     properties = "".join(f",{entry}" for entry in device.properties)
+    companion = []
+    if device.companion:
+        properties += ",multifunction=on"
+        companion = ["-device",
+                     f"{device.companion},bus=cxl-port{i},addr=0.1"]
     return [
         "-object", f"memory-backend-file,id=cxl-ram{i},share=on,"
                    f"mem-path=share/mem/{i},size={size_text(device.size)}",
@@ -88,4 +93,5 @@ def _device(device):
                    f"chassis=0,slot={i + 1}",
         "-device", f"cxl-type3,id=cxl-mem{i},bus=cxl-port{i},"
                    f"volatile-memdev=cxl-ram{i},sn={i + 1}{properties}",
+        *companion,
     ]

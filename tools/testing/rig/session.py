@@ -47,7 +47,8 @@ def available_memory():
 
 def place(config):
     """Return where the run's folder goes, if the machine fits the host."""
-    devices = sum(device.size for device in config.devices)
+    devices = sum(device.size for device in config.devices
+                  if not device.sparse)
     free = available_memory()
     if free < config.memory:
         raise RigError(

@@ -42,6 +42,16 @@ class Devices(unittest.TestCase):
         self.assertEqual(device.window, 4 * GIB)
         self.assertEqual(device.properties, ["x-flr=on", "x-pm=on"])
 
+    def test_what_the_rig_itself_takes(self):
+        device, = config.parse_devices(
+            "256M:sparse=on:x-flr=on:companion=virtio-rng-pci")
+        self.assertTrue(device.sparse)
+        self.assertEqual(device.companion, "virtio-rng-pci")
+        self.assertEqual(device.properties, ["x-flr=on"])
+        device, = config.parse_devices("256M:sparse=off")
+        self.assertFalse(device.sparse)
+        self.assertEqual(device.companion, "")
+
     def test_names_differ(self):
         devices = config.parse_devices(",".join(["256M"] *
                                                 config.MAX_DEVICES))

@@ -62,6 +62,15 @@ class MachineCase(unittest.TestCase):
             "cxl-type3,id=cxl-mem0,bus=cxl-port0,volatile-memdev=cxl-ram0,"
             "sn=1"])
 
+    def test_companion(self):
+        self.config = dataclasses.replace(
+            self.config, order=[0],
+            devices=config.parse_devices("256M:companion=edu"))
+        self.assertEqual(self.options("-device")[-2:], [
+            "cxl-type3,id=cxl-mem0,bus=cxl-port0,volatile-memdev=cxl-ram0,"
+            "sn=1,multifunction=on",
+            "edu,bus=cxl-port0,addr=0.1"])
+
     def test_memory_is_in_the_runs_folder(self):
         self.assertEqual(self.options("-object")[0],
                          "memory-backend-file,id=cxl-ram1,share=on,"

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What a run hands to the machine, and what it makes of its end."""
 
+import dataclasses
 import os
 import subprocess
 import unittest
@@ -97,6 +98,14 @@ class Place(FolderCase):
         with mock.patch.object(session, "available_memory", lambda: GIB - 1):
             with self.assertRaisesRegex(RigError, "--memory"):
                 session.place(run_of())
+
+    def test_room(self):
+        huge = f"{1 << 30}G"
+        with self.assertRaisesRegex(RigError, "--devices"):
+            session.place(dataclasses.replace(
+                run_of(), devices=config.parse_devices(huge)))
+        session.place(dataclasses.replace(
+            run_of(), devices=config.parse_devices(f"{huge}:sparse=on")))
 
     def test_removed(self):
         with session.run_folder(self.folder) as folder:
