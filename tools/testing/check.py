@@ -123,6 +123,7 @@ STEPS = (
          processors=PROCESSORS),
     Step("arm64", make("arm64", "KERNEL=debian"), 1100),
     Step("arm64-16k", make("arm64", "KERNEL=debian-16k"), 1100),
+    Step("arm64-1T", make("arm64-1T"), 600),
     # Mappings of 1 GiB pages need an aligned GiB of memory.
     Step("1G-pages", selftests(["--devices", "2G,256M"], "mem_test"), 700),
     # Firmware's memory map has the first device's memory as reserved.

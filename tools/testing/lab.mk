@@ -29,7 +29,7 @@ KILLS	?= 50
 .PHONY: help-lab setup setup-demo lab-build check check-long demo shell qemu \
 	bench lint kunit emu-check fuzz rig-check tool-check tool-machine \
 	rig-modules older selftests selftests-debian selftests-arm64 arm64 \
-	torture-program torture torture-kcsan guest-image guest \
+	arm64-1T torture-program torture torture-kcsan guest-image guest \
 	guest-image-arm64 guest-arm64 demo-arm64 htmldocs svg
 
 help-lab:
@@ -55,6 +55,7 @@ help-lab:
 	@echo '  selftests  build what the machine runs'
 	@echo '  arm64      selftests on arm64; KERNEL= debian, debian-16k,'
 	@echo '             debian-6.12 or 64k'
+	@echo '  arm64-1T   some of them on memory of 1 TiB'
 	@echo '  older      build the driver for older kernels, without a warning'
 	@echo '  selftests-debian  selftests on a kernel of Debian; KERNEL=$(KERNEL)'
 	@echo '  torture    the whole driver at random, for SECONDS=60, from SEED=...,'
@@ -160,6 +161,19 @@ arm64: selftests-arm64
 	@$(RIG) run --arch arm64 --kernel $(KERNEL) --devices 256M,512M \
 		--timeout 900 -- tools/testing/selftests/run.sh \
 		$(O)/selftests-arm64 $(ARM64_TESTS)
+
+# Memory of 1 TiB, the most that a VFIO region has room for.  It is sparse, so it
+# must not be cleared.  A q35 machine's processor has no addresses for it.
+TERABYTE_TESTS := mem_test:region_info mem_test:one_memory \
+	mem_test:end_of_region feature_test:window_may_be_exactly_the_memory
+
+arm64-1T: selftests-arm64
+	@$(RIG) modules --arch arm64 --kernel debian
+	@$(RIG) run --arch arm64 --kernel debian --devices 1024G:sparse=on -- \
+		sh -ec 'modprobe vfio-cxl-pci scrub=off; \
+		for test in $(TERABYTE_TESTS); do \
+			$(O)/selftests-arm64/$${test%:*} -t $${test#*:}; \
+		done'
 
 # On x86-64, what needs no debug option of the kernel
 DEBIAN_TESTS := $(addsuffix _test,regs config feature mem gate bind reset \
