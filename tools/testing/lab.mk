@@ -13,7 +13,7 @@ DEMO	:= 256M,512M,1G,2G
 GUEST	:= tools/testing/guest
 GUESTS	:= 512M,512M,256M,256M
 # A memory device, and one of an accelerator's class
-TOOL_DEVICES := 256M,512M:x-accel=on
+TOOL_DEVICES := 256M,512M:x-accel=on,256M:x-flr=on:companion=virtio-rng-pci
 # Debian packages of the checks, beside those of the rig
 CHECKERS := busybox-static clang coccinelle flake8 g++ groff-base llvm \
 	ocaml-nox python3-sphinx python3-tap shellcheck

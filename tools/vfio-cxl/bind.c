@@ -30,6 +30,25 @@ static char *state_path(const struct device *device)
 	return xprintf(STATE "/%s", device->address);
 }
 
+/* The driver, and a line for each companion with the one that it had */
+static char *state_text(const struct device *device)
+{
+	char *text = xprintf("%s\n", device->driver ?: ""), *more;
+	size_t i;
+
+	for (i = 0; i < device->nr_companions; i++) {
+		const struct companion *each = &device->companions[i];
+
+		if (companion_is_ready(each))
+			continue;
+		more = xprintf("%s%s %s\n", text, each->address,
+			       each->driver ?: "");
+		free(text);
+		text = more;
+	}
+	return text;
+}
+
 static char *rule_path(const struct device *device)
 {
 	return xprintf(RULES "/05-vfio-cxl-%s.rules", device->address);
@@ -40,20 +59,37 @@ static char *rule_path(const struct device *device)
  * it when it is loaded; where another device's rule has loaded that, a probe
  * does.
  */
-static char *rule_text(const struct device *device)
+static char *rule_line(const char *address, const char *driver)
 {
-	return xprintf("# Written by 'vfio-cxl bind --persistent'\n"
-		       "ACTION==\"add\", SUBSYSTEM==\"pci\", "
+	return xprintf("ACTION==\"add\", SUBSYSTEM==\"pci\", "
 		       "KERNEL==\"%s\", ATTR{driver_override}=\"%s\", "
 		       "RUN{builtin}+=\"kmod load %s\", "
 		       "RUN+=\"/bin/sh -c 'echo %s > %s'\"\n",
-		       device->address, DRIVER, DRIVER, device->address,
+		       address, driver, driver, address,
 		       "/sys/bus/pci/drivers_probe");
 }
 
-static char *override_path(const struct device *device)
+static char *rule_text(const struct device *device)
 {
-	return xprintf(PCI_DEVICES "/%s/driver_override", device->address);
+	char *text = xstrdup("# Written by 'vfio-cxl bind --persistent'\n");
+	char *line, *more;
+	size_t i;
+
+	for (i = 0; i <= device->nr_companions; i++) {
+		line = i ? rule_line(device->companions[i - 1].address,
+				     COMPANION_DRIVER) :
+			   rule_line(device->address, DRIVER);
+		more = xprintf("%s%s", text, line);
+		free(line);
+		free(text);
+		text = more;
+	}
+	return text;
+}
+
+static char *override_path(const char *address)
+{
+	return xprintf(PCI_DEVICES "/%s/driver_override", address);
 }
 
 static char *bind_path(const char *driver)
@@ -153,14 +189,50 @@ static void delete_region(struct steps *steps, const struct device *device)
 		  NO_ACTION);
 }
 
-static void take_from_driver(struct steps *steps, const struct device *device)
+static void unbind_from(struct steps *steps, const char *driver,
+			const char *address)
 {
-	if (device->driver)
+	if (driver)
 		steps_add(steps,
-			  action_write(unbind_path(device->driver),
-				       xstrdup(device->address)),
-			  action_write(bind_path(device->driver),
-				       xstrdup(device->address)));
+			  action_write(unbind_path(driver), xstrdup(address)),
+			  action_write(bind_path(driver), xstrdup(address)));
+}
+
+static void bind_to(struct steps *steps, const char *driver,
+		    const char *address)
+{
+	steps_add(steps, action_write(bind_path(driver), xstrdup(address)),
+		  action_write(unbind_path(driver), xstrdup(address)));
+}
+
+/* After the driver's unbind: undone, it lets that driver bind it again */
+static void set_override(struct steps *steps, const char *address,
+			 const char *from, const char *to)
+{
+	steps_add(steps, action_write(override_path(address), xstrdup(to)),
+		  action_write(override_path(address), xstrdup(from ?: "")));
+}
+
+/* The group has to be in VFIO's hands before the device is used */
+static void take_companions(struct steps *steps, const struct device *device)
+{
+	bool loaded = false;
+	size_t i;
+
+	for (i = 0; i < device->nr_companions; i++) {
+		const struct companion *each = &device->companions[i];
+
+		if (companion_is_ready(each))
+			continue;
+		if (!loaded)
+			steps_add(steps, action_load(COMPANION_DRIVER),
+				  NO_ACTION);
+		loaded = true;
+		unbind_from(steps, each->driver, each->address);
+		set_override(steps, each->address, each->override,
+			     COMPANION_DRIVER);
+		bind_to(steps, COMPANION_DRIVER, each->address);
+	}
 }
 
 static void free_memory(struct steps *steps, const struct device *device)
@@ -203,46 +275,55 @@ static void keep_bound(struct steps *steps, const struct device *device)
 static void plan_bind(struct steps *steps, const struct device *device,
 		      const struct hdm_decoder *memory)
 {
-	const char *driver = device->driver ?: "";
-
 	steps_add(steps, action_load(DRIVER), NO_ACTION);
 	free_memory(steps, device);
-	take_from_driver(steps, device);
+	unbind_from(steps, device->driver, device->address);
 	delete_region(steps, device);
 	steps_add(steps,
-		  action_create(state_path(device), xprintf("%s\n", driver)),
+		  action_create(state_path(device), state_text(device)),
 		  action_remove(state_path(device)));
-	steps_add(steps, action_write(override_path(device), xstrdup(DRIVER)),
-		  action_write(override_path(device),
-			       xstrdup(device->override ?: "")));
+	take_companions(steps, device);
+	set_override(steps, device->address, device->override, DRIVER);
 	name_range(steps, device, memory);
-	steps_add(steps,
-		  action_write(bind_path(DRIVER), xstrdup(device->address)),
-		  NO_ACTION);
+	bind_to(steps, DRIVER, device->address);
+}
+
+/* Back to the driver that it had, where nobody has taken it since */
+static void give_back(struct steps *steps, const char *address,
+		      const char *from, const char *to)
+{
+	char *driver = read_link(PCI_DEVICES "/%s/driver", address);
+
+	if (driver && !strcmp(driver, from)) {
+		unbind_from(steps, from, address);
+		set_override(steps, address, from, "");
+		if (*to)
+			bind_to(steps, to, address);
+	}
+	free(driver);
 }
 
 static void plan_unbind(struct steps *steps, const struct device *device)
 {
 	char *path = state_path(device), *state = read_file(path, NULL);
-	char *driver = state ? xstrndup(state, strcspn(state, "\n")) : NULL;
+	char *text = xstrdup(state ?: ""), *rest = text, *line;
 
-	steps_add(steps,
-		  action_write(override_path(device), xstrdup("")),
-		  action_write(override_path(device), xstrdup(DRIVER)));
-	steps_add(steps,
-		  action_write(unbind_path(DRIVER), xstrdup(device->address)),
-		  action_write(bind_path(DRIVER), xstrdup(device->address)));
-	if (driver && *driver)
-		steps_add(steps, action_write(bind_path(driver),
-					      xstrdup(device->address)),
-			  action_write(unbind_path(driver),
-				       xstrdup(device->address)));
+	line = strsep(&rest, "\n");
+	give_back(steps, device->address, DRIVER, line);
+	while (rest && *(line = strsep(&rest, "\n"))) {
+		char *driver = strchr(line, ' ');
+
+		if (!driver)
+			continue;
+		*driver++ = '\0';
+		give_back(steps, line, COMPANION_DRIVER, driver);
+	}
+	free(text);
 	if (state)
 		steps_add(steps, action_remove(path),
 			  action_create(xstrdup(path), state));
 	else
 		free(path);
-	free(driver);
 }
 
 static void print_json(const struct device *device, const struct steps *steps,
@@ -365,23 +446,30 @@ static enum status run_bind(const struct args *args)
 	return status;
 }
 
+/* To unbind it, the kernel would wait for its users. */
+static void must_not_be_open(const char *address)
+{
+	struct user *users;
+
+	if (users_find(address, &users))
+		die(STATUS_NO, "%s is open: end %s, process %d, first", address,
+		    users[0].name, (int)users[0].pid);
+}
+
 static enum status run_unbind(const struct args *args)
 {
 	struct steps steps = { 0 };
 	struct device *device;
 	enum status status;
-	struct user *users;
 	struct host host;
-	size_t nr;
 	char *path;
+	size_t i;
 
 	host_open(&host);
 	device = host_find(&host, args->operands[0]);
-	/* The kernel would wait for them. */
-	nr = users_find(device->address, &users);
-	if (nr)
-		die(STATUS_NO, "%s is open: end %s, process %d, first",
-		    device->address, users[0].name, (int)users[0].pid);
+	must_not_be_open(device->address);
+	for (i = 0; i < device->nr_companions; i++)
+		must_not_be_open(device->companions[i].address);
 	path = rule_path(device);
 	if (arg_value(args, "persistent") && !access(path, F_OK))
 		steps_add(&steps, action_remove(xstrdup(path)),
@@ -395,7 +483,6 @@ static enum status run_unbind(const struct args *args)
 		    "%s is not bound to vfio-cxl-pci: 'vfio-cxl info %s' says more",
 		    device->address, device->address);
 	status = finish(args, device, &steps, "is given back");
-	users_free(users, nr);
 	host_close(&host);
 	return status;
 }
@@ -413,9 +500,10 @@ const struct verb verb_bind = {
 	.details =
 		"Checks the device as 'vfio-cxl check' does, frees its memory in\n"
 		"the right order where the host uses it, takes it from its driver\n"
-		"and binds it. A decoder that was cleared is committed again where\n"
-		"the host bridge still routes a range to the device alone. What was\n"
-		"done is undone where a step fails.\n",
+		"and binds it, and its other functions to vfio-pci. A decoder that\n"
+		"was cleared is committed again where the host bridge still routes a\n"
+		"range to the device alone. What was done is undone where a step\n"
+		"fails.\n",
 	.options = bind_options,
 	.min_operands = 1,
 	.max_operands = 1,

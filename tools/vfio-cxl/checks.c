@@ -450,6 +450,39 @@ static void check_iommu(struct context *context)
 	       "turn the IOMMU on in the firmware's setup and, on Intel, by intel_iommu=on on the kernel's command line");
 }
 
+/* Functions that bind gives to vfio-pci leave a group viable */
+static bool is_companion(const struct device *device, const char *address)
+{
+	size_t i;
+
+	for (i = 0; i < device->nr_companions; i++)
+		if (!strcmp(device->companions[i].address, address))
+			return true;
+	return false;
+}
+
+static void check_companions(struct context *context)
+{
+	const struct device *device = context->device;
+	size_t i;
+
+	for (i = 0; i < device->nr_companions; i++) {
+		const struct companion *each = &device->companions[i];
+
+		if (companion_is_ready(each))
+			continue;
+		found(context, OUTCOME_TODO,
+		      "%s is another function of it, bound to %s: it has to be bound to "
+		      COMPANION_DRIVER, each->address,
+		      each->driver ?: "no driver");
+		return;
+	}
+	if (device->nr_companions)
+		found(context, OUTCOME_OK,
+		      "%zu other functions of it are bound to VFIO drivers",
+		      device->nr_companions);
+}
+
 /* Drivers that leave a group viable: VFIO's, and those of bridges */
 static bool is_viable(const char *address, const char *driver)
 {
@@ -484,6 +517,8 @@ static void check_group(struct context *context)
 		if (*name == '.' || !strcmp(name, device->address))
 			continue;
 		nr++;
+		if (is_companion(device, name))
+			continue;
 		driver = read_link(PCI_DEVICES "/%s/driver", name);
 		if (!is_viable(name, driver) && !context->finding->text) {
 			found(context, OUTCOME_NO,
@@ -548,6 +583,7 @@ static const struct {
 	{ "driver", check_driver },
 	{ "memory", check_memory_state },
 	{ "iommu", check_iommu },
+	{ "companions", check_companions },
 	{ "iommu-group", check_group },
 	{ "reset", check_reset },
 	{ "cacheable", check_cacheable },

@@ -195,6 +195,17 @@ static char *device_name(struct host *host, const struct device *device)
 				       device->vendor, device->id) ?: "");
 }
 
+char *device_override(const char *address)
+{
+	char *override = read_text(PCI_DEVICES "/%s/driver_override", address);
+
+	if (override && !strcmp(override, "(null)")) {
+		free(override);
+		return NULL;
+	}
+	return override;
+}
+
 static struct device *look_at(struct host *host, struct pci_dev *pci,
 			      unsigned int dvsec)
 {
@@ -210,12 +221,9 @@ static struct device *look_at(struct host *host, struct pci_dev *pci,
 	device->class = pci->device_class;
 	device->name = device_name(host, device);
 	device->driver = read_link(PCI_DEVICES "/%s/driver", device->address);
-	device->override = read_text(PCI_DEVICES "/%s/driver_override",
-				     device->address);
-	if (device->override && !strcmp(device->override, "(null)")) {
-		free(device->override);
-		device->override = NULL;
-	}
+	device->override = device_override(device->address);
+	device->nr_companions = companions_find(device->address,
+						&device->companions);
 	device->reset_methods = read_text(PCI_DEVICES "/%s/reset_method",
 					  device->address);
 	device->numa_node = pci->numa_node;
@@ -238,6 +246,7 @@ static void free_device(struct device *device)
 	free(device->name);
 	free(device->driver);
 	free(device->override);
+	companions_free(device->companions, device->nr_companions);
 	free(device->reset_methods);
 	free(device->root);
 	free(device->bridge);

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "cedt.h"
+#include "companions.h"
 #include "hdm.h"
 #include "iomem.h"
 
@@ -33,6 +34,8 @@ struct pci_dev;
  * @name: vendor and device in words, or numbers
  * @driver: that it is bound to, or NULL
  * @override: driver_override, or NULL
+ * @companions: other functions of it
+ * @nr_companions: their number
  * @reset_methods: as sysfs has them, "" for none, or NULL
  * @numa_node: of the device itself, -1 for none
  * @iommu_group: number, -1 for none
@@ -64,6 +67,8 @@ struct device {
 	char *name;
 	char *driver;
 	char *override;
+	struct companion *companions;
+	size_t nr_companions;
 	char *reset_methods;
 	int numa_node;
 	int iommu_group;
@@ -135,6 +140,14 @@ struct device *host_find(const struct host *host, const char *text);
  * Return: it, or NULL.
  */
 struct device *host_lookup(const struct host *host, const char *address);
+
+/**
+ * device_override() - driver_override of a PCI device
+ * @address: of it, in sysfs' form
+ *
+ * Return: name of a driver, to be freed, or NULL.
+ */
+char *device_override(const char *address);
 
 /**
  * device_memory() - size of a device's memory

@@ -6,6 +6,7 @@ What it says is compared with what firmware did, what the hardware has, and
 what the driver does. Prints TAP.
 """
 
+import dataclasses
 import mmap
 import os
 import re
@@ -26,6 +27,8 @@ from guest import host, tap  # noqa: E402
 from tool.tool import NO, OK, ToolCase, run  # noqa: E402
 
 OURS = host.OURS
+# What the kernel has for the other function
+OTHER_DRIVER = "virtio-pci"
 MODULES = ["cxl_acpi", "cxl_port", "cxl_mem", "cxl_pci"]
 DECODERS = Path("/sys/bus/cxl/devices")
 MEMORY = Path("/sys/devices/system/memory")
@@ -48,6 +51,14 @@ def override(device):
     """Return a device's driver_override."""
     return (host.PCI / "devices" / device.bdf / "driver_override"
             ).read_text().strip()
+
+
+def companion(device):
+    """Return function 1 of a device, or None."""
+    bdf = device.bdf[:-1] + "1"
+    if (host.PCI / "devices" / bdf).exists():
+        return dataclasses.replace(device, bdf=bdf)
+    return None
 
 
 def regions():
@@ -77,7 +88,9 @@ def dax():
 def state(device):
     """Return all that bind may change of a device."""
     return (driver(device), override(device), regions(), blocks(device), dax(),
-            host.decoder0(device.block()))
+            host.decoder0(device.block()),
+            [(driver(each), override(each)) for each in
+             filter(None, [companion(device)])])
 
 
 @contextmanager
@@ -159,8 +172,9 @@ class MachineCase(ToolCase):
 
     def setUp(self):
         self.devices = host.devices()
-        # One of an accelerator's class, and one that is a memory device.
-        self.memory, self.accelerator = self.devices[:2]
+        # A memory device, one of an accelerator's class, and one that has
+        # another function.
+        self.memory, self.accelerator, self.pair = self.devices
         self.addCleanup(self.restore)
         self.restore()
 
@@ -177,6 +191,11 @@ class MachineCase(ToolCase):
             device.unbind()
             (host.PCI / "devices" / device.bdf / "driver_override"
              ).write_text("\n")
+        other = companion(self.pair)
+        if driver(other) != OTHER_DRIVER:
+            other.bind(OTHER_DRIVER)
+        (host.PCI / "devices" / other.bdf / "driver_override"
+         ).write_text("\n")
         host.delete_regions()
         for device in self.devices:
             with registers(bridge(device)) as words:
@@ -296,6 +315,14 @@ class Agreement(MachineCase):
         def change():
             self.poke(self.memory, 8, 0)()
             self.poke(self.memory, 8, host.COMMIT | 1 << 4)()
+        self.agree(self.memory, "decoder", change)
+
+    def test_larger_than_a_region(self):
+        """a decoder of more than 1 TiB"""
+        def change():
+            for register, value in ((8, 0), (6, 0x10000000), (7, 0x100),
+                                    (8, host.COMMIT)):
+                self.poke(self.memory, register, value)()
         self.agree(self.memory, "decoder", change)
 
     def test_second_decoder(self):
@@ -475,9 +502,80 @@ class Bound(MachineCase):
         self.assertTrue(rule.exists())
         self.succeed("unbind", "--persistent", self.memory.bdf)
         self.assertFalse(rule.exists())
+        self.succeed("bind", "--persistent", self.pair.bdf)
+        rule = Path(str(rule).replace(self.memory.bdf, self.pair.bdf))
+        self.assertEqual(
+            [(self.pair.bdf, OURS), (companion(self.pair).bdf, "vfio-pci")],
+            re.findall('KERNEL=="([^"]*)", ATTR{driver_override}="([^"]*)"',
+                       rule.read_text()))
 
 
-class Core(MachineCase):
+class Undone(MachineCase):
+    """Where a step fails, those before it are undone."""
+
+    def fail_each(self, device, verb):
+        """Let each file that a verb writes be read-only once."""
+        before = state(device)
+        commands = self.ask(verb, "--dry-run", device.bdf)["commands"]
+        files = [command.split(" > ")[1] for command in commands
+                 if command.startswith("echo")]
+        for file in dict.fromkeys(files):
+            subprocess.run(["mount", "--bind", file, file], check=True)
+            subprocess.run(["mount", "-o", "remount,ro,bind", file],
+                           check=True)
+            result = run(verb, device.bdf)
+            subprocess.run(["umount", file], check=True)
+            with suppress(TimeoutError):
+                wait(lambda: before == state(device), 5)
+            self.assertEqual(NO, result.returncode, file)
+            self.assertRegex(result.stderr, "is as before: .*Read-only")
+            self.assertNotIn("could not be undone", result.stderr)
+            self.assertEqual(before, state(device), file)
+        return files
+
+
+class Companion(Undone):
+    """A device with another function, which a driver of the host's has."""
+
+    def test_bound(self):
+        """bind gives the other function to vfio-pci, unbind gives it back"""
+        other = companion(self.pair)
+        self.assertEqual(OTHER_DRIVER, driver(other))
+        found = self.checks(self.pair)
+        self.assertEqual(("todo", "ok"),
+                         (found["companions"], found["iommu-group"]), found)
+        self.succeed("bind", self.pair.bdf)
+        self.assertEqual("vfio-pci", driver(other))
+        self.assertEqual("ok", self.checks(self.pair)["companions"])
+        modprobe("vfio_iommu_type1")
+        with self.pair.opened():
+            pass
+        with other.opened():
+            self.refuse(NO, f"{other.bdf} is open: end .*, process", "unbind",
+                        self.pair.bdf)
+        self.succeed("unbind", self.pair.bdf)
+        self.assertEqual((OTHER_DRIVER, "(null)"),
+                         (driver(other), override(other)))
+
+    def test_without_a_driver(self):
+        """a function that no driver has stays without one after unbind"""
+        other = companion(self.pair)
+        other.unbind()
+        self.assertEqual("todo", self.checks(self.pair)["companions"])
+        self.succeed("bind", self.pair.bdf)
+        self.assertEqual("vfio-pci", driver(other))
+        self.succeed("unbind", self.pair.bdf)
+        self.assertIsNone(driver(other))
+
+    def test_each_step_is_undone(self):
+        """bind and unbind of both functions, where a step fails"""
+        modprobe(OURS, "vfio-pci")
+        self.assertEqual(5, len(self.fail_each(self.pair, "bind")))
+        self.succeed("bind", self.pair.bdf)
+        self.assertEqual(5, len(self.fail_each(self.pair, "unbind")))
+
+
+class Core(Undone):
     """Devices that the CXL core has, with a region, and memory in use."""
 
     def setUp(self):
@@ -553,28 +651,7 @@ class Core(MachineCase):
         """where a step fails, all is as before"""
         modprobe(OURS)
         self.take(memory=True)
-        before = state(self.device)
-        commands = self.ask("bind", "--dry-run", self.device.bdf)["commands"]
-        files = [command.split(" > ")[1] for command in commands
-                 if command.startswith("echo")]
-        self.assertGreater(len(files), 4, commands)
-        failed = []
-        for file in dict.fromkeys(files):
-            subprocess.run(["mount", "--bind", file, file], check=True)
-            subprocess.run(["mount", "-o", "remount,ro,bind", file],
-                           check=True)
-            result = run("bind", self.device.bdf)
-            subprocess.run(["umount", file], check=True)
-            with suppress(TimeoutError):
-                wait(lambda: before == state(self.device), 5)
-            after = state(self.device)
-            if (result.returncode != NO or before != after or
-                    not re.search("is as before: .*Read-only",
-                                  result.stderr) or
-                    "could not be undone" in result.stderr):
-                failed.append((file, result.stderr, after))
-                break
-        self.assertEqual([], failed, before)
+        self.assertGreater(len(self.fail_each(self.device, "bind")), 4)
 
 
 def main():
