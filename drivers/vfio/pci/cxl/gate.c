@@ -11,6 +11,8 @@
  */
 #include <linux/io.h>
 #include <linux/mm.h>
+#include <linux/sysfs.h>
+#include <linux/tracepoint-defs.h>
 
 #include "private.h"
 
@@ -229,3 +231,37 @@ void vfio_cxl_gate_init(struct vfio_cxl_device *cvdev)
 	init_waitqueue_head(&cvdev->gate.wait);
 	cvdev->gate.shut = VFIO_CXL_SHUT_SETTLING | VFIO_CXL_SHUT_UNCLEAN;
 }
+
+#define GATE_NAMES(array, names...) \
+	static const struct trace_print_flags array[] = { names }
+VFIO_CXL_SHUT_NAMES(GATE_NAMES, gate_names);
+
+static ssize_t hdm_gate_show(struct device *dev, struct device_attribute *attr,
+			     char *buf)
+{
+	struct vfio_cxl_device *cvdev =
+		vfio_cxl_from_core(dev_get_drvdata(dev));
+	unsigned long shut = vfio_cxl_gate_reasons(cvdev);
+	unsigned int i;
+	int len = 0;
+
+	if (!shut)
+		return sysfs_emit(buf, "open\n");
+	for (i = 0; i < ARRAY_SIZE(gate_names); i++)
+		if (shut & gate_names[i].mask)
+			len += sysfs_emit_at(buf, len, "%s%s", len ? " " : "",
+					     gate_names[i].name);
+
+	return len + sysfs_emit_at(buf, len, "\n");
+}
+static DEVICE_ATTR_RO(hdm_gate);
+
+static struct attribute *gate_attrs[] = {
+	&dev_attr_hdm_gate.attr,
+	NULL
+};
+
+/* Of a bound device */
+const struct attribute_group vfio_cxl_gate_group = {
+	.attrs = gate_attrs,
+};

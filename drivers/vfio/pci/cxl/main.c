@@ -463,6 +463,13 @@ static const struct pci_device_id vfio_cxl_pci_table[] = {
 };
 MODULE_DEVICE_TABLE(pci, vfio_cxl_pci_table);
 
+static const struct attribute_group *vfio_cxl_pci_dev_groups[] = {
+	&vfio_cxl_gate_group,
+	&vfio_cxl_scrub_group,
+	&vfio_cxl_poison_group,
+	NULL
+};
+
 static struct pci_driver vfio_cxl_pci_driver = {
 	.name = "vfio-cxl-pci",
 	.id_table = vfio_cxl_pci_table,
@@ -471,7 +478,7 @@ static struct pci_driver vfio_cxl_pci_driver = {
 	.err_handler = &vfio_cxl_reset_err_handlers,
 	.driver_managed_dma = true,
 	.groups = vfio_cxl_range_groups,
-	.dev_groups = vfio_cxl_poison_groups,
+	.dev_groups = vfio_cxl_pci_dev_groups,
 };
 
 static int __init vfio_cxl_pci_module_init(void)

@@ -228,12 +228,7 @@ static struct attribute *poison_attrs[] = {
 	NULL
 };
 
-static const struct attribute_group poison_group = {
-	.attrs = poison_attrs,
-};
-
 /* Of a bound device */
-const struct attribute_group *vfio_cxl_poison_groups[] = {
-	&poison_group,
-	NULL
+const struct attribute_group vfio_cxl_poison_group = {
+	.attrs = poison_attrs,
 };

@@ -112,6 +112,19 @@ enum vfio_cxl_shut {
 	VFIO_CXL_SHUT_UNCLEAN	= BIT(8),
 };
 
+/* Pass the names of all reasons to a macro, after its other arguments */
+#define VFIO_CXL_SHUT_NAMES(macro, args...)				\
+	macro(args,							\
+	      { VFIO_CXL_SHUT_SWITCH,	"switch" },			\
+	      { VFIO_CXL_SHUT_RESET,	"reset" },			\
+	      { VFIO_CXL_SHUT_RECOVERY,	"recovery" },			\
+	      { VFIO_CXL_SHUT_SETTLING,	"settling" },			\
+	      { VFIO_CXL_SHUT_ERROR,	"error" },			\
+	      { VFIO_CXL_SHUT_LOST,	"lost" },			\
+	      { VFIO_CXL_SHUT_GONE,	"gone" },			\
+	      { VFIO_CXL_SHUT_ASLEEP,	"asleep" },			\
+	      { VFIO_CXL_SHUT_UNCLEAN,	"unclean" })
+
 /**
  * struct vfio_cxl_gate - guards all accesses to the memory and mappings of it
  * @lock: held for reading by those that have entered
@@ -174,7 +187,7 @@ struct vfio_cxl_scrub_helper {
  * struct vfio_cxl_scrub - clearing the memory between users
  * @work: clears the memory if it is dirty
  * @helpers: additional workers
- * @next: offset of the next chunk that no worker has taken
+ * @next: offset of the next chunk that no worker has taken, 0 when not clearing
  * @failed: why the workers stop early, a negative errno, or 0
  * @lock: protects all below
  * @in_use: the device is open
@@ -289,6 +302,8 @@ bool vfio_cxl_range_take(struct pci_dev *pdev, u64 *base, u64 *size);
 void vfio_cxl_range_exit(void);
 
 /* gate.c */
+extern const struct attribute_group vfio_cxl_gate_group;
+
 void vfio_cxl_gate_init(struct vfio_cxl_device *cvdev);
 void vfio_cxl_gate_tell_user(struct vfio_cxl_device *cvdev);
 void vfio_cxl_gate_change(struct vfio_cxl_device *cvdev, unsigned long set,
@@ -324,6 +339,8 @@ int vfio_cxl_mem_dma_buf(struct vfio_cxl_device *cvdev,
 struct vfio_cxl_device *vfio_cxl_mem_mapped_by(struct vm_area_struct *vma);
 
 /* scrub.c */
+extern const struct attribute_group vfio_cxl_scrub_group;
+
 void vfio_cxl_scrub_init(struct vfio_cxl_device *cvdev);
 void vfio_cxl_scrub_mark(struct vfio_cxl_device *cvdev);
 void vfio_cxl_scrub_start(struct vfio_cxl_device *cvdev);
@@ -335,7 +352,8 @@ void vfio_cxl_scrub_cancel(struct vfio_cxl_device *cvdev);
 void vfio_cxl_scrub_stop(struct vfio_cxl_device *cvdev);
 
 /* poison.c */
-extern const struct attribute_group *vfio_cxl_poison_groups[];
+extern const struct attribute_group vfio_cxl_poison_group;
+
 void vfio_cxl_poison_init(struct vfio_cxl_device *cvdev);
 void vfio_cxl_poison_exit(void);
 int vfio_cxl_poison_register(struct vfio_cxl_device *cvdev);

@@ -18,6 +18,7 @@
 #include <linux/pci.h>
 #include <linux/sizes.h>
 #include <linux/string.h>
+#include <linux/sysfs.h>
 
 #include "private.h"
 
@@ -121,7 +122,6 @@ static int scrub_all(struct vfio_cxl_device *cvdev)
 	helpers = min3(cvdev->host.size / SCRUB_SHARE, num_online_cpus(),
 		       VFIO_CXL_SCRUB_WORKERS) - 1;
 	s->failed = 0;
-	atomic64_set(&s->next, 0);
 	ratelimit_state_init(&s->progress, SCRUB_PROGRESS_INTERVAL, 1);
 	ratelimit_set_flags(&s->progress, RATELIMIT_MSG_ON_RELEASE);
 	__ratelimit(&s->progress);
@@ -211,6 +211,7 @@ static void scrub_work(struct work_struct *work)
 	ret = scrub_reset(cvdev) ?: scrub_all(cvdev) ?: scrub_verify(cvdev);
 
 	scoped_guard(spinlock, &s->lock) {
+		atomic64_set(&s->next, 0);
 		/* Stopped by an error: a recovery or a reset ends that */
 		if (marks != s->marks && ret != -ECANCELED)
 			ret = -EAGAIN;
@@ -393,3 +394,43 @@ void vfio_cxl_scrub_init(struct vfio_cxl_device *cvdev)
 		pci_notice(vfio_cxl_pdev(cvdev),
 			   "scrub=off: the memory is not cleared, each user can read what the one before left\n");
 }
+
+/* Not 0 before the end: chunks may be in progress, and all are verified */
+static ssize_t hdm_uncleared_bytes_show(struct device *dev,
+					struct device_attribute *attr,
+					char *buf)
+{
+	struct vfio_cxl_device *cvdev =
+		vfio_cxl_from_core(dev_get_drvdata(dev));
+	struct vfio_cxl_scrub *s = &cvdev->scrub;
+	u64 next, left = 0;
+
+	scoped_guard(spinlock, &s->lock) {
+		if (s->error)
+			return s->error;
+		next = min_t(u64, atomic64_read(&s->next),
+			     cvdev->host.size - SCRUB_CHUNK);
+		if (s->dirty)
+			left = cvdev->host.size - next;
+	}
+
+	return sysfs_emit(buf, "%llu\n", left);
+}
+static DEVICE_ATTR_RO(hdm_uncleared_bytes);
+
+static umode_t scrub_attr_is_visible(struct kobject *kobj,
+				     struct attribute *attr, int i)
+{
+	return scrub ? attr->mode : 0;
+}
+
+static struct attribute *scrub_attrs[] = {
+	&dev_attr_hdm_uncleared_bytes.attr,
+	NULL
+};
+
+/* Of a bound device */
+const struct attribute_group vfio_cxl_scrub_group = {
+	.attrs = scrub_attrs,
+	.is_visible = scrub_attr_is_visible,
+};
