@@ -150,7 +150,7 @@ selftests-arm64: setup
 # size and has a base whose lower half is not 0. Linux 6.12 knows no drivers of
 # cache controllers.
 ARM64_TESTS := $(addsuffix _test,regs config feature mem bind reset scrub \
-	poison kvm cache)
+	poison kvm cache watch)
 
 arm64: selftests-arm64
 	@$(RIG) modules --arch arm64 --kernel $(KERNEL)
@@ -177,7 +177,7 @@ arm64-1T: selftests-arm64
 
 # On x86-64, what needs no debug option of the kernel
 DEBIAN_TESTS := $(addsuffix _test,regs config feature mem gate bind reset \
-	scrub aer kvm poison sleep late)
+	scrub aer kvm poison sleep late watch)
 
 selftests-debian: selftests
 	@$(RIG) modules --kernel $(KERNEL)

@@ -7,6 +7,7 @@
 #include <linux/vfio_cxl.h>
 
 #include "private.h"
+#include "trace.h"
 
 /* A guest physical address has at most 52 bits */
 #define FEATURE_ADDRESS_END	BIT_ULL(52)
@@ -86,5 +87,8 @@ int vfio_cxl_feature_hdm_decoder(struct vfio_cxl_device *cvdev, u32 flags,
 	if (flags & VFIO_DEVICE_FEATURE_GET)
 		return feature_get(cvdev, arg);
 
-	return feature_set(cvdev, &decoder);
+	ret = feature_set(cvdev, &decoder);
+	trace_vfio_cxl_decoder_lock(cvdev, decoder.base, decoder.size, ret);
+
+	return ret;
 }

@@ -15,6 +15,7 @@
 #include <linux/tracepoint-defs.h>
 
 #include "private.h"
+#include "trace.h"
 
 /* These are temporary: accesses to the memory wait */
 #define GATE_PASSING	(VFIO_CXL_SHUT_SWITCH | VFIO_CXL_SHUT_RESET | \
@@ -118,6 +119,7 @@ void vfio_cxl_gate_change(struct vfio_cxl_device *cvdev, unsigned long set,
 			gate_zap(cvdev, 0, cvdev->host.size);
 		if (now & ~GATE_SOFTWARE)
 			gate_unmap(cvdev);
+		trace_vfio_cxl_gate(cvdev, was, now);
 	}
 	wake_up_all(&gate->wait);
 	if (set & VFIO_CXL_SHUT_LOST)

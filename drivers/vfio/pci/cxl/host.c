@@ -19,6 +19,7 @@
 
 #include "emu/cxl_regs.h"
 #include "private.h"
+#include "trace.h"
 
 /* A decoder commits or reports an error within 10 ms (CXL r3.1 8.2.4.20.7) */
 #define HDM_COMMIT_TIMEOUT_US	(10 * USEC_PER_MSEC)
@@ -506,7 +507,7 @@ static void host_restore_ras(struct vfio_cxl_host *host)
 	}
 }
 
-static int host_restore_decoder(struct vfio_cxl_device *cvdev)
+static int host_program_decoder(struct vfio_cxl_device *cvdev)
 {
 	struct pci_dev *pdev = vfio_cxl_pdev(cvdev);
 	struct vfio_cxl_host *host = &cvdev->host;
@@ -516,9 +517,6 @@ static int host_restore_decoder(struct vfio_cxl_device *cvdev)
 	};
 	unsigned int i;
 	int ret;
-
-	if (host_decoder_intact(cvdev))
-		return 0;
 
 	for (i = 0; i < ARRAY_SIZE(range_base); i++)
 		pci_write_config_dword(pdev, host->dvsec + range_base[i],
@@ -533,6 +531,18 @@ static int host_restore_decoder(struct vfio_cxl_device *cvdev)
 			      host_saved_dvsec(host, CXL_DVSEC_LOCK));
 
 	return host_decoder_intact(cvdev) ? 0 : -EIO;
+}
+
+static int host_restore_decoder(struct vfio_cxl_device *cvdev)
+{
+	int ret;
+
+	if (host_decoder_intact(cvdev))
+		return 0;
+	ret = host_program_decoder(cvdev);
+	trace_vfio_cxl_decoder_restore(cvdev, ret);
+
+	return ret;
 }
 
 static int host_save_config(struct vfio_cxl_device *cvdev)

@@ -19,6 +19,7 @@
 #include <linux/vfio_cxl.h>
 
 #include "private.h"
+#include "trace.h"
 
 /* Copied with the gate held open: bounds how long a reset waits */
 #define MEM_CHUNK		SZ_64K
@@ -57,16 +58,25 @@ static vm_fault_t mem_insert_pfn(struct vm_fault *vmf, unsigned long pfn,
  * The file keeps the device open meanwhile.
  */
 static vm_fault_t mem_fault_enter(struct vm_fault *vmf,
-				  struct vfio_cxl_device *cvdev)
+				  struct vfio_cxl_device *cvdev, u64 offset,
+				  unsigned int order)
 {
 	struct file *file;
 	int ret;
 
 	ret = vfio_cxl_gate_try_enter(cvdev, 0);
-	if (ret == -EAGAIN && !(vmf->flags & FAULT_FLAG_ALLOW_RETRY))
-		ret = vfio_cxl_gate_enter(cvdev);
-	if (ret != -EAGAIN)
-		return ret ? VM_FAULT_SIGBUS : 0;
+	if (ret == -EAGAIN) {
+		trace_vfio_cxl_fault_wait(cvdev, offset, order, vmf->flags);
+		if (!(vmf->flags & FAULT_FLAG_ALLOW_RETRY))
+			ret = vfio_cxl_gate_enter(cvdev);
+	}
+	if (!ret)
+		return 0;
+	if (ret != -EAGAIN) {
+		trace_vfio_cxl_fault_error(cvdev, offset, order,
+					   VM_FAULT_SIGBUS);
+		return VM_FAULT_SIGBUS;
+	}
 
 	if (!(vmf->flags & FAULT_FLAG_RETRY_NOWAIT)) {
 		file = get_file(vmf->vma->vm_file);
@@ -91,7 +101,7 @@ static vm_fault_t mem_huge_fault(struct vm_fault *vmf, unsigned int order)
 	if (!is_aligned_for_order(vma, addr, pfn, order))
 		return VM_FAULT_FALLBACK;
 
-	ret = mem_fault_enter(vmf, cvdev);
+	ret = mem_fault_enter(vmf, cvdev, offset, order);
 	if (ret)
 		return ret;
 	if (vfio_cxl_poison_before(cvdev, offset, size) == size)
@@ -99,6 +109,7 @@ static vm_fault_t mem_huge_fault(struct vm_fault *vmf, unsigned int order)
 	else
 		ret = order ? VM_FAULT_FALLBACK : VM_FAULT_HWPOISON;
 	vfio_cxl_gate_leave(cvdev);
+	trace_vfio_cxl_fault_error(cvdev, offset, order, ret);
 
 	return ret;
 }

@@ -14,6 +14,7 @@
  * feature.c	VFIO_DEVICE_FEATURE_CXL_HDM_DECODER
  * host.c	the host's decoder: find, check, claim, restore
  * range.c	ranges for decoders that are not committed
+ * trace.h	tracepoints
  * emu/		the virtual registers, without hardware access
  *
  * Locks, outermost first.  While any of them is held, user memory is accessed

@@ -21,6 +21,7 @@
 #include <linux/sysfs.h>
 
 #include "private.h"
+#include "trace.h"
 
 /* Cleared with the gate held open: bounds how long a reset waits */
 #define SCRUB_CHUNK		SZ_2M
@@ -121,6 +122,7 @@ static int scrub_all(struct vfio_cxl_device *cvdev)
 
 	helpers = min3(cvdev->host.size / SCRUB_SHARE, num_online_cpus(),
 		       VFIO_CXL_SCRUB_WORKERS) - 1;
+	trace_vfio_cxl_clear_begin(cvdev);
 	s->failed = 0;
 	ratelimit_state_init(&s->progress, SCRUB_PROGRESS_INTERVAL, 1);
 	ratelimit_set_flags(&s->progress, RATELIMIT_MSG_ON_RELEASE);
@@ -219,6 +221,8 @@ static void scrub_work(struct work_struct *work)
 			s->dirty = false;
 		else if (ret != -EAGAIN)
 			s->error = ret;
+		if (ret != -EAGAIN)
+			trace_vfio_cxl_clear_end(cvdev, ret);
 	}
 	if (ret == -EAGAIN)
 		queue_delayed_work(system_dfl_wq, &s->work,
