@@ -96,12 +96,12 @@ fi
 old=$tree/$vfio/cxl
 new=$tree/$vfio/.cxl.new
 rm -rf "$new"
-mkdir -p "$new/emu" "$new/kunit"
+mkdir -p "$new/emu" "$new/tests"
 cxl=$project/$vfio/cxl
 cp "$cxl"/*.[ch] "$cxl/Kconfig" "$cxl/Makefile" "$new"
 cp "$cxl"/emu/*.[ch] "$new/emu"
 cp "$project"/kunit/*.[ch] "$project/kunit/Makefile" \
-	"$project/kunit/.kunitconfig" "$new/kunit"
+	"$project/kunit/.kunitconfig" "$new/tests"
 rm -f "$new"/*.mod.c
 find "$new" -type f | while read -r file; do
 	was=$old${file#"$new"}
@@ -119,7 +119,7 @@ grep -q '^source "drivers/vfio/pci/cxl/Kconfig"' "$tree/$vfio/Kconfig" ||
 	fail "$linux/$vfio/Kconfig has no endmenu to put the driver before"
 {
 	cat "$linux/$vfio/Makefile"
-	printf '\nobj-y += cxl/\n'
+	printf '\nobj-$(CONFIG_VFIO_CXL_EMU) += cxl/\n'
 } | update "$tree/$vfio/Makefile"
 
 rm -rf "$tree.old.$$"

@@ -51,5 +51,5 @@ cd "$work/linux"
 # foreground, so that the terminal's interrupt reaches the build.
 exec timeout --foreground -k 10 "${KUNIT_TIMEOUT:-1800}" \
 	tools/testing/kunit/kunit.py run --build_dir=.kunit \
-	--kunitconfig=drivers/vfio/pci/cxl/kunit --timeout=300 \
+	--kunitconfig=drivers/vfio/pci/cxl/tests --timeout=300 \
 	--jobs="$(nproc)" "$@"
