@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the rig says of its machine, in the environment
+ * What the environment says of the machine and its devices
  */
 #ifndef VFIO_CXL_TEST_ENV_H
 #define VFIO_CXL_TEST_ENV_H

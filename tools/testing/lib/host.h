@@ -42,7 +42,7 @@
 
 struct host_device {
 	char bdf[16];
-	unsigned int index;	/* n-th device of the rig */
+	unsigned int index;	/* n-th device that the environment names */
 	int config;		/* /sys/bus/pci/devices/BDF/config */
 	unsigned int bar;	/* of the component registers */
 	uint64_t bar_offset;

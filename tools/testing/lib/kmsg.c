@@ -16,7 +16,7 @@
 /* The first splat that this process read from the log */
 static char first_splat[256];
 
-/* A bug of the kernel's that the rig was told of */
+/* A bug of the kernel's that the environment names */
 static bool is_known(const char *line)
 {
 	const char *known = getenv("RIG_KNOWN");

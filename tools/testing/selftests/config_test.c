@@ -41,7 +41,7 @@ FIXTURE(config) {
 
 INTERFACE_VARIANTS(config);
 
-/* The last device: the rig can give it power management */
+/* The last device, which has power management in an emulated machine */
 FIXTURE_SETUP(config)
 {
 	if (!vfio_has(variant->interface))

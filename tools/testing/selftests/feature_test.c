@@ -15,7 +15,6 @@
 #include "lib/device.h"
 #include "lib/host.h"
 #include "lib/page.h"
-#include "lib/qmp.h"
 #include "lib/vfio.h"
 
 #define FEATURE		VFIO_DEVICE_FEATURE_CXL_HDM_DECODER
@@ -522,29 +521,6 @@ TEST_F(feature, lock_stays_until_the_last_of_two_closes)
 	EXPECT_EQ(GUEST_BASE, decoder.base);
 	EXPECT_EQ(-EBUSY, vfio_hdm_set(second, GUEST_BASE + SZ_256M,
 				       GUEST_WINDOW));
-}
-
-TEST_F(feature, set_fails_while_host_decoder_is_lost)
-{
-	const unsigned int index = self->test.host.index;
-	struct vfio_device_feature_cxl_hdm_decoder decoder;
-
-	if (!rig_can_fail(index))
-		SKIP(return, "needs the rig's device");
-	ASSERT_EQ(0, rig_commit_fails(index, true));
-	ioctl(self->device, VFIO_DEVICE_RESET);
-	EXPECT_EQ(-EIO, vfio_hdm_set(self->device, GUEST_BASE, GUEST_WINDOW));
-	EXPECT_EQ(0, vfio_hdm_get(self->device, &decoder));
-	EXPECT_EQ(VFIO_CXL_HDM_DECODER_DEVICE_COHERENT, decoder.flags);
-	EXPECT_EQ(0, decoder.base);
-	EXPECT_EQ(self->size, decoder.size);
-	EXPECT_EQ(0, guest_decoder_base(&self->test));
-	/* What is wrong with the request comes before what is with the host */
-	EXPECT_EQ(-EINVAL, vfio_hdm_set(self->device, 0, GUEST_WINDOW));
-
-	ASSERT_EQ(0, rig_commit_fails(index, false));
-	ASSERT_EQ(0, ioctl(self->device, VFIO_DEVICE_RESET));
-	EXPECT_EQ(0, vfio_hdm_set(self->device, GUEST_BASE, GUEST_WINDOW));
 }
 
 struct setter {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Linux's test harness, for the rig's machine
+ * Linux's test harness, for devices that the environment names
  */
 #ifndef VFIO_CXL_SELFTEST_HARNESS_H
 #define VFIO_CXL_SELFTEST_HARNESS_H
@@ -8,11 +8,21 @@
 #include "kselftest_harness.h"
 
 #include "lib/env.h"
+#include "lib/host.h"
 #include "lib/vfio.h"
 
-/* The rig's machine is emulated, and others may use the same processors */
+/* An emulated machine is slow, and others may use the same processors */
 #undef TEST_TIMEOUT_DEFAULT
 #define TEST_TIMEOUT_DEFAULT	time_limit(120)
+
+/* Before any test, as all of them need a device */
+static void __attribute__((constructor)) skip_without_device(void)
+{
+	if (host_count())
+		return;
+	ksft_print_header();
+	ksft_exit_skip("RIG_DEVICES names no device\n");
+}
 
 /*
  * The variants of a fixture whose device is opened by either interface; the
