@@ -43,20 +43,12 @@ if [ $# -ne 2 ]; then
 fi
 
 project=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd -P)
-[ -f "$1/drivers/vfio/pci/Kconfig" ] ||
-	fail "$1 is no Linux source tree: unpack one and name its top folder"
 linux=$(CDPATH='' cd -- "$1" && pwd -P)
 tree=${2%/}
 vfio=drivers/vfio/pci
-stamp=.vfio-cxl-overlay
 
 [ ! -e "$linux/$vfio/cxl" ] ||
 	fail "$linux has $vfio/cxl already: take a source without it"
-case "$linux$project" in
-*[[:space:]:]*)
-	fail "make cannot build below a path with a space or colon: $linux, $project"
-	;;
-esac
 
 # Write standard input to file $1, unless that is what it holds: builds go by
 # the time of the last change.
@@ -69,26 +61,7 @@ update() {
 	fi
 }
 
-# The stamp is written last, so a tree without one is unfinished, or not ours.
-# It names what the links depend on.
-version=$(stat -c '%n %i %Y' "$linux/Makefile")
-if [ -e "$tree" ] && [ "$(cat "$tree/$stamp" 2>/dev/null)" != "$version" ]; then
-	[ -e "$tree/$stamp" ] || [ -e "$tree/$stamp.part" ] ||
-		[ -z "$(ls -A "$tree")" ] ||
-		fail "$tree was not made by this script: remove it or name another"
-	# Out of the way and gone at the end: ext4 is slow with freed inodes
-	mv "$tree" "$tree.old.$$"
-fi
-if [ ! -e "$tree/$stamp" ]; then
-	mkdir -p "$tree"
-	: >"$tree/$stamp.part"
-	cp -asT "$linux" "$tree"
-	# kunit.py finds the top of its tree by its own real path
-	rm -rf "$tree/tools/testing/kunit"
-	cp -r "$linux/tools/testing/kunit" "$tree/tools/testing/kunit"
-	echo "$version" >"$tree/$stamp"
-	rm -f "$tree/$stamp.part"
-fi
+"$project/tools/testing/linktree.sh" "$linux" "$tree"
 
 # The project's files.  Those that are what they were keep their time, those of
 # another checkout that are older than what was built get a new one, and those
@@ -119,7 +92,5 @@ grep -q '^source "drivers/vfio/pci/cxl/Kconfig"' "$tree/$vfio/Kconfig" ||
 	fail "$linux/$vfio/Kconfig has no endmenu to put the driver before"
 {
 	cat "$linux/$vfio/Makefile"
-	printf '\nobj-$(CONFIG_VFIO_CXL_EMU) += cxl/\n'
+	printf "\nobj-\$(CONFIG_VFIO_CXL_EMU) += cxl/\n"
 } | update "$tree/$vfio/Makefile"
-
-rm -rf "$tree.old.$$"
