@@ -30,7 +30,7 @@ KILLS	?= 50
 	bench lint kunit emu-check fuzz rig-check tool-check tool-machine \
 	rig-modules older selftests selftests-debian selftests-arm64 arm64 \
 	arm64-1T torture-program torture torture-kcsan guest-image guest \
-	guest-image-arm64 guest-arm64 demo-arm64 htmldocs svg
+	guest-image-arm64 guest-arm64 demo-arm64 htmldocs svg patches
 
 help-lab:
 	@echo 'In an emulated machine; everything needed is fetched and built first:'
@@ -66,6 +66,7 @@ help-lab:
 	@echo 'Also:'
 	@echo '  torture-kcsan  torture with a kernel that looks for data races'
 	@echo '  htmldocs   the documentation, in build/htmldocs'
+	@echo '  patches    a series for Linux, in build/patches'
 	@echo '  svg        redraw the picture of the data path'
 
 setup: setup-demo
@@ -122,6 +123,12 @@ htmldocs:
 svg:
 	@$(RIG) packages graphviz fonts-dejavu-core
 	dot -Tsvg -o Documentation/data-path.svg Documentation/data-path.dot
+
+# The series for Linux
+
+patches:
+	@$(RIG) setup linux
+	@tools/patches/make.py $(LINUX) $(O)/patches
 
 rig-check: setup
 	@cd tools/testing && /usr/bin/python3 -B -m tap discover -t . -s rig/tests

@@ -133,4 +133,3 @@ int kmsg_splat(int kmsg, char *line, size_t size)
 
 	return 1;
 }
-
