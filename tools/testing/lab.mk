@@ -30,7 +30,8 @@ KILLS	?= 50
 	bench lint kunit emu-check fuzz rig-check tool-check tool-machine \
 	rig-modules older selftests selftests-debian selftests-arm64 arm64 \
 	arm64-1T torture-program torture torture-kcsan guest-image guest \
-	guest-image-arm64 guest-arm64 demo-arm64 htmldocs svg patches
+	guest-image-arm64 guest-arm64 demo-arm64 htmldocs svg patches \
+	patches-check
 
 help-lab:
 	@echo 'In an emulated machine; everything needed is fetched and built first:'
@@ -67,6 +68,7 @@ help-lab:
 	@echo '  torture-kcsan  torture with a kernel that looks for data races'
 	@echo '  htmldocs   the documentation, in build/htmldocs'
 	@echo '  patches    a series for Linux, in build/patches'
+	@echo '  patches-check  apply, build and test that series'
 	@echo '  svg        redraw the picture of the data path'
 
 setup: setup-demo
@@ -129,6 +131,11 @@ svg:
 patches:
 	@$(RIG) setup linux
 	@tools/patches/make.py $(LINUX) $(O)/patches
+
+patches-check: setup patches
+	tools/patches/check.sh $(LINUX) $(O)/patches \
+		$(CACHE)/patches-$(notdir $(LINUX)) $(O)/patches-check \
+		$(CACHE)/kunit-$(notdir $(LINUX))
 
 rig-check: setup
 	@cd tools/testing && /usr/bin/python3 -B -m tap discover -t . -s rig/tests
