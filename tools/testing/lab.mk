@@ -151,6 +151,7 @@ rig-modules: setup
 	@$(RIG) modules
 
 selftests: rig-modules
+	@$(RIG) modules tools/testing/selftests/modules
 	$(MAKE) -C tools/testing/selftests O=$(O)/selftests all linux
 
 # Static, so that they need nothing of the machine's root
@@ -161,17 +162,14 @@ selftests-arm64: setup
 		HEADERS=$$($(RIG) path headers-arm64) all
 
 # What needs no property of the rig's own device. The last device differs in
-# size and has a base whose lower half is not 0. Linux 6.12 knows no drivers of
-# cache controllers.
+# size and has a base whose lower half is not 0.
 ARM64_TESTS := $(addsuffix _test,regs config feature mem bind reset scrub \
 	poison kvm cache watch)
 
 arm64: selftests-arm64
 	@$(RIG) modules --arch arm64 --kernel $(KERNEL)
-	@$(if $(filter debian-6.12,$(KERNEL)),,$(RIG) modules --arch arm64 \
-		--kernel $(KERNEL) \
-		--output $(O)/modules-arm64-$(KERNEL)/cache-provider \
-		tools/testing/selftests/cache-provider)
+	@$(RIG) modules --arch arm64 --kernel $(KERNEL) \
+		tools/testing/selftests/modules
 	@$(RIG) run --arch arm64 --kernel $(KERNEL) --devices 256M,512M \
 		--timeout 900 -- tools/testing/selftests/run.sh \
 		$(O)/selftests-arm64 $(ARM64_TESTS)
@@ -195,6 +193,7 @@ DEBIAN_TESTS := $(addsuffix _test,regs config feature mem gate bind reset \
 
 selftests-debian: selftests
 	@$(RIG) modules --kernel $(KERNEL)
+	@$(RIG) modules --kernel $(KERNEL) tools/testing/selftests/modules
 	@$(RIG) run --kernel $(KERNEL) --timeout 900 -- \
 		tools/testing/selftests/run.sh $(O)/selftests $(DEBIAN_TESTS)
 

@@ -3,6 +3,7 @@
 
 import fcntl
 import subprocess
+from pathlib import Path
 
 from rig import process
 from rig.cache import CHECKOUT
@@ -19,9 +20,14 @@ STRICT = ["W=1", "KBUILD_CHECKSRC=2", "CF=-Wsparse-error -Wno-context"]
 def build(kernel, source=DRIVER, output=None, checker=None):
     """Build the modules of a folder of the checkout; return make's status.
 
+    Without an output, where the machine finds them beside the driver.
     With a checker, sparse, a warning of it or of the compiler is an error.
     """
-    output = (output or kernel.own_modules).absolute()
+    if not output:
+        output = kernel.own_modules
+        if str(source) != DRIVER:
+            output /= Path(source).name
+    output = output.absolute()
     output.mkdir(parents=True, exist_ok=True)
     # Headers of a newer suite name a compiler that the tree does not have,
     # and use attributes that its own does not know.

@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -538,6 +539,70 @@ TEST_F(aer, cache_enable_alone)
 	host_config_write(host, at, 2, ctrl);
 	ASSERT_EQ(0, sysfs_bind(host->bdf, DRIVER));
 	close(kmsg);
+}
+
+/* One step of a recovery of another port above the device */
+static int recovery_step(const struct host_device *host, const char *step)
+{
+	char text[64];
+
+	snprintf(text, sizeof(text), "%s %s", host->bdf, step);
+	return sysfs_write("/sys/module/recovery/parameters/step", text);
+}
+
+#define STEP(step)	ASSERT_EQ(0, recovery_step(self->host, step))
+
+/* The first one to end does not open the gate, nor notify the user */
+TEST_F(aer, recoveries_overlap)
+{
+	static const char *const ends[] = { "resume", "failed" };
+	struct pollfd event = { .events = POLLIN };
+	int kmsg = kmsg_open();
+	unsigned int i;
+	uint64_t val;
+
+	ASSERT_LE(0, kmsg);
+	ASSERT_EQ(0, system("modprobe recovery"));
+	OPEN_MAPPED();
+	put(self->map, PATTERN);
+	event.fd = vfio_irq_eventfd(self->vfio->device,
+				    VFIO_PCI_ERR_IRQ_INDEX);
+	ASSERT_LE(0, event.fd);
+
+	/* Of two errors of the port, one after the other and overlapping */
+	for (i = 0; i < ARRAY_SIZE(ends); i++) {
+		STEP("detected");
+		STEP("detected");
+		EXPECT_FALSE(vfio_hdm_usable(self->vfio));
+		STEP(ends[i]);
+		sleep_ms(100);
+		EXPECT_FALSE(vfio_hdm_usable(self->vfio));
+		STEP("resume");
+		EXPECT_TRUE(vfio_hdm_usable(self->vfio));
+		EXPECT_TRUE(try_get(self->map, &val));
+		EXPECT_EQ(PATTERN, val);
+	}
+	/* A recovery that failed is told at once */
+	ASSERT_EQ(1, poll(&event, 1, time_limit(2000)));
+	EXPECT_EQ(8, read(event.fd, &val, 8));
+
+	/* The machine's own recovery, of an error of the device */
+	STEP("detected");
+	INJECT(NONFATAL);
+	ASSERT_TRUE(RECOVERS(kmsg));
+	EXPECT_EQ(0, poll(&event, 1, 100));
+	STEP("resume");
+	ASSERT_EQ(1, poll(&event, 1, time_limit(2000)));
+	EXPECT_EQ(8, read(event.fd, &val, 8));
+	EXPECT_FALSE(try_get(self->map, &val));
+
+	EXPECT_EQ(0, reset_again(&self->test));
+	EXPECT_TRUE(vfio_hdm_usable(self->vfio));
+	EXPECT_TRUE(try_get(self->map, &val));
+	EXPECT_EQ(PATTERN, val);
+	close(event.fd);
+	close(kmsg);
+	EXPECT_EQ(0, system("modprobe -r recovery"));
 }
 
 struct waiter {

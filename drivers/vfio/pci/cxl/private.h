@@ -151,6 +151,7 @@ struct vfio_cxl_gate {
  * @end: until when the memory may be inactive, in jiffies
  * @opener: the task in which vfio_pci_core is opening the device
  * @disturbed: another reset or an error occurred since that began
+ * @recoveries: number of recoveries under way, protected by the device lock
  */
 struct vfio_cxl_reset {
 	struct mutex lock;	/* protects errors, errors_before, the reason */
@@ -161,6 +162,7 @@ struct vfio_cxl_reset {
 	unsigned long end;
 	struct task_struct *opener;
 	bool disturbed;
+	unsigned int recoveries;
 };
 
 /**

@@ -270,6 +270,22 @@ static void reset_done(struct pci_dev *pdev)
 }
 
 /*
+ * The end of a recovery.  Those of two ports above the device overlap, for
+ * example that of the root port's AER and that of a switch port's DPC: only the
+ * end of the last one counts.  A device that was bound during a recovery sees
+ * nothing but its end.  All callbacks hold the device lock.
+ */
+static unsigned long reset_recovery_over(struct vfio_cxl_device *cvdev)
+{
+	struct vfio_cxl_reset *reset = &cvdev->reset;
+
+	if (reset->recoveries)
+		reset->recoveries--;
+
+	return reset->recoveries ? 0 : VFIO_CXL_SHUT_RECOVERY;
+}
+
+/*
  * No lock is held between the steps of a recovery, and its reset calls neither
  * reset_prepare() nor reset_done(): the gate is shut from the first step to the
  * last.  An error of the device itself stays a reason after that, until a
@@ -283,7 +299,7 @@ static pci_ers_result_t reset_error_detected(struct pci_dev *pdev,
 
 	if (state == pci_channel_io_perm_failure) {
 		vfio_cxl_gate_change(cvdev, VFIO_CXL_SHUT_LOST,
-				     VFIO_CXL_SHUT_RECOVERY |
+				     reset_recovery_over(cvdev) |
 				     VFIO_CXL_SHUT_SETTLING);
 		return PCI_ERS_RESULT_DISCONNECT;
 	}
@@ -291,6 +307,7 @@ static pci_ers_result_t reset_error_detected(struct pci_dev *pdev,
 	/* An error of another device below the same port does not matter */
 	if (state == pci_channel_io_frozen || vfio_cxl_host_error(cvdev))
 		reasons |= VFIO_CXL_SHUT_ERROR;
+	cvdev->reset.recoveries++;
 	WRITE_ONCE(cvdev->reset.disturbed, true);
 	vfio_cxl_scrub_mark(cvdev);
 	scoped_guard(mutex, &cvdev->reset.lock) {
@@ -323,8 +340,9 @@ static void reset_resume(struct pci_dev *pdev)
 {
 	struct vfio_cxl_device *cvdev = vfio_cxl_drvdata(pdev);
 
-	vfio_cxl_reset_settle(cvdev, VFIO_CXL_SHUT_RECOVERY);
-	if (vfio_cxl_gate_reasons(cvdev) & VFIO_CXL_SHUT_ERROR)
+	vfio_cxl_reset_settle(cvdev, reset_recovery_over(cvdev));
+	if (!cvdev->reset.recoveries &&
+	    vfio_cxl_gate_reasons(cvdev) & VFIO_CXL_SHUT_ERROR)
 		vfio_cxl_gate_tell_user(cvdev);
 	vfio_cxl_scrub_start(cvdev);
 }
