@@ -166,14 +166,18 @@ def explain(log, free):
         # The first error of the last command is the one to look at.
         if line.startswith("$ "):
             why = ""
-        elif not why and any(mark in line for mark in (
-                "error:", "ERROR:", "E: ", "fatal:", "Error ", "FAILED:",
-                "No space left", "rejects to file")):
+        elif not why and (line.startswith("E: ") or any(
+                mark in line for mark in (
+                    "error:", "ERROR:", "fatal:", "Error ", "FAILED:",
+                    "No space left", "rejects to file"))):
             why = line.strip()
     todo = "read the log, then run rig.py setup again"
     if "No space left" in why or free < 1 << 28:
         why = why or "no space left"
         todo = "free some space there, then run rig.py setup again"
+    elif "404" in why:
+        todo = ("the archive has it no longer, or not yet; rig.py setup "
+                "--update takes the newest version")
     elif "Failed to fetch" in why or "Could not" in why:
         todo = "check the network and the proxy, then run rig.py setup again"
     return f"{why or 'a command failed'}; log: {log}; {todo}"

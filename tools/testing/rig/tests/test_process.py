@@ -47,6 +47,13 @@ class Explain(FolderCase):
         self.assertIn("check the network", self.explain(
             "$ apt-get\nE: Failed to fetch http://x/y\n"))
 
+    def test_gone(self):
+        line = self.explain(
+            "$ apt-get\nNOTICE: see http://z\nErr:1 http://x y\n"
+            "E: Failed to fetch http://x/y  404  Not Found\n")
+        self.assertTrue(line.startswith("E: Failed to fetch"), line)
+        self.assertIn("--update", line)
+
 
 class Logged(FolderCase):
     """logged(), pipeline() and output()"""
