@@ -150,6 +150,8 @@ STEPS = (
     Step("demo-6.12", make("demo", "KERNEL=debian-6.12"), 600, only_long=True),
     Step("arm64-64k", make("arm64", "KERNEL=64k"), 4800, only_long=True),
     Step("patches", make("patches-check"), 1500, only_long=True),
+    # QEMU for hosts is built whole, which takes a while.
+    Step("qemu", make("qemu-check"), 4800, only_long=True),
     # With a QEMU of its own, which takes a while to build
     Step("guest-arm64", make("guest-arm64"), 4800, only_long=True),
 )

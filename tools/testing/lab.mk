@@ -27,13 +27,16 @@ SECONDS	?= 60
 KILLS	?= 50
 
 .PHONY: help-lab setup setup-demo lab-build check check-long demo shell qemu \
-	bench lint kunit emu-check fuzz rig-check tool-check tool-machine \
+	qemu-install qemu-check bench lint kunit emu-check fuzz \
+	rig-check tool-check tool-machine \
 	rig-modules older selftests selftests-debian selftests-arm64 arm64 \
 	arm64-1T torture-program torture torture-kcsan guest-image guest \
 	guest-image-arm64 guest-arm64 demo-arm64 htmldocs svg patches \
 	patches-check
 
 help-lab:
+	@echo '  qemu       QEMU with the series of tools/qemu, for x86-64 and arm64 guests'
+	@echo '  qemu-install  that, too, with DESTDIR, PREFIX=$(PREFIX)'
 	@echo 'In an emulated machine; everything needed is fetched and built first:'
 	@echo '  demo       a guest with four devices, each in a window of its own;'
 	@echo '             KERNEL=debian-6.12 has it on that one'
@@ -42,7 +45,6 @@ help-lab:
 	@echo '  check-long all tests at full length'
 	@echo '  shell      a shell in the machine'
 	@echo '  setup      only fetch and build what is needed'
-	@echo '  qemu       only QEMU with the series of tools/qemu'
 	@echo '  bench      what the driver costs, beside stock vfio-pci: build/bench.json'
 	@echo 'Parts of check:'
 	@echo '  lint       sparse, checkpatch, coccicheck, kernel-doc, W=1, shell, Python,'
@@ -65,6 +67,7 @@ help-lab:
 	@echo '             all, without it SEED=... chooses a sample'
 	@echo '  guest-arm64  a guest on QEMU virt inside the arm64 machine'
 	@echo 'Also:'
+	@echo '  qemu-check  what qemu-install installs, as an unprivileged user'
 	@echo '  torture-kcsan  torture with a kernel that looks for data races'
 	@echo '  htmldocs   the documentation, in build/htmldocs'
 	@echo '  patches    a series for Linux, in build/patches'
@@ -80,9 +83,31 @@ setup: setup-demo
 setup-demo:
 	@$(RIG) setup tree kernel-debian qemu initramfs-x86_64
 
+# A copy in build/, so that root can install what a user has built
 qemu:
-	@$(RIG) setup qemu
-	@echo "QEMU with the series: $$($(RIG) path qemu-guest)"
+	@$(RIG) setup qemu-host
+	@mkdir -p $(O)
+	@rm -rf $(O)/qemu
+	@cp -a "$$($(RIG) path qemu-host)" $(O)/qemu
+	@echo "QEMU with the series: $(O)/qemu/bin; make qemu-install installs it"
+
+# Folders that are there, such as /usr/local/bin, keep owner and mode.
+qemu-install:
+	@test -d $(O)/qemu || $(MAKE) qemu
+	@mkdir -p $(DESTDIR)$(PREFIX)
+	@tar -C $(O)/qemu -c . | tar -C $(DESTDIR)$(PREFIX) -x --no-same-owner \
+		--no-overwrite-dir
+	@echo "QEMU with the series: $(DESTDIR)$(PREFIX)/bin"
+
+# In Debian 13 with Debian's own QEMU, which has the libraries that it needs
+qemu-check: qemu
+	@rm -rf $(O)/qemu-check
+	@$(MAKE) --no-print-directory -s qemu-install DESTDIR=$(O)/qemu-check \
+		PREFIX=/opt/vfio-cxl
+	@$(RIG) tree -- env TIME_SCALE=$${TIME_SCALE:-1} \
+		tools/testing/qemu/installed.py \
+		--python "$$($(RIG) path qemu-host-python)" \
+		$(O)/qemu-check/opt/vfio-cxl
 
 # All that the steps of the check build in common
 lab-build: examples tool selftests selftests-arm64 torture-program guest-image

@@ -1,15 +1,18 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """QEMU, built of Debian's source package."""
 
+import json
 import os
 import re
 import shutil
+import subprocess
 
 from rig import cache, process
+from rig.arch import X86_64
 from rig.archive import Archive
 from rig.cache import CHECKOUT, RIG, Fetched, Item, empty
 from rig.errors import RigError
-from rig.tree import SUITE, Tree
+from rig.tree import MACHINE, SUITE, Tree
 
 # The project's own patches: a folder with a quilt series for each version
 SERIES = CHECKOUT / "tools/qemu"
@@ -27,6 +30,37 @@ OPTIONS_ARM64 = [*COMMON, *"""
     --target-list=aarch64-softmmu --cross-prefix=aarch64-linux-gnu- --static
     --disable-tcg --enable-fdt=system
 """.split()]
+
+
+# For people's hosts: all that Debian's own build has, see HostQemu
+OPTIONS_HOST = """
+    --target-list=x86_64-softmmu,aarch64-softmmu --prefix=/usr/local
+    --libdir=/usr/local/lib --sysconfdir=/etc --localstatedir=/var
+    --with-pkgversion=vfio-cxl-pci --enable-tools --enable-modules
+    --disable-guest-agent --disable-user --disable-xen --disable-docs
+    --disable-download --disable-install-blobs --disable-werror
+    --disable-debug-info --python=/usr/bin/python3
+""".split()
+BACKPORTS = f"{SUITE}-backports"
+# Firmware that Debian builds apart from QEMU ...
+FIRMWARE = ("ipxe-qemu", "ovmf", "qemu-efi-aarch64", "qemu-system-data",
+            f"seabios/{BACKPORTS}")
+# ... and the part of it that these two targets use, below /usr/share
+DATA = """
+    seabios/*.bin qemu/*.rom qemu/kvmvapic.bin qemu/linuxboot*.bin
+    qemu/multiboot*.bin qemu/npcm*.bin qemu/pvh.bin qemu/OVMF.fd
+    qemu-efi-aarch64/QEMU_EFI.fd
+""".split()
+# Prints the packages that the control file of a source package asks for
+DEPENDS = """
+    my $source = Dpkg::Control::Info->new($ARGV[0])->get_source();
+    for my $field (qw(Build-Depends Build-Depends-Arch)) {
+        print deps_parse($source->{$field}, build_dep => 1,
+                         reduce_restrictions => 1, host_arch => $ARGV[1],
+                         build_profiles => ['nocheck', 'pkg.qemu.omit-user']
+                        )->output(), ",\n";
+    }
+"""
 
 
 class Meson(Fetched):
@@ -80,6 +114,28 @@ class QemuSource(Fetched):
         """Return the version of QEMU, or None: not known yet."""
         version = self.key()
         return version and re.match(r"(?:\d+_)?([0-9.]+)", version)[1]
+
+    def build_depends(self, arch):
+        """Return the packages that Debian's build of it needs.
+
+        What is there for documents, and for Debian's own tools, is not.
+        """
+        text = subprocess.run(
+            ["perl", "-MDpkg::Control::Info", "-MDpkg::Deps", "-e", DEPENDS,
+             self.path() / "debian/control", arch], check=True,
+            stdout=subprocess.PIPE, text=True).stdout
+        names = [re.match(r"[a-z0-9.+-]+", each.strip())[0]
+                 for each in text.split(",") if each.strip()]
+        return sorted({name for name in names if not
+                       name.startswith(("debhelper", "python3-sphinx"))})
+
+    def debian_options(self, arch):
+        """Return the options of configure that choose Debian's features."""
+        debian = self.path() / "debian"
+        return subprocess.run(
+            ["sh", debian / "extract-config-opts", f"linux-{arch}",
+             debian / "control"], check=True, stdout=subprocess.PIPE,
+            text=True).stdout.split()
 
     def series(self):
         """Return the project's patches for it, in their order."""
@@ -142,6 +198,15 @@ class BuiltQemu(Item):
         """Return the folder of QEMU's own Python packages."""
         return self.path() / "python"
 
+    def targets(self, _):
+        """Return what is built in a configured folder."""
+        return [self.target]
+
+    def keep(self, work, level, _):
+        """Move what is kept of a finished build to the level's folder."""
+        (work / level).mkdir()
+        shutil.copy2(work / "build" / self.target, work / level)
+
     def _patch(self, work, level, step, log):
         """Make the source that of a level."""
         source = work / "source"
@@ -189,11 +254,10 @@ class BuiltQemu(Item):
                 empty(build)
                 run("env", "-C", build, source / "configure",
                     *self.configure())
-            step.phase(f"building {self.target} for the {level}")
-            run("ninja", "-C", build, process.jobs(), self.target,
+            step.phase(f"building {self.name} for the {level}")
+            run("ninja", "-C", build, process.jobs(), *self.targets(build),
                 on_line=objects)
-            (work / level).mkdir()
-            shutil.copy2(build / self.target, work / level)
+            self.keep(work, level, run)
         shutil.copytree(source / "python/qemu", work / "python/qemu")
         # Nothing but the emulators and the packages is needed from here on.
         shutil.rmtree(source)
@@ -280,6 +344,88 @@ class GuestQemu(BuiltQemu):
             *argv])
 
 
+class HostTree(Tree):
+    """Debian 13 with what Debian's build of a QEMU needs, and firmware."""
+
+    gib = 3.0
+
+    def __init__(self, source):
+        super().__init__("tree-qemu", X86_64.debian,
+                         (*MACHINE, "gcc", "libc6-dev", "make", "perl",
+                          *FIRMWARE), (SUITE, BACKPORTS))
+        self.source = source
+        self.needs = (source,)
+
+    def key(self):
+        """Hash the source's version, too."""
+        version = self.source.key()
+        return version and cache.digest(version, super().key())
+
+    def wanted(self):
+        """Add the packages that the source asks for."""
+        return (*self.packages, *self.source.build_depends(self.arch))
+
+
+class HostQemu(BuiltQemu):
+    """Emulators of x86-64 and arm64 for people's hosts, with their data.
+
+    They have the features of Debian's own build, and are built in Debian 13,
+    the release that their hosts run. They find data, modules and helpers by
+    paths relative to their own, so that the folder can be copied anywhere.
+    """
+
+    name = "qemu-host"
+    gib = 3.0
+    options = OPTIONS_HOST
+
+    def __init__(self, source, tree):
+        super().__init__(source, tree)
+        self.tree = tree
+
+    def patches(self):
+        """Return the project's series."""
+        return {"host": self.source.series()}
+
+    def key(self):
+        """Add what the tree and the data are made of."""
+        key = super().key()
+        return key and f"{key}-{cache.digest(self.tree.key(), *DATA)}"
+
+    def paths(self):
+        """Return the path of the folder that is installed, too."""
+        return {self.name: lambda: self.path() / "host", **super().paths()}
+
+    def configure(self):
+        """Add Debian's choice of features."""
+        return [*self.options, *self.source.debian_options(self.tree.arch)]
+
+    def command(self, argv):
+        """Return a command in the tree."""
+        return self.tree.chroot(argv)
+
+    def targets(self, build):
+        """Return what is installed: without the tests."""
+        text = process.output(self.command(
+            [build / "pyvenv/bin/meson", "introspect", "--targets", build]))
+        return [os.path.relpath(file, build) for target in json.loads(text)
+                if target["installed"] for file in target["filename"]]
+
+    def keep(self, work, level, run):
+        """Install into the folder, and add firmware."""
+        installed = work / "installed"
+        run("env", "-C", work / "build", f"DESTDIR={installed}",
+            "pyvenv/bin/meson", "install", "--no-rebuild")
+        (installed / "usr/local").rename(work / level)
+        shutil.rmtree(installed)
+        share = self.tree.path() / "usr/share"
+        for pattern in DATA:
+            files = list(share.glob(pattern))
+            if not files:
+                raise RigError(f"no {pattern} in {share}")
+            for file in files:
+                shutil.copy(file, work / level / "share/qemu")
+
+
 class DebianQemu(Tree):
     """Debian's own emulator of arm64 machines, with EDK2 and all libraries.
 
@@ -287,13 +433,12 @@ class DebianQemu(Tree):
     """
 
     def __init__(self):
-        backports = f"{SUITE}-backports"
         super().__init__(
             "qemu-arm64", "amd64",
-            ("libc6", *(f"{name}/{backports}" for name in
+            ("libc6", *(f"{name}/{BACKPORTS}" for name in
                         ("qemu-system-arm", "qemu-system-common",
                          "qemu-system-data")), "qemu-efi-aarch64"),
-            (SUITE, backports))
+            (SUITE, BACKPORTS))
 
     def start(self):
         """Return the words that start it, whatever the host's libraries."""

@@ -45,16 +45,21 @@ class Tree(Item):
         """Hash what it is made of."""
         return cache.digest(self.arch, *self.packages, *self.suites)
 
+    def wanted(self):
+        """Return the packages, with those known only when it is made."""
+        return self.packages
+
     def make(self, work, step, log):
         """Have mmdebstrap fetch and unpack the packages."""
         archive = Archive(step, log)
         empty(work)
-        step.phase(f"unpacking {len(self.packages)} packages for {self.arch} "
+        packages = self.wanted()
+        step.phase(f"unpacking {len(packages)} packages for {self.arch} "
                    "and what they depend on")
         process.logged(
             ["mmdebstrap", f"--mode={'unshare' if os.geteuid() else 'root'}",
              "--variant=extract", f"--architectures={self.arch}",
-             f"--keyring={KEYRING}", f"--include={','.join(self.packages)}",
+             f"--keyring={KEYRING}", f"--include={','.join(packages)}",
              "--aptopt=Acquire::Languages \"none\"",
              "--aptopt=Acquire::Retries \"3\"",
              SUITE, work, *map(archive.source, self.suites)], log, step)

@@ -145,6 +145,8 @@ class CommandLine(FolderCase):
              "kernel-arm64-64k": ["linux", "tree"],
              "qemu": ["qemu-source", "meson"], "headers-arm64": ["linux"],
              "qemu-guest-arm64": ["qemu-source-sid", "tree", "tree-arm64"],
+             "tree-qemu": ["qemu-source-sid"],
+             "qemu-host": ["qemu-source-sid", "tree-qemu"],
              "initramfs-x86_64": ["tree", "tree"],
              "initramfs-arm64": ["tree-arm64", "tree"]})
 
