@@ -27,7 +27,7 @@ SECONDS	?= 60
 KILLS	?= 50
 
 .PHONY: help-lab setup setup-demo lab-build check check-long demo shell qemu \
-	qemu-install qemu-check bench lint kunit emu-check fuzz \
+	qemu-install qemu-check qemu-qtests bench lint kunit emu-check fuzz \
 	rig-check tool-check tool-machine \
 	rig-modules older selftests selftests-debian selftests-arm64 arm64 \
 	arm64-1T torture-program torture torture-kcsan guest-image guest \
@@ -68,6 +68,7 @@ help-lab:
 	@echo '  guest-arm64  a guest on QEMU virt inside the arm64 machine'
 	@echo 'Also:'
 	@echo '  qemu-check  what qemu-install installs, as an unprivileged user'
+	@echo '  qemu-qtests  tests of QEMU itself, plain and with the series'
 	@echo '  torture-kcsan  torture with a kernel that looks for data races'
 	@echo '  htmldocs   the documentation, in build/htmldocs'
 	@echo '  patches    a series for Linux, in build/patches'
@@ -108,6 +109,11 @@ qemu-check: qemu
 		tools/testing/qemu/installed.py \
 		--python "$$($(RIG) path qemu-host-python)" \
 		$(O)/qemu-check/opt/vfio-cxl
+
+qemu-qtests:
+	@$(RIG) setup qemu-qtests
+	@tools/testing/qemu/qtests.py "$$($(RIG) path qemu-qtests-plain)" \
+		"$$($(RIG) path qemu-qtests-series)"
 
 # All that the steps of the check build in common
 lab-build: examples tool selftests selftests-arm64 torture-program guest-image

@@ -42,6 +42,12 @@ OPTIONS_HOST = """
     --disable-debug-info --python=/usr/bin/python3
 """.split()
 BACKPORTS = f"{SUITE}-backports"
+# For QEMU's own tests: what is on by default, of the two targets
+OPTIONS_TESTS = """
+    --target-list=x86_64-softmmu,aarch64-softmmu --disable-docs
+    --disable-user --disable-download --disable-install-blobs
+    --disable-werror --disable-debug-info --python=/usr/bin/python3
+""".split()
 # Firmware that Debian builds apart from QEMU ...
 FIRMWARE = ("ipxe-qemu", "ovmf", "qemu-efi-aarch64", "qemu-system-data",
             f"seabios/{BACKPORTS}")
@@ -365,6 +371,17 @@ class HostTree(Tree):
         """Add the packages that the source asks for."""
         return (*self.packages, *self.source.build_depends(self.arch))
 
+    def firmware(self, target):
+        """Copy the firmware of the two targets to a folder."""
+        share = self.path() / "usr/share"
+        target.mkdir(parents=True, exist_ok=True)
+        for pattern in DATA:
+            files = list(share.glob(pattern))
+            if not files:
+                raise RigError(f"no {pattern} in {share}")
+            for file in files:
+                shutil.copy(file, target)
+
 
 class HostQemu(BuiltQemu):
     """Emulators of x86-64 and arm64 for people's hosts, with their data.
@@ -417,13 +434,57 @@ class HostQemu(BuiltQemu):
             "pyvenv/bin/meson", "install", "--no-rebuild")
         (installed / "usr/local").rename(work / level)
         shutil.rmtree(installed)
-        share = self.tree.path() / "usr/share"
-        for pattern in DATA:
-            files = list(share.glob(pattern))
-            if not files:
-                raise RigError(f"no {pattern} in {share}")
-            for file in files:
-                shutil.copy(file, work / level / "share/qemu")
+        self.tree.firmware(work / level / "share/qemu")
+
+
+class QemuTests(BuiltQemu):
+    """Results of QEMU's own tests of both targets: plain, and with the series.
+
+    A file of a level has what meson logs: a JSON object for each test.
+    """
+
+    name = "qemu-qtests"
+    gib = 6.0
+    options = OPTIONS_TESTS
+
+    def __init__(self, source, tree):
+        super().__init__(source, tree)
+        self.tree = tree
+
+    def patches(self):
+        """Return none for the plain build, and the project's series."""
+        return {"plain": [], "series": self.source.series()}
+
+    def key(self):
+        """Add what the tree is made of."""
+        key = super().key()
+        return key and f"{key}-{cache.digest(self.tree.key())}"
+
+    def paths(self):
+        """Return the paths of the results."""
+        return {f"{self.name}-plain": lambda: self.path() / "plain",
+                f"{self.name}-series": lambda: self.path() / "series"}
+
+    def command(self, argv):
+        """Return a command in the tree."""
+        return self.tree.chroot(argv)
+
+    def targets(self, _):
+        """Return everything: the tests are programs, too."""
+        return ["all"]
+
+    def keep(self, work, level, run):
+        """Run the tests and keep the results, whatever they are."""
+        build = work / "build"
+        # Where an emulator in its build folder looks for firmware, which
+        # Debian's source package does not have
+        self.tree.firmware(build / "qemu-bundle/usr/local/share/qemu")
+        suites = [word for name in ("x86_64", "aarch64")
+                  for word in ("--suite", f"qtest-{name}")]
+        run("env", "-C", build, "sh", "-c", 'pyvenv/bin/meson test "$@" || :',
+            "sh", "--no-rebuild", *suites,
+            "--num-processes", str(len(os.sched_getaffinity(0))))
+        shutil.copy(build / "meson-logs/testlog.json", work / level)
 
 
 class DebianQemu(Tree):

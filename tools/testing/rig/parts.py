@@ -6,7 +6,7 @@ from rig.arch import ARM64, X86_64
 from rig.cache import Fetched
 from rig.debian import DebianKernel
 from rig.emulator import (DebianQemu, GuestQemu, HostQemu, HostTree, Meson,
-                          Qemu, QemuSource)
+                          Qemu, QemuSource, QemuTests)
 from rig.initramfs import Initramfs
 from rig.linux import BuiltKernel, Headers, LinuxSource
 from rig.sparse import Sparse
@@ -56,7 +56,7 @@ class Parts:
         self.items = {item.name: item for item in (
             linux, *self.roots.values(), *kernels, Headers(linux, ARM64),
             self.sparse, meson, qemu_source, qemu_next, guest_qemu, host_tree,
-            HostQemu(qemu_next, host_tree),
+            HostQemu(qemu_next, host_tree), QemuTests(qemu_next, host_tree),
             *self.emulators.values(),
             *self.initramfs.values())}
         self._paths = {name: (item, path) for item in self.items.values()

@@ -147,6 +147,7 @@ class CommandLine(FolderCase):
              "qemu-guest-arm64": ["qemu-source-sid", "tree", "tree-arm64"],
              "tree-qemu": ["qemu-source-sid"],
              "qemu-host": ["qemu-source-sid", "tree-qemu"],
+             "qemu-qtests": ["qemu-source-sid", "tree-qemu"],
              "initramfs-x86_64": ["tree", "tree"],
              "initramfs-arm64": ["tree-arm64", "tree"]})
 
