@@ -122,8 +122,9 @@ def do_modules(parts, args):
 
 def do_tree(parts, args):
     """Run a command where the compilers are."""
-    set_up([parts.tree])
-    return subprocess.run(parts.tree.chroot(
+    tree = parts.trees[args.name]
+    set_up([tree])
+    return subprocess.run(tree.chroot(
         ["sh", "-c", f"cd {shlex.quote(str(CHECKOUT))} && "
          f"exec {shlex.join(args.command)}"]), check=False).returncode
 
@@ -237,8 +238,10 @@ def parse(argv, parts):
     action.set_defaults(do=do_modules)
 
     action = actions.add_parser(
-        "tree", help="run a command in the Debian 13 tree that has the "
-                     "compilers, gcc for x86-64 and arm64")
+        "tree", help="run a command in a Debian 13 tree")
+    action.add_argument("--name", choices=parts.trees, default="tree",
+                        help="which one (default: %(default)s, which has the "
+                             "compilers, gcc for x86-64 and arm64)")
     action.add_argument("command", nargs=argparse.REMAINDER, metavar="...",
                         help="-- COMMAND [ARGUMENT...]")
     action.set_defaults(do=do_tree)

@@ -10,7 +10,8 @@ from rig.emulator import (DebianQemu, GuestQemu, HostQemu, HostTree, Meson,
 from rig.initramfs import Initramfs
 from rig.linux import BuiltKernel, Headers, LinuxSource
 from rig.sparse import Sparse
-from rig.tree import BUILD, GUESTS, GUESTS_ARM64, MACHINE, SUITE, TOOL, Tree
+from rig.tree import (BUILD, GUESTS, GUESTS_ARM64, MACHINE, PACKAGING, SUITE,
+                      TOOL, InstalledTree, TargetTree, Tree)
 
 
 class Parts:
@@ -46,6 +47,13 @@ class Parts:
         )
         self.kernels = {(kernel.arch, kernel.kind): kernel
                         for kernel in kernels}
+        # Where packages are built, and where they are installed
+        self.trees = {tree.name: tree for tree in (
+            self.tree,
+            InstalledTree("tree-packaging", X86_64.debian, PACKAGING),
+            TargetTree("tree-target", self.kernels[X86_64, "debian-6.12"],
+                       self.kernels[X86_64, "debian"]),
+        )}
         self.emulators = {X86_64: Qemu(qemu_source, meson, self.tree),
                           ARM64: DebianQemu()}
         guest_qemu = GuestQemu(qemu_next, self.tree, self.roots[ARM64])
@@ -54,10 +62,10 @@ class Parts:
         self.initramfs = {arch: Initramfs(arch, root, self.tree)
                           for arch, root in self.roots.items()}
         self.items = {item.name: item for item in (
-            linux, *self.roots.values(), *kernels, Headers(linux, ARM64),
-            self.sparse, meson, qemu_source, qemu_next, guest_qemu, host_tree,
-            HostQemu(qemu_next, host_tree), QemuTests(qemu_next, host_tree),
-            *self.emulators.values(),
+            linux, *self.roots.values(), *self.trees.values(), *kernels,
+            Headers(linux, ARM64), self.sparse, meson, qemu_source, qemu_next,
+            guest_qemu, host_tree, HostQemu(qemu_next, host_tree),
+            QemuTests(qemu_next, host_tree), *self.emulators.values(),
             *self.initramfs.values())}
         self._paths = {name: (item, path) for item in self.items.values()
                        for name, path in item.paths().items()}

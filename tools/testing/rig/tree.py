@@ -3,6 +3,7 @@
 
 import os
 import shlex
+import shutil
 
 from rig import cache, process
 from rig.archive import KEYRING, Archive
@@ -26,6 +27,15 @@ BUILD = """
     libc6-dev libc6-dev-arm64-cross libelf1t64 make meson ninja-build perl
     pkgconf python3-distlib python3-setuptools python3-venv
 """.split()
+# What packages are built and checked with
+PACKAGING = """
+    build-essential debhelper dh-dkms libcxl-dev libjson-c-dev libpci-dev
+    libsmartcols-dev libxml2-dev lintian pkgconf rpm rpmlint
+""".split()
+# What packages need where they are installed: apt has no network there. DKMS
+# has openssl make the machine's key, and kmod tells what a module is signed
+# with. The example is built with the rest.
+INSTALLED = f"dkms gcc libc6-dev openssl pkgconf {' '.join(TOOL)}".split()
 # Libraries and firmware of that QEMU
 GUESTS_ARM64 = "libfdt-dev libglib2.0-dev qemu-efi-aarch64 zlib1g-dev".split()
 
@@ -77,13 +87,13 @@ class Tree(Item):
                                          "ascii")
         (work / "etc/group").write_text("root:x:0:\n", "ascii")
 
-    def chroot(self, argv, binds=()):
-        """Return a command that runs another one in the tree.
+    def chroot(self, argv, binds=(), copy=None):
+        """Return a command that runs another one in the tree, or in a copy.
 
         The checkout and the cache are there under their own names, and so
         is each pair of binds: a folder, and where it is in the tree.
         """
-        tree = str(self.path())
+        tree = str(copy or self.path())
         script = ["set -e"]
         folders = [(folder, folder) for folder in
                    (CHECKOUT, cache.root(), "/dev", "/proc")]
@@ -97,3 +107,68 @@ class Tree(Item):
              "PATH=/usr/sbin:/usr/bin", *map(str, argv)]))
         return ["unshare", "--mount", *["--map-root-user"] * bool(os.geteuid()),
                 "sh", "-c", "\n".join(script)]
+
+
+class InstalledTree(Tree):
+    """Debian with packages installed: their scripts have run."""
+
+    gib = 1.5
+
+    def make(self, work, step, log):
+        """Have mmdebstrap install the packages."""
+        self.install(work, step, log, self.packages, ())
+
+    def install(self, work, step, log, packages, options):
+        """Have mmdebstrap install packages, with further options."""
+        archive = Archive(step, log)
+        # mmdebstrap wants to make it itself, or to find it empty.
+        shutil.rmtree(work)
+        step.phase(f"installing {len(packages)} packages and what they "
+                   "depend on")
+        process.logged(
+            # Nothing boots from it: it needs no initramfs.
+            ["env", "INITRD=No", "mmdebstrap",
+             f"--mode={'unshare' if os.geteuid() else 'root'}",
+             "--variant=minbase", f"--architectures={self.arch}",
+             f"--keyring={KEYRING}", f"--include={','.join(packages)}",
+             "--aptopt=Acquire::Languages \"none\"",
+             "--aptopt=Acquire::Retries \"3\"", *options,
+             SUITE, work, *map(archive.source, self.suites)], log, step)
+
+
+class TargetTree(InstalledTree):
+    """Debian with a kernel and its headers, as packages find it.
+
+    The headers of another kernel, an update, are in UPDATE.
+    """
+
+    UPDATE = "srv/update"
+
+    def __init__(self, name, kernel, update):
+        super().__init__(name, kernel.arch.debian, INSTALLED,
+                         (kernel.suite, update.suite))
+        self.kernel = kernel
+        self.update = update
+        self.needs = (kernel, update)
+
+    def key(self):
+        """Hash what it is made of, once the kernels are chosen."""
+        if not all(kernel.key() for kernel in self.needs):
+            return None
+        return cache.digest(super().key(), self.kernel.release(),
+                            self.update.release())
+
+    def make(self, work, step, log):
+        """Install the kernel, and download the update."""
+        release = self.kernel.release()
+        fetch = f"""
+            rm -f "$1"/var/cache/apt/archives/*.deb
+            APT_CONFIG=$MMDEBSTRAP_APT_CONFIG apt-get --yes --download-only \
+                install linux-headers-{self.update.release()} &&
+            mkdir -p "$1/{self.UPDATE}" &&
+            mv "$1"/var/cache/apt/archives/*.deb "$1/{self.UPDATE}/"
+        """
+        self.install(work, step, log,
+                     (*self.packages, f"linux-image-{release}",
+                      f"linux-headers-{release}"),
+                     [f"--customize-hook={fetch}"])

@@ -65,6 +65,7 @@ class CommandLine(FolderCase):
     def test_refused(self):
         for argv in (["run"], ["run", "--"], ["run", "--no-such", "--", "a"],
                      ["tree"], ["run", "--arch", "z80", "--", "true"],
+                     ["tree", "--name", "nothing", "--", "true"],
                      ["setup", "kernel", "nothing"], ["path", "nothing"], []):
             with self.subTest(argv), self.assertRaises(SystemExit) as end:
                 cli.parse(argv, self.parts)
@@ -149,7 +150,8 @@ class CommandLine(FolderCase):
              "qemu-host": ["qemu-source-sid", "tree-qemu"],
              "qemu-qtests": ["qemu-source-sid", "tree-qemu"],
              "initramfs-x86_64": ["tree", "tree"],
-             "initramfs-arm64": ["tree-arm64", "tree"]})
+             "initramfs-arm64": ["tree-arm64", "tree"],
+             "tree-target": ["kernel-debian-6.12", "kernel-debian"]})
 
 
 if __name__ == "__main__":
