@@ -98,7 +98,8 @@ def configuration(parts, args):
         devices=devices,
         order=config.parse_order(args.order, len(devices)),
         memory=config.parse_size(args.memory), cpus=args.cpus,
-        arch=kernel.arch, kernel=kernel.kind, append=args.append,
+        arch=kernel.arch, kernel=kernel.kind, root=args.root,
+        append=args.append,
         leaks=args.leaks, known=args.known, command=args.command,
         timeout=args.timeout and args.timeout * scale, time_scale=scale,
         log=args.log)
@@ -170,6 +171,9 @@ def machine_options():
                         help="memory of the machine (default: %(default)s)")
     parser.add_argument("--cpus", metavar="N", type=int, default=2,
                         help="processors (default: %(default)s)")
+    parser.add_argument("--root", metavar="FOLDER", type=Path,
+                        help="root of the machine, with all modules of its "
+                             "kernel, in place of the rig's")
     parser.add_argument("--known", metavar="PATTERN", default="",
                         help="lines that are no report of a bug, because it "
                              "is known and not the project's: an extended "

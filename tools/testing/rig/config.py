@@ -130,6 +130,8 @@ class Config:
     arch: Arch = X86_64
     # Of Parts.kernels.
     kernel: str = X86_64.kernel
+    # A folder with the modules of that kernel, too; None: the rig's own root.
+    root: Optional[Path] = None
     # Added to the kernel's command line.
     append: str = ""
     leaks: bool = False

@@ -120,6 +120,7 @@ def initrd(config, kernel, common, folder):
         "environment": f"TERM={term}",
         "setsid": "-c" if interactive else "",
         "leaks": "1" if config.leaks else "",
+        "own_modules": "1" if config.root else "",
         "first_modules": " ".join(kernel.first_modules),
         "later_modules": " ".join(kernel.later_modules),
         "checkout": CHECKOUT,
@@ -276,7 +277,7 @@ def run(config, parts):
         (folder / "share/command").write_text(script(config.command),
                                               encoding="utf-8")
         argv = [*parts.emulators[config.arch].start(), *machine.options(
-            config, kernel, parts.roots[config.arch].path(),
+            config, kernel, config.root or parts.roots[config.arch].path(),
             initrd(config, kernel, parts.initramfs[config.arch].archive(),
                    folder))]
         with open(folder / "qemu.log", "wb") as errors:
