@@ -119,6 +119,27 @@ install_tree()
 	same "$tmp/want" "$tmp/got"
 }
 
+# runs_ldconfig USER DESTDIR: whether installing does; neither it nor id is the real
+# one, so that any user can run the test.
+runs_ldconfig()
+{
+	rm -f "$tmp/ran"
+	mkdir -p "$tmp/bin"
+	printf '#!/bin/sh\necho %s\n' "$1" >"$tmp/bin/id"
+	printf '#!/bin/sh\ntouch "%s"\n' "$tmp/ran" >"$tmp/bin/ldconfig"
+	chmod +x "$tmp/bin/id" "$tmp/bin/ldconfig"
+	PATH=$tmp/bin:$PATH "$MAKE" -C "$LIB" -s install O="$O" DESTDIR="$2" \
+		PREFIX="$tmp/prefix" || exit 1
+	test -e "$tmp/ran"
+}
+
+# The cache of the dynamic linker is root's, and that of the system alone.
+ldconfig_by_root()
+{
+	runs_ldconfig 0 '' && ! runs_ldconfig 0 "$tmp/staged" &&
+		! runs_ldconfig 1000 ''
+}
+
 pc()
 {
 	PKG_CONFIG_SYSROOT_DIR=$root PKG_CONFIG_LIBDIR=$root/usr/lib/pkgconfig \
@@ -255,7 +276,7 @@ compile_cxx()
 	done
 }
 
-echo 1..16
+echo 1..17
 check "shared library exports the map's symbols, versioned" exported_symbols
 check "map and header agree" declared_symbols
 check "soname" soname
@@ -265,6 +286,7 @@ check "static library is position independent" position_independent
 check "nothing is imported that prints or exits" imported_symbols
 check "no variables" no_state
 check "install with DESTDIR and PREFIX" install_tree
+check "install runs ldconfig as root and without DESTDIR" ldconfig_by_root
 check "pkg-config knows the version" pc_version
 check "headers compile alone, C" compile_c
 check "headers compile alone, C++" compile_cxx
@@ -274,6 +296,6 @@ check "a C++ program uses the installed shared library" use_cxx
 if command -v musl-gcc >/dev/null; then
 	check "builds with musl, and a program uses it" use_musl
 else
-	echo "ok 16 - builds with musl # SKIP no musl-gcc"
+	echo "ok 17 - builds with musl # SKIP no musl-gcc"
 fi
 exit $failed
