@@ -15,7 +15,8 @@ kbuild	= mkdir -p $(O)/host-modules && \
 	  $(MAKE) -C $(KDIR) M=$(O)/host-modules MO=$(O)/host-modules \
 	  CONFIG_VFIO_CXL_PCI=m CONFIG_VFIO_CXL_EMU=m $(1)
 
-.PHONY: help modules install lib tool examples clean
+.PHONY: help modules install install-modules install-lib install-tool lib \
+	tool examples clean
 
 help:
 	@echo 'Build and use on this machine:'
@@ -34,9 +35,15 @@ modules:
 		exit 1; }
 	$(call kbuild,modules)
 
-install: modules lib tool
+install: install-modules install-lib install-tool
+
+install-modules: modules
 	$(call kbuild,INSTALL_MOD_PATH=$(DESTDIR) modules_install)
+
+install-lib: lib
 	$(MAKE) -C tools/lib O=$(O)/lib DESTDIR=$(DESTDIR) PREFIX=$(PREFIX) install
+
+install-tool: tool
 	$(MAKE) -C tools/vfio-cxl O=$(O)/tool LIB=$(O)/lib DESTDIR=$(DESTDIR) \
 		PREFIX=$(PREFIX) install
 

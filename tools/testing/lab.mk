@@ -32,7 +32,7 @@ KILLS	?= 50
 	rig-modules older selftests selftests-debian selftests-arm64 arm64 \
 	arm64-1T torture-program torture torture-kcsan guest-image guest \
 	guest-image-arm64 guest-arm64 demo-arm64 htmldocs svg patches \
-	patches-check
+	patches-check deb
 
 help-lab:
 	@echo '  qemu       QEMU with the series of tools/qemu, for x86-64 and arm64 guests'
@@ -73,6 +73,7 @@ help-lab:
 	@echo '  htmldocs   the documentation, in build/htmldocs'
 	@echo '  patches    a series for Linux, in build/patches'
 	@echo '  patches-check  apply, build and test that series'
+	@echo '  deb        packages for Debian 13, in build/deb'
 	@echo '  svg        redraw the picture of the data path'
 
 setup: setup-demo
@@ -167,6 +168,11 @@ patches-check: setup patches
 	tools/patches/check.sh $(LINUX) $(O)/patches \
 		$(CACHE)/patches-$(notdir $(LINUX)) $(O)/patches-check \
 		$(CACHE)/kunit-$(notdir $(LINUX))
+
+# Packages
+
+deb:
+	@tools/packaging/deb.sh $(O)/deb
 
 rig-check: setup
 	@cd tools/testing && /usr/bin/python3 -B -m tap discover -t . -s rig/tests

@@ -1,0 +1,37 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Build the Debian packages of what is committed, in the rig's Debian 13 tree
+# for that, and have lintian look at them.
+#
+# usage: deb.sh FOLDER		which is emptied, and below the checkout
+
+set -eu
+
+here=$(cd "$(dirname "$0")" && pwd)
+rig=$here/../testing/rig/rig.py
+out=$(realpath -m "$1")
+
+rm -rf "$out"
+version=$("$here/export.sh" "$out")
+cd "$out/vfio-cxl-$version"
+cp -r tools/packaging/debian debian
+cat > debian/changelog <<END
+vfio-cxl ($version) unstable; urgency=medium
+
+  * Built from commit $(git rev-parse HEAD).
+
+ -- $(sed -n 's/^Maintainer: //p' debian/control)  $(git log -1 --format=%cD)
+END
+
+# shellcheck disable=SC2016 # for the shell in there
+"$rig" tree --name tree-packaging -- sh -ec 'cd "$1"
+	DEB_BUILD_OPTIONS=noautodbgsym dpkg-buildpackage --no-sign
+	lintian --allow-root --fail-on error ../*.changes' sh "$PWD" \
+	> ../build.log 2>&1 || {
+		tail -n 40 ../build.log
+		echo "all of it: $out/build.log"
+		exit 1
+	}
+sed -n '/^[EWI]: /p' ../build.log
+ls "$out"/*.deb
