@@ -32,7 +32,7 @@ KILLS	?= 50
 	rig-modules older selftests selftests-debian selftests-arm64 arm64 \
 	arm64-1T torture-program torture torture-kcsan guest-image guest \
 	guest-image-arm64 guest-arm64 demo-arm64 htmldocs svg patches \
-	patches-check deb
+	patches-check deb deb-check
 
 help-lab:
 	@echo '  qemu       QEMU with the series of tools/qemu, for x86-64 and arm64 guests'
@@ -74,13 +74,16 @@ help-lab:
 	@echo '  patches    a series for Linux, in build/patches'
 	@echo '  patches-check  apply, build and test that series'
 	@echo '  deb        packages for Debian 13, in build/deb'
+	@echo '  deb-check  install them in a Debian 13 with its stock kernel, and use,'
+	@echo '             upgrade and purge them'
 	@echo '  svg        redraw the picture of the data path'
 
 setup: setup-demo
 	@$(RIG) packages $(CHECKERS)
 	@$(RIG) setup linux kernel qemu-source initramfs-x86_64 sparse \
 		tree-arm64 kernel-arm64-debian kernel-arm64-debian-16k \
-		qemu-arm64 initramfs-arm64 headers-arm64
+		qemu-arm64 initramfs-arm64 headers-arm64 \
+		tree-packaging tree-target
 
 setup-demo:
 	@$(RIG) setup tree kernel-debian qemu initramfs-x86_64
@@ -173,6 +176,9 @@ patches-check: setup patches
 
 deb:
 	@tools/packaging/deb.sh $(O)/deb
+
+deb-check: deb
+	tools/testing/packaging/run.py $(O)/deb $(O)/deb-check
 
 rig-check: setup
 	@cd tools/testing && /usr/bin/python3 -B -m tap discover -t . -s rig/tests

@@ -1,0 +1,230 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-only
+"""Install the packages in a Debian 13 of their own, and use, upgrade, purge.
+
+The Debian is a copy of the rig's tree-target: a stock kernel with its headers,
+DKMS, and what the packages depend on. Everything that an administrator does is
+done in it as root; what needs the kernel runs in the machine, which boots that
+kernel with the copy as its root. Each test goes on where the one before ended.
+Prints TAP.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+sys.dont_write_bytecode = True
+TESTING = Path(__file__).resolve().parents[1]
+sys.path[0] = str(TESTING)
+
+# pylint: disable=wrong-import-position
+from rig import cache  # noqa: E402
+from rig.errors import RigError  # noqa: E402
+from rig.parts import Parts  # noqa: E402
+
+RIG = TESTING / "rig" / "rig.py"
+IN_MACHINE = TESTING / "packaging" / "in_machine.sh"
+DEVICES = "256M,256M"
+NAMES = ("libvfio-cxl-dev", "libvfio-cxl1", "vfio-cxl-dkms", "vfio-cxl-tools")
+MODULES = ("vfio-cxl-emu", "vfio-cxl-pci")
+# The tests' own line in it stands for an administrator's.
+OPTIONS = "etc/modprobe.d/vfio-cxl-pci.conf"
+OWN_OPTION = "options vfio-cxl-pci allow_unsafe_mailbox=1\n"
+# Four bytes of attributes, then one that says whether it is on
+SECURE_BOOT = ("sys/firmware/efi/efivars/"
+               "SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c")
+KEY = "var/lib/dkms/mok.pub"
+# What dpkg and apt keep of every package; and the key, which is DKMS's own
+# and outlasts what it signs.
+NOT_OURS = re.compile(r"(var/(lib/(dpkg|apt|dkms/mok\.)|cache|log)|tmp|dev|"
+                      r"proc|run)(/|$|key|pub)")
+
+
+class Packages:
+    """The packages, where they are built, and where they are installed."""
+
+    def __init__(self, built, folder):
+        parts = Parts()
+        self.target = parts.trees["tree-target"]
+        self.kernel = self.target.kernel
+        self.update = self.target.update
+        cache.ensure([self.target])
+        self.root = folder / "root"
+        self.folder = folder
+        # One folder, that of the sources, is named by the version.
+        self.source, = (path for path in built.glob("vfio-cxl-*")
+                        if path.is_dir())
+        self.version = self.source.name.removeprefix("vfio-cxl-")
+        self.before = set()
+
+    def inside(self, *argv):
+        """Run a command in the copy; return what it prints."""
+        done = subprocess.run(
+            self.target.chroot(["DEBIAN_FRONTEND=noninteractive", *argv],
+                               copy=self.root),
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, text=True, check=False)
+        if done.returncode:
+            raise AssertionError(f"{argv}: exit status {done.returncode}\n"
+                                 f"{done.stdout}")
+        return done.stdout
+
+    def install(self, folder, version):
+        """Have apt install the packages of a folder; return what it says."""
+        debs = [path for name in NAMES
+                for path in folder.glob(f"{name}_{version}_*.deb")]
+        assert len(debs) == len(NAMES), debs
+        return self.inside("apt-get", "install", "--yes",
+                           "--no-install-recommends", *debs)
+
+    def files(self):
+        """Return the names of all files, without those of dpkg's own."""
+        found = set()
+        for folder, folders, files in os.walk(self.root):
+            for name in (*folders, *files):
+                path = os.path.relpath(os.path.join(folder, name), self.root)
+                if not NOT_OURS.match(path):
+                    found.add(path)
+        return found
+
+    def built_for(self, release, version):
+        """Look at the modules that DKMS has installed for a kernel."""
+        said = self.inside("dkms", "status", "-m", "vfio-cxl", "-k", release)
+        assert said.strip() == (f"vfio-cxl/{version}, {release}, x86_64: "
+                                "installed"), said
+        folder = self.root / "usr/lib/modules" / release / "updates/dkms"
+        names = sorted(path.name.split(".")[0] for path in folder.iterdir())
+        assert names == sorted(MODULES), names
+
+    # The tests, in their order
+
+    def test_install(self):
+        """apt installs them, and DKMS builds the modules"""
+        said = self.install(self.source.parent, self.version)
+        assert "Enroll MOK" not in said, said
+        self.built_for(self.kernel.release(), self.version)
+
+    def test_sign(self):
+        """DKMS has signed the modules with the machine's key"""
+        # "CN = NAME" in one version of openssl, "CN=NAME" in another
+        key = self.inside("openssl", "x509", "-inform", "DER", "-in",
+                          f"/{KEY}", "-noout", "-subject", "-nameopt",
+                          "multiline")
+        owner = re.search(r"commonName\s*= (.*)", key)[1]
+        for name in MODULES:
+            signer = self.inside("modinfo", "-k", self.kernel.release(), "-F",
+                                 "signer", name).strip()
+            assert signer == owner, f"{name}: {signer!r}, the key: {owner!r}"
+
+    def test_example(self):
+        """the example VMM builds against libvfio-cxl-dev"""
+        examples = "/usr/share/doc/libvfio-cxl-dev/examples"
+        self.inside("sh", "-ec", f"""
+            cc -Wall -Wextra -Werror -D_GNU_SOURCE -o /srv/vmm {examples}/*.c \
+                $(pkg-config --cflags --libs libvfio-cxl)
+            ldd /srv/vmm | grep -F 'libvfio-cxl.so.1 => /'
+        """)
+
+    def test_machine(self):
+        """they work in a machine with the stock kernel"""
+        done = subprocess.run(
+            [RIG, "run", "--kernel", self.kernel.kind, "--root", self.root,
+             "--devices", DEVICES, "--timeout", "400", "--", IN_MACHINE,
+             "/srv/vmm"], check=False)
+        assert not done.returncode, f"exit status {done.returncode}"
+
+    def test_kernel_update(self):
+        """a kernel update has the modules rebuilt"""
+        self.inside("sh", "-ec", f"dpkg -i /{self.target.UPDATE}/*.deb")
+        self.built_for(self.update.release(), self.version)
+        self.built_for(self.kernel.release(), self.version)
+
+    def test_upgrade(self):
+        """an upgrade keeps configuration and has the modules rebuilt"""
+        version = f"{self.version}+next"
+        source = self.folder / "next" / f"vfio-cxl-{version}"
+        shutil.copytree(self.source, source, symlinks=True)
+        log = source / "debian/changelog"
+        log.write_text(log.read_text("utf-8").replace(
+            f"({self.version})", f"({version})", 1), "utf-8")
+        subprocess.run([RIG, "tree", "--name", "tree-packaging", "--", "sh",
+                        "-ec", 'cd "$1" && dpkg-buildpackage --no-sign '
+                        "--build=binary", "sh", source],
+                       stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                       stderr=subprocess.DEVNULL, check=True)
+        options = self.root / OPTIONS
+        with open(options, "a", encoding="ascii") as file:
+            file.write(OWN_OPTION)
+        variable = self.root / SECURE_BOOT
+        variable.parent.mkdir(parents=True)
+        variable.write_bytes(bytes([6, 0, 0, 0, 1]))
+        said = self.install(source.parent, version)
+        shutil.rmtree(self.root / SECURE_BOOT.split("/", maxsplit=2)[0] /
+                      "firmware")
+        assert options.read_text("ascii").endswith(OWN_OPTION)
+        for kernel in self.kernel, self.update:
+            self.built_for(kernel.release(), version)
+        assert self.version not in self.inside("dkms", "status").replace(
+            version, ""), "the old version is still there"
+        # With Secure Boot on, it says how to have the key accepted.
+        assert f"mokutil --import /{KEY}" in said, said
+
+    def test_remove(self):
+        """removed, the driver leaves only its configuration"""
+        self.inside("apt-get", "remove", "--yes", "vfio-cxl-dkms")
+        left = {name for name in self.files() - self.before
+                if re.match(r"(etc|usr/src|usr/lib/modules|var)/.*vfio.cxl",
+                            name)}
+        assert left == {OPTIONS}, left
+        assert not self.inside("dkms", "status").strip()
+
+    def test_purge(self):
+        """purged, nothing is left"""
+        self.inside("apt-get", "purge", "--yes", *NAMES)
+        updates = [path.name.split("_", maxsplit=1)[0] for path in
+                   (self.root / self.target.UPDATE).iterdir()]
+        self.inside("dpkg", "--purge", *updates)
+        (self.root / "srv/vmm").unlink()
+        after = self.files()
+        assert after == self.before, sorted(after ^ self.before)
+
+
+def main(built, folder):
+    """Run the tests; return the exit status."""
+    if os.geteuid():
+        raise RigError("packages are installed as root: run it as root")
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    packages = Packages(built, folder)
+    subprocess.run(["cp", "-a", packages.target.path(), packages.root],
+                   check=True)
+    # The first command leaves the folders that others are mounted on.
+    packages.inside("true")
+    packages.before = packages.files()
+    tests = [getattr(packages, name) for name in vars(Packages)
+             if name.startswith("test_")]
+    print(f"1..{len(tests)}", flush=True)
+    for number, test in enumerate(tests, 1):
+        try:
+            test()
+        except (AssertionError, OSError, subprocess.SubprocessError) as error:
+            print(f"not ok {number} - {test.__doc__}")
+            print("\n".join(f"# {line}" for line in
+                            (str(error) or repr(error)).splitlines()))
+            print("Bail out!  The other tests build on this one.")
+            return 1
+        print(f"ok {number} - {test.__doc__}", flush=True)
+    shutil.rmtree(folder)
+    return 0
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 3:
+        sys.exit(f"usage: {sys.argv[0]} PACKAGES FOLDER")
+    try:
+        sys.exit(main(*(Path(name).absolute() for name in sys.argv[1:])))
+    except RigError as problem:
+        sys.exit(f"{sys.argv[0]}: {problem}")
