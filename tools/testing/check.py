@@ -143,6 +143,7 @@ STEPS = (
     Step("lib", make("-C", "tools/lib", f"O={TOP}/build/lib", "check"), 300),
     Step("emu-check", make("emu-check"), 300),
     Step("packages", make("deb-check"), 700),
+    Step("rpm", make("rpm"), 120),
     Step("kcsan", make("torture-kcsan", "SECONDS=120", "KILLS=10"), 4800,
          only_long=True),
     # The oldest kernel that the driver builds for

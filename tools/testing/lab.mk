@@ -32,7 +32,7 @@ KILLS	?= 50
 	rig-modules older selftests selftests-debian selftests-arm64 arm64 \
 	arm64-1T torture-program torture torture-kcsan guest-image guest \
 	guest-image-arm64 guest-arm64 demo-arm64 htmldocs svg patches \
-	patches-check deb deb-check
+	patches-check deb deb-check rpm
 
 help-lab:
 	@echo '  qemu       QEMU with the series of tools/qemu, for x86-64 and arm64 guests'
@@ -76,6 +76,7 @@ help-lab:
 	@echo '  deb        packages for Debian 13, in build/deb'
 	@echo '  deb-check  install them in a Debian 13 with its stock kernel, and use,'
 	@echo '             upgrade and purge them'
+	@echo '  rpm        a source RPM for Fedora, in build/rpm, checked with rpmlint'
 	@echo '  svg        redraw the picture of the data path'
 
 setup: setup-demo
@@ -179,6 +180,9 @@ deb:
 
 deb-check: deb
 	tools/testing/packaging/run.py $(O)/deb $(O)/deb-check
+
+rpm:
+	@tools/packaging/rpm.sh $(O)/rpm
 
 rig-check: setup
 	@cd tools/testing && /usr/bin/python3 -B -m tap discover -t . -s rig/tests
