@@ -273,7 +273,7 @@ static void keep_bound(struct steps *steps, const struct device *device)
 }
 
 static void plan_bind(struct steps *steps, const struct device *device,
-		      const struct hdm_decoder *memory)
+		      const struct hdm_decoder *memory, bool wait)
 {
 	steps_add(steps, action_load(DRIVER), NO_ACTION);
 	free_memory(steps, device);
@@ -286,6 +286,14 @@ static void plan_bind(struct steps *steps, const struct device *device,
 	set_override(steps, device->address, device->override, DRIVER);
 	name_range(steps, device, memory);
 	bind_to(steps, DRIVER, device->address);
+	if (wait)
+		steps_add(steps,
+			  action_wait(xprintf(PCI_DEVICES "/%s/%s",
+					      device->address,
+					      "hdm_uncleared_bytes"),
+				      xstrdup("clearing the memory"),
+				      memory->size),
+			  NO_ACTION);
 }
 
 /* Back to the driver that it had, where nobody has taken it since */
@@ -438,7 +446,8 @@ static enum status run_bind(const struct args *args)
 		if (persistent)
 			keep_bound(&steps, device);
 		if (!is_bound(device))
-			plan_bind(&steps, device, &findings.memory);
+			plan_bind(&steps, device, &findings.memory,
+				  !arg_value(args, "no-wait"));
 		status = finish(args, device, &steps, "is bound to " DRIVER);
 	}
 	findings_free(&findings);
@@ -488,6 +497,7 @@ static enum status run_unbind(const struct args *args)
 }
 
 static const struct verb_option bind_options[] = {
+	{ "no-wait", NULL, "do not wait until the memory is clear" },
 	{ "dry-run", NULL, "print the commands, and do nothing" },
 	{ "persistent", NULL, "when the host starts, too, by a rule of udev" },
 	{ 0 }
@@ -503,7 +513,8 @@ const struct verb verb_bind = {
 		"and binds it, and its other functions to vfio-pci. A decoder that\n"
 		"was cleared is committed again where the host bridge still routes a\n"
 		"range to the device alone. What was done is undone where a step\n"
-		"fails.\n",
+		"fails. At last it waits until the driver has cleared the memory,\n"
+		"before which no virtual machine gets it.\n",
 	.options = bind_options,
 	.min_operands = 1,
 	.max_operands = 1,

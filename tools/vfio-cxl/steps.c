@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "command.h"
+#include "progress.h"
 #include "steps.h"
 #include "util.h"
 
@@ -21,22 +22,27 @@ void steps_add(struct steps *steps, struct action action, struct action undo)
 
 struct action action_write(char *path, char *text)
 {
-	return (struct action){ ACTION_WRITE, path, text };
+	return (struct action){ ACTION_WRITE, path, text, 0 };
 }
 
 struct action action_create(char *path, char *text)
 {
-	return (struct action){ ACTION_CREATE, path, text };
+	return (struct action){ ACTION_CREATE, path, text, 0 };
 }
 
 struct action action_remove(char *path)
 {
-	return (struct action){ ACTION_REMOVE, path, NULL };
+	return (struct action){ ACTION_REMOVE, path, NULL, 0 };
 }
 
 struct action action_load(const char *module)
 {
-	return (struct action){ ACTION_LOAD, xstrdup(module), NULL };
+	return (struct action){ ACTION_LOAD, xstrdup(module), NULL, 0 };
+}
+
+struct action action_wait(char *path, char *text, uint64_t all)
+{
+	return (struct action){ ACTION_WAIT, path, text, all };
 }
 
 char *action_command(const struct action *action)
@@ -52,6 +58,9 @@ char *action_command(const struct action *action)
 		return xprintf("rm -f %s", action->path);
 	case ACTION_LOAD:
 		return xprintf("modprobe %s", action->path);
+	case ACTION_WAIT:
+		return xprintf("while grep -qs '[1-9]' %s; do sleep 1; done",
+			       action->path);
 	case ACTION_NONE:
 		break;
 	}
@@ -84,6 +93,30 @@ static bool create(const char *path, const char *text)
 	return ok && write_text(path, O_CREAT | O_TRUNC, text);
 }
 
+#define WAIT_INTERVAL_US	200000
+
+/* The number may rise again.  Without the file there is nothing to wait for. */
+static bool wait_zero(const struct action *action)
+{
+	uint64_t all = action->all;
+	long long left;
+	bool known;
+	int err;
+
+	if (access(action->path, F_OK))
+		return errno == ENOENT;
+	while ((known = read_number(&left, "%s", action->path)) && left > 0) {
+		if ((uint64_t)left > all)
+			all = (uint64_t)left;
+		progress_show(action->text, all - (uint64_t)left, all);
+		usleep(WAIT_INTERVAL_US);
+	}
+	err = errno;
+	progress_end();
+	errno = err;
+	return known;
+}
+
 static bool do_action(const struct action *action, char **why)
 {
 	char *line, *command;
@@ -105,6 +138,9 @@ static bool do_action(const struct action *action, char **why)
 		ok = !command_run((const char *const[]){
 			"modprobe", action->path, NULL });
 		errno = ENOENT;
+		break;
+	case ACTION_WAIT:
+		ok = wait_zero(action);
 		break;
 	case ACTION_NONE:
 		break;

@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /**
  * enum action_kind - what an action does
@@ -15,6 +16,7 @@
  * @ACTION_CREATE: write a file with such contents
  * @ACTION_REMOVE: remove a file
  * @ACTION_LOAD: load a module
+ * @ACTION_WAIT: wait until a file has the number 0
  */
 enum action_kind {
 	ACTION_NONE,
@@ -22,18 +24,21 @@ enum action_kind {
 	ACTION_CREATE,
 	ACTION_REMOVE,
 	ACTION_LOAD,
+	ACTION_WAIT,
 };
 
 /**
  * struct action - something that is done
  * @kind: what
  * @path: of the file, or name of the module
- * @text: value or contents
+ * @text: value or contents, or what is going on during a wait
+ * @all: bytes that a wait is for, 0 where that is not known
  */
 struct action {
 	enum action_kind kind;
 	char *path;
 	char *text;
+	uint64_t all;
 };
 
 /**
@@ -69,7 +74,8 @@ struct action action_write(char *path, char *text);
 struct action action_create(char *path, char *text);
 struct action action_remove(char *path);
 struct action action_load(const char *module);
-#define NO_ACTION	((struct action){ ACTION_NONE, NULL, NULL })
+struct action action_wait(char *path, char *text, uint64_t all);
+#define NO_ACTION	((struct action){ ACTION_NONE, NULL, NULL, 0 })
 
 /**
  * action_command() - an action as a line of shell

@@ -9,6 +9,7 @@ what the driver does. Prints TAP.
 import dataclasses
 import mmap
 import os
+import pty
 import re
 import subprocess
 import sys
@@ -24,7 +25,7 @@ sys.path[0] = str(HERE.parent)
 
 # pylint: disable=wrong-import-position
 from guest import host, tap  # noqa: E402
-from tool.tool import NO, OK, ToolCase, run  # noqa: E402
+from tool.tool import NO, OK, TOOL, ToolCase, run  # noqa: E402
 
 OURS = host.OURS
 # What the kernel has for the other function
@@ -450,6 +451,46 @@ class Bound(MachineCase):
             self.succeed("bind", device.bdf)
             self.succeed("unbind", device.bdf)
             self.assertEqual(before, state(device))
+
+    def bars(self, *words):
+        """Run the tool on a terminal; return what it wrote there."""
+        master, terminal = pty.openpty()
+        with open(master, "rb", buffering=0) as bars:
+            result = subprocess.run([TOOL, *words], check=True,
+                                    stdout=subprocess.PIPE, stderr=terminal)
+            os.set_blocking(master, False)
+            text = bars.read(1 << 16) or b""
+        os.close(terminal)
+        self.assertIn("is bound to", result.stdout.decode())
+        return text.decode()
+
+    def test_waits(self):
+        """bind waits until the memory is clear, with a bar on a terminal"""
+        device = self.accelerator
+        left = host.PCI / "devices" / device.bdf / "hdm_uncleared_bytes"
+        bars = self.bars("bind", device.bdf)
+        self.assertEqual("0", left.read_text().strip())
+        shown = re.findall(r"clearing the memory \[(#*) *\] (\d+) of (\d+) MiB",
+                           bars)
+        self.assertTrue(shown, bars)
+        for bar, done, size in shown:
+            self.assertEqual(device.mib, int(size))
+            self.assertLess(int(done), int(size))
+            self.assertAlmostEqual(30 * int(done) / int(size), len(bar),
+                                   delta=1)
+        self.assertTrue(bars.endswith("\r\x1b[K"), bars)
+        self.succeed("unbind", device.bdf)
+        self.assertEqual("", self.bars("bind", "--no-wait", device.bdf))
+        wait(lambda: left.read_text() == "0\n")
+
+    def test_cannot_be_cleared(self):
+        """memory that cannot be cleared: the device is not left bound"""
+        device = self.memory
+        device.fail_commits(True)
+        self.addCleanup(device.fail_commits, False)
+        self.refuse(NO, "hdm_uncleared_bytes.*: Input/output error; the driver "
+                    "says: ", "bind", device.bdf)
+        self.assertEqual((None, "(null)"), (driver(device), override(device)))
 
     def test_users(self):
         """info has who has it open, and unbind refuses"""
