@@ -20,6 +20,8 @@ struct more {
 	struct user *users;
 	size_t nr_users;
 	long long poisoned;
+	long long uncleared;
+	char *gate;
 	const char *region;
 	char *message;
 };
@@ -27,11 +29,14 @@ struct more {
 static struct more find_more(const struct device *device)
 {
 	struct cxl_region *region = core_region(device);
-	struct more more = { .poisoned = -1 };
+	struct more more = { .poisoned = -1, .uncleared = -1 };
 
 	more.nr_users = users_find(device->address, &more.users);
 	read_number(&more.poisoned, PCI_DEVICES "/%s/hwpoison_pages",
 		    device->address);
+	read_number(&more.uncleared, PCI_DEVICES "/%s/hdm_uncleared_bytes",
+		    device->address);
+	more.gate = read_text(PCI_DEVICES "/%s/hdm_gate", device->address);
 	more.region = region ? cxl_region_get_devname(region) : NULL;
 	more.message = kmsg_last(device->address, 0);
 	return more;
@@ -40,6 +45,7 @@ static struct more find_more(const struct device *device)
 static void free_more(struct more *more)
 {
 	users_free(more->users, more->nr_users);
+	free(more->gate);
 	free(more->message);
 }
 
@@ -93,6 +99,8 @@ static void print_json(const struct host *host, const struct device *device,
 
 	json_text(json, "region", more->region);
 	json_index(json, "poisoned_pages", more->poisoned);
+	json_index(json, "uncleared_bytes", more->uncleared);
+	json_text(json, "gate", more->gate);
 	inner = json_array_in(json, "users");
 	for (i = 0; i < more->nr_users; i++) {
 		each = json_append(inner);
@@ -174,6 +182,9 @@ static void print_table(const struct host *host, const struct device *device,
 	row(table, "Region", xstrdup(more->region ?: "none"));
 	row(table, "Poisoned pages", more->poisoned < 0 ? xstrdup("unknown") :
 	    xprintf("%lld", more->poisoned));
+	row(table, "To be cleared", more->uncleared < 0 ? xstrdup("unknown") :
+	    size_text((uint64_t)more->uncleared));
+	row(table, "Gate of the memory", xstrdup(more->gate ?: "unknown"));
 	for (i = 0; i < more->nr_users; i++)
 		row(table, i ? "" : "Opened by",
 		    xprintf("%s, process %d", more->users[i].name,
@@ -207,9 +218,10 @@ const struct verb verb_info = {
 	.synopsis = "DEV",
 	.summary = "Show all that is known of a device",
 	.details =
-		"DEV is a PCI address such as 0000:21:00.0. The last message is\n"
-		"that of the driver in the kernel's log, such as how far the\n"
-		"clearing of the memory is.\n",
+		"DEV is a PCI address such as 0000:21:00.0. How much of the memory\n"
+		"is to be cleared, and whether a guest can access it (the gate),\n"
+		"is known of a device that is bound to vfio-cxl-pci. The last\n"
+		"message is that of the driver in the kernel's log.\n",
 	.min_operands = 1,
 	.max_operands = 1,
 	.run = run_info,

@@ -251,6 +251,8 @@ class Unbound(MachineCase):
             self.assertTrue(info["dvsec"]["mem_enable"])
             self.assertEqual(device.size, info["dvsec"]["capacity"])
             self.assertEqual([], info["users"])
+            self.assertEqual((None, None),
+                             (info["uncleared_bytes"], info["gate"]))
 
     def test_check(self):
         """check finds nothing in the way, and the route"""
@@ -503,9 +505,13 @@ class Bound(MachineCase):
                              [user["pid"] for user in info["users"]], info)
             self.assertTrue(info["decoders"] is None or
                             info["decoders"][0]["committed"], info)
+            self.assertEqual((device.size, "open"),
+                             (info["uncleared_bytes"], info["gate"]), info)
             self.refuse(NO, "is open: end .*, process", "unbind", device.bdf)
-        self.assertEqual([], self.ask("info", device.bdf)["users"])
-        self.assertEqual(0, self.ask("info", device.bdf)["poisoned_pages"])
+        info = self.ask("info", device.bdf)
+        self.assertEqual(([], 0), (info["users"], info["poisoned_pages"]))
+        self.assertIn("unclean", info["gate"].split())
+        wait(lambda: not self.ask("info", device.bdf)["uncleared_bytes"])
 
     def test_unbind_of_another_s(self):
         """unbind is for devices of this driver"""
