@@ -751,6 +751,27 @@ static void check_not_mapped(const struct vfio_cxl_hdm *hdm, int ret,
 	g_assert_cmpuint(device.mapped, ==, 0);
 }
 
+/* What this library does not know may be asked of it, where it is 0. */
+static void test_map_argsz(void)
+{
+	struct vfio_cxl_hdm hdm[2] = { {
+		.argsz = sizeof(hdm),
+		.size = GIB,
+	} };
+	struct vfio_cxl_reason reason;
+	void *memory;
+
+	new_device();
+	g_assert_cmpint(vfio_cxl_map(DEVICE_FD, "gpu", hdm, &memory, &reason),
+			==, 0);
+	g_assert_cmpuint(device.mapped, ==, GIB);
+	g_assert_cmpint(munmap(memory, GIB), ==, 0);
+	hdm[1].base = 1;
+	check_not_mapped(hdm, -E2BIG, "use a newer one");
+	hdm[0].argsz = 4097;
+	check_not_mapped(hdm, -EINVAL, "argsz");
+}
+
 static void test_map_errors(void)
 {
 	struct vfio_cxl_hdm hdm = { .argsz = sizeof(hdm), .size = GIB };
@@ -818,6 +839,26 @@ static void check_not_exported(const struct vfio_cxl_hdm *hdm, int ret,
 	g_assert_true(g_str_has_prefix(reason.text, "device gpu: "));
 	g_assert_nonnull(strstr(reason.text, words));
 	g_assert_nonnull(strstr(reason.text, "; "));
+}
+
+static void test_dma_buf_argsz(void)
+{
+	struct vfio_cxl_hdm hdm[2] = { {
+		.argsz = sizeof(hdm),
+		.size = GIB,
+	} };
+	struct vfio_cxl_reason reason;
+	int fd = -1;
+
+	new_device();
+	device.bars = 1;
+	g_assert_cmpint(vfio_cxl_dma_buf(DEVICE_FD, "gpu", hdm, &fd, &reason),
+			==, 0);
+	g_assert_cmpint(fd, ==, DMA_BUF);
+	hdm[1].base = 1;
+	check_not_exported(hdm, -E2BIG, "use a newer one");
+	hdm[0].argsz = 4097;
+	check_not_exported(hdm, -EINVAL, "argsz");
 }
 
 static void test_dma_buf_errors(void)
@@ -1009,8 +1050,10 @@ int main(int argc, char **argv)
 	g_test_add_func("/find/without-name", test_find_without_name);
 	g_test_add_func("/find/argsz", test_find_argsz);
 	g_test_add_func("/map/aligned", test_map);
+	g_test_add_func("/map/argsz", test_map_argsz);
 	g_test_add_func("/map/errors", test_map_errors);
 	g_test_add_func("/dma-buf/bars", test_dma_buf);
+	g_test_add_func("/dma-buf/argsz", test_dma_buf_argsz);
 	g_test_add_func("/dma-buf/errors", test_dma_buf_errors);
 	g_test_add_func("/lock/set", test_lock);
 	g_test_add_func("/lock/argsz", test_lock_argsz);
