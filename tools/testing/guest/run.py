@@ -8,12 +8,15 @@ The last line is the sum: guest: N passed, N failed, N skipped.
 """
 
 import datetime
+import fcntl
+import os
 import random
 import sys
 import unittest
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
+KVM_CREATE_VM = 0xAE01
 sys.dont_write_bytecode = True
 sys.path[0] = str(HERE.parent)
 
@@ -35,6 +38,17 @@ class Loader(unittest.TestLoader):
         return names
 
 
+def keep_kvm_in_use():
+    """Keep a virtual machine of KVM open until the process ends.
+
+    The kernel patches a static key in the scheduler when the first one is
+    created and when the last one is gone. TCG has run the breakpoint of this
+    patching after the kernel had removed it, which is fatal to the machine.
+    """
+    kvm = os.open("/dev/kvm", os.O_RDWR)
+    fcntl.ioctl(kvm, KVM_CREATE_VM, 0)
+
+
 def main():
     """Run the tests; exit with 1 where one failed."""
     parser = config.parser(__doc__)
@@ -48,6 +62,7 @@ def main():
                              "test_hotplug.Hotplug.test_good")
     args = parser.parse_args()
     GuestCase.config = config.prepare(args)
+    keep_kvm_in_use()
     tap.comment(f"seed {args.seed}, {'long' if args.long else 'short'} form")
 
     loader = Loader(args.seed)
