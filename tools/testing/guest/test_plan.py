@@ -8,7 +8,7 @@ import re
 import subprocess
 import unittest
 
-from guest import kernel, topology, view, vm
+from guest import host, kernel, topology, view, vm
 from guest.case import GuestCase
 from tool import topologies
 
@@ -102,6 +102,27 @@ class Plan(Tool):
                 self.same({name: (each["verdict"], each["host_bridge"])
                            for name, each in planned.items()}, where)
         self.assertTrue(count[True] and count[False], count)
+
+    def test_sysfsdev(self):
+        """a path of sysfs in place of host=, which wants a domain of 4 digits
+        """
+        parts = self.simple()
+        for device in parts.devices:
+            device.host = str(host.PCI / "devices" / device.host)
+        words = parts.options(self.config.board.machine)
+        planned = json.loads(self.tool(
+            "plan", "--json", "--", *self.config.options(), *words))["devices"]
+        status, said = vm.start(self.config, parts)
+        self.assertEqual(0, status, said)
+        self.assertEqual([h.bdf for h in self.hosts],
+                         [each["name"] for each in planned])
+        self.assertEqual(
+            {each["name"]: each["window"]["base"] for each in planned},
+            {name: int(base, 16) for name, base in SELECTED.findall(said)})
+        parts.devices[0].host = "10000:01:00.0"
+        status, said = vm.refusal(self.config, parts)
+        self.assertEqual(1, status, said)
+        self.assertRegex(said, "host.*10000:01:00.0")
 
 
 class Generate(Tool):

@@ -29,6 +29,7 @@ class Bridge:
 class Device:
     """A host device below a root port."""
 
+    # Its address, or its path in sysfs
     host: str
     bus: str
     id: str = ""
@@ -37,7 +38,8 @@ class Device:
 
     def option(self):
         """Return the value of QEMU's -device."""
-        return "".join((f"{self.driver},host={self.host},bus={self.bus}",
+        name = "sysfsdev" if "/" in self.host else "host"
+        return "".join((f"{self.driver},{name}={self.host},bus={self.bus}",
                         self.id and f",id={self.id}",
                         self.properties and f",{self.properties}"))
 
