@@ -194,9 +194,23 @@ static void break_size(const struct host_device *host)
 	commit_at(host, 0, host->base, 0);
 }
 
+/* One step more than a VFIO region has room for */
+static void break_region(const struct host_device *host)
+{
+	commit_at(host, 0, host->base, (1ULL << 40) + SZ_256M);
+}
+
 static void break_outside(const struct host_device *host)
 {
 	commit_at(host, 0, NOWHERE, host->size);
+}
+
+/* Changed when it is committed: the machine's RAM is at 0 */
+static void break_address(const struct host_device *host)
+{
+	commit_at(host, 0, NOWHERE, host->size);
+	host_hdm_write(host, HDM_BASE_LOW, 0);
+	host_hdm_write(host, HDM_BASE_HIGH, 0);
 }
 
 /* 256 MiB in the window, and as many behind it, where the next window starts */
@@ -272,10 +286,22 @@ FIXTURE_VARIANT_ADD(bind_failure, size_0) {
 	.message = "HDM decoder 0 decodes 0x0 bytes",
 };
 
+FIXTURE_VARIANT_ADD(bind_failure, larger_than_a_region) {
+	.break_it = break_region,
+	.ret = -EFBIG,
+	.message = "decodes 0x10010000000 bytes, more than the 1 TiB",
+};
+
 FIXTURE_VARIANT_ADD(bind_failure, outside_any_window) {
 	.break_it = break_outside,
 	.ret = -EADDRNOTAVAIL,
 	.message = "not inside one CXL window",
+};
+
+FIXTURE_VARIANT_ADD(bind_failure, at_address_0) {
+	.break_it = break_address,
+	.ret = -EADDRNOTAVAIL,
+	.message = "translates the addresses of its devices",
 };
 
 FIXTURE_VARIANT_ADD(bind_failure, in_two_windows) {
