@@ -18,8 +18,9 @@ VFIO_GROUP_SET_CONTAINER = 0x3B68
 VFIO_GROUP_GET_DEVICE_FD = 0x3B6A
 VFIO_TYPE1V2_IOMMU = 3
 OURS = "vfio-cxl-pci"
-# CXL r3.1 8.2.4: the capability array of the component registers
-CACHE_MEM = 0x1000
+# CXL r3.1 8.2.3 and 8.2.4: offset and size, in the component registers, of
+# those of CXL.cache and CXL.mem, which begin with the capability array
+CACHE_MEM = CACHE_MEM_SIZE = 0x1000
 CAP_HDM = 5
 HDM_SIZE = 0x30  # with one decoder
 HDM_SIZE_LOW = 0x18
@@ -130,15 +131,21 @@ class HostDevice:
         return self._sysfs("config").read_bytes()
 
     def block(self):
-        """Return its component registers, as the hardware has them."""
+        """Return its component registers, as the hardware has them.
+
+        Only those of CXL.cache and CXL.mem; the others are zero. A read of
+        what a device does not implement is a bus error on arm64.
+        """
         bar = int(self._sysfs("resource").read_text().split()[0], 16)
         with open("/dev/mem", "rb") as mem:
             with mmap.mmap(mem.fileno(), COMPONENT_SIZE, prot=mmap.PROT_READ,
                            offset=bar) as view:
                 words = memoryview(view).cast("I")
-                data = b"".join(struct.pack("<I", word) for word in words)
+                data = b"".join(
+                    struct.pack("<I", words[(CACHE_MEM + at) // 4])
+                    for at in range(0, CACHE_MEM_SIZE, 4))
                 words.release()
-                return data
+        return (bytes(CACHE_MEM) + data).ljust(COMPONENT_SIZE, b"\0")
 
     def registers(self):
         """Return what a guest must not change: decoder and DVSECs."""
