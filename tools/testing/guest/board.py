@@ -19,8 +19,8 @@ class Board:
     # The value of -machine, without windows
     machine: str
     cpu: str
-    # The same processor, whose addresses end below a large window
-    narrow_cpu: str
+    # What QEMU says of a window that is beyond the processor's addresses
+    not_placed: str
     # What QEMU needs of Debian's packages: firmware and option ROMs
     firmware: tuple
     # Words of the kernel's command line
@@ -50,7 +50,7 @@ Q35 = Board(
     # A TSC deadline depends on what the machine's kernel took the emulated
     # TSC's frequency for; a timer that counts down does not.
     cpu="host,tsc-deadline=off",
-    narrow_cpu="host,host-phys-bits=off,phys-bits=36",
+    not_placed="phys-bits too low",
     firmware=("-L", "/usr/share/seabios", "-L", "/usr/share/qemu"),
     kernel="console=ttyS0 8250.nr_uarts=1 no_timer_check",
     typical=topology.simple)
@@ -58,8 +58,7 @@ VIRT = Board(
     name="virt",
     machine="virt,gic-version=3,hmat=on,cxl=on,ras=on,highmem-mmio-size=4T",
     cpu="host",
-    # As wide as the machine's processor: KVM has no other one
-    narrow_cpu="host",
+    not_placed=r"window cxl-fmw\.0 of host bridge b0 has no base",
     firmware=("-bios", "/usr/share/qemu-efi-aarch64/QEMU_EFI.fd"),
     kernel="console=ttyAMA0",
     typical=topology.large)

@@ -37,6 +37,9 @@ DVSEC = 0x23
 CXL = 0x1E98
 COMPONENT_SIZE = 0x10000
 SAMPLE = 1 << 18
+# A property of the machine's devices, where the rig has built its emulator:
+# decoders do not commit
+COMMIT_FAILS = "x-hdm-commit-fails"
 
 
 def dwords(data):
@@ -186,10 +189,14 @@ class HostDevice:
         """Reset it by sysfs."""
         self._sysfs("reset").write_text("1")
 
+    def can_fail_commits(self):
+        """Tell whether its decoder can be told not to commit."""
+        return COMMIT_FAILS in (entry["name"] for entry in
+                                qmp("qom-list", path=self.qom))
+
     def fail_commits(self, fail):
         """Let its decoder refuse to commit from now on, or not any more."""
-        qmp("qom-set", path=self.qom, property="x-hdm-commit-fails",
-            value=fail)
+        qmp("qom-set", path=self.qom, property=COMMIT_FAILS, value=fail)
 
     def samples(self, size=None):
         """Return 8 bytes of each 256 KiB of the memory, or of its start."""
@@ -216,12 +223,12 @@ def delete_regions():
 
 
 def qmp(command, **arguments):
-    """Run a command of the machine's own monitor."""
+    """Run a command of the machine's own monitor; return the answer."""
     tool = Path(__file__).resolve().parents[1] / "rig/inside/qmp.py"
     words = [f"{name}={value if isinstance(value, str) else json.dumps(value)}"
              for name, value in arguments.items()]
-    subprocess.run([tool, command, *words], check=True,
-                   stdout=subprocess.DEVNULL)
+    return json.loads(subprocess.run([tool, command, *words], check=True,
+                                     stdout=subprocess.PIPE).stdout)
 
 
 def devices():

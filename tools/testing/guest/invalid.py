@@ -8,6 +8,7 @@ what to change.
 """
 
 import subprocess
+import unittest
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 
@@ -52,9 +53,17 @@ def bound_to(device, driver):
         device.bind(host.OURS)
 
 
+def need_failing(device):
+    """Skip a test where the machine's device cannot be told to fail."""
+    if not device.can_fail_commits():
+        raise unittest.SkipTest("the machine's device has no "
+                                f"{host.COMMIT_FAILS}")
+
+
 @contextmanager
 def failing(device):
     """Let the host's decoder fail to commit at the next reset."""
+    need_failing(device)
     device.fail_commits(True)
     try:
         yield
@@ -66,6 +75,7 @@ def failing(device):
 @contextmanager
 def uncleared(device):
     """Lose it in a user's hands: it cannot be cleared, and open fails."""
+    need_failing(device)
     with device.opened():
         device.fail_commits(True)
     with failing(device):

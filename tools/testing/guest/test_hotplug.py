@@ -107,6 +107,7 @@ class Hotplug(HotplugCase):
         with wrong.before(self.device):
             error = self.add(Device(self.device.bdf, wrong.bus, "bad",
                                     wrong.properties))
+        tap.comment(error)
         self.assertRegex(error, wrong.message)
         self.assertEqual(mapped, self.mapped())
         case.wait_counting(self.guest)
