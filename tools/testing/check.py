@@ -121,6 +121,9 @@ STEPS = (
     Step("resets", selftests(["--append", "lockdep.prove_locking=0"],
                              "matrix", "removal"), 700,
          processors=PROCESSORS),
+    Step("guest-arm64", make("guest-arm64", "TESTS=test_virt test_refused",
+                             "SEED={seed}"), 600,
+         make("guest-arm64", "LONG=1"), 3600),
     Step("arm64", make("arm64", "KERNEL=debian"), 1100),
     Step("arm64-16k", make("arm64", "KERNEL=debian-16k"), 1100),
     Step("arm64-1T", make("arm64-1T"), 600),
@@ -154,8 +157,6 @@ STEPS = (
     Step("patches", make("patches-check"), 1500, only_long=True),
     # QEMU for hosts is built whole, which takes a while.
     Step("qemu", make("qemu-check"), 4800, only_long=True),
-    # With a QEMU of its own, which takes a while to build
-    Step("guest-arm64", make("guest-arm64"), 4800, only_long=True),
 )
 
 

@@ -65,7 +65,7 @@ help-lab:
 	@echo '             and a VMM that is killed, KILLS=$(KILLS) times'
 	@echo '  guest      guests inside the machine; TESTS= picks some, LONG=1 runs'
 	@echo '             all, without it SEED=... chooses a sample'
-	@echo '  guest-arm64  a guest on QEMU virt inside the arm64 machine'
+	@echo '  guest-arm64  the same on arm64, with guests on QEMU virt'
 	@echo 'Also:'
 	@echo '  qemu-check  what qemu-install installs, as an unprivileged user'
 	@echo '  qemu-qtests  tests of QEMU itself, plain and with the series'
@@ -83,7 +83,7 @@ setup: setup-demo
 	@$(RIG) packages $(CHECKERS)
 	@$(RIG) setup linux kernel qemu-source initramfs-x86_64 sparse \
 		tree-arm64 kernel-arm64-debian kernel-arm64-debian-16k \
-		qemu-arm64 initramfs-arm64 headers-arm64 \
+		qemu-arm64 initramfs-arm64 headers-arm64 qemu-guest-arm64 \
 		tree-packaging tree-target
 
 setup-demo:
@@ -338,8 +338,9 @@ GUESTARGS_ARM64 = --qemu $$($(RIG) path qemu-guest-arm64) \
 GUESTRUN_ARM64 = $(RIG) run --arch arm64 --kernel debian --memory 3G
 
 guest-arm64: guest-image-arm64
-	@$(GUESTRUN_ARM64) --devices $(GUESTS) -- $(GUEST)/run.py \
-		$(GUESTARGS_ARM64) test_virt
+	@$(GUESTRUN_ARM64) --devices $(GUESTS) --timeout 2400 -- \
+		$(GUEST)/run.py $(GUESTARGS_ARM64) \
+		$(if $(LONG),--long,$(SEED:%=--seed %)) $(TESTS)
 
 demo-arm64: guest-image-arm64
 	@$(GUESTRUN_ARM64) --devices $(GUESTS) -- $(GUEST)/demo.py \
