@@ -153,7 +153,12 @@ STEPS = (
     Step("selftests-6.12", make("selftests-debian", "KERNEL=debian-6.12"),
          1500, only_long=True),
     Step("demo-6.12", make("demo", "KERNEL=debian-6.12"), 600, only_long=True),
+    # The first of these builds the kernel.
     Step("arm64-64k", make("arm64", "KERNEL=64k"), 4800, only_long=True),
+    Step("host-64k", make("guest-arm64", "KERNEL=64k", "TESTS=test_virt"),
+         4800, only_long=True),
+    Step("guest-64k", make("guest-arm64", "GUEST_KERNEL=64k",
+                           "TESTS=test_virt"), 4800, only_long=True),
     Step("patches", make("patches-check"), 1500, only_long=True),
     # QEMU for hosts is built whole, which takes a while.
     Step("qemu", make("qemu-check"), 4800, only_long=True),

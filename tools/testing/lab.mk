@@ -65,7 +65,8 @@ help-lab:
 	@echo '             and a VMM that is killed, KILLS=$(KILLS) times'
 	@echo '  guest      guests inside the machine; TESTS= picks some, LONG=1 runs'
 	@echo '             all, without it SEED=... chooses a sample'
-	@echo '  guest-arm64  the same on arm64, with guests on QEMU virt'
+	@echo '  guest-arm64  the same on arm64, with guests on QEMU virt; KERNEL= and'
+	@echo '             GUEST_KERNEL=, such as 64k, have other pages on either level'
 	@echo 'Also:'
 	@echo '  qemu-check  what qemu-install installs, as an unprivileged user'
 	@echo '  qemu-qtests  tests of QEMU itself, plain and with the series'
@@ -297,18 +298,23 @@ guest-image: setup-demo
 		O=$(O)/guest \
 		MODULES="$$($(RIG) path modules-debian) $(O)/guest/accel"
 
-# The same on arm64: a guest on QEMU's virt
+# The same on arm64: a guest on QEMU's virt. The two levels may have kernels with
+# pages of different sizes.
+GUEST_KERNEL ?= debian
+GUEST_ARM64 = $(O)/guest-arm64-$(GUEST_KERNEL)
 guest-image-arm64:
-	@$(RIG) setup tree kernel-arm64-debian qemu-arm64 initramfs-arm64 \
+	@$(RIG) setup tree kernel-arm64-$(KERNEL) \
+		kernel-arm64-$(GUEST_KERNEL) qemu-arm64 initramfs-arm64 \
 		qemu-guest-arm64
-	@$(RIG) modules --arch arm64 --kernel debian
-	@$(RIG) modules --arch arm64 --kernel debian \
-		--output $(O)/guest-arm64/accel $(GUEST)/inside/accel
+	@$(RIG) modules --arch arm64 --kernel $(KERNEL)
+	@$(RIG) modules --arch arm64 --kernel $(GUEST_KERNEL)
+	@$(RIG) modules --arch arm64 --kernel $(GUEST_KERNEL) \
+		--output $(GUEST_ARM64)/accel $(GUEST)/inside/accel
 	@$(RIG) tree -- $(MAKE) --no-print-directory -s -C $(GUEST) \
-		O=$(O)/guest-arm64 CC=aarch64-linux-gnu-gcc \
+		O=$(GUEST_ARM64) CC=aarch64-linux-gnu-gcc \
 		BUSYBOX="$$($(RIG) path tree-arm64)/usr/bin/busybox" \
-		MODULES="$$($(RIG) path modules-arm64-debian) \
-			$(O)/guest-arm64/accel"
+		MODULES="$$($(RIG) path modules-arm64-$(GUEST_KERNEL)) \
+			$(GUEST_ARM64)/accel"
 
 # What a program in the machine needs to start guests
 GUESTARGS = --qemu $$($(RIG) path qemu-guest) \
@@ -333,9 +339,9 @@ demo: guest-image
 
 GUESTARGS_ARM64 = --qemu $$($(RIG) path qemu-guest-arm64) \
 	--python $$($(RIG) path qemu-guest-arm64-python) \
-	--kernel $$($(RIG) path image-arm64-debian) \
-	--initrd $(O)/guest-arm64/initramfs.cpio
-GUESTRUN_ARM64 = $(RIG) run --arch arm64 --kernel debian --memory 3G
+	--kernel $$($(RIG) path image-arm64-$(GUEST_KERNEL)) \
+	--initrd $(GUEST_ARM64)/initramfs.cpio
+GUESTRUN_ARM64 = $(RIG) run --arch arm64 --kernel $(KERNEL) --memory 3G
 
 guest-arm64: guest-image-arm64
 	@$(GUESTRUN_ARM64) --devices $(GUESTS) --timeout 2400 -- \

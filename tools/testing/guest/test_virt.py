@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """A guest on QEMU's virt: windows of 256 GiB, and an SMMUv3 of CXL buses."""
 
+import mmap
 import re
 import unittest
 
-from guest import kernel, topology, vm, view
+from guest import kernel, tap, topology, vm, view
 from guest.board import VIRT
 from guest.case import GuestCase, MIB
 
@@ -30,6 +31,9 @@ class Virt(GuestCase):
                        "virtio-serial-pci,bus=smmu.0,disable-legacy=on,"
                        "iommu_platform=on"]
         cls.guest = cls.start(parts)
+        pages = cls.guest.run("grep -m 1 KernelPageSize /proc/self/smaps")
+        tap.comment(f"pages of the host: {mmap.PAGESIZE >> 10} kB, of the "
+                    f"guest: {pages.split()[1]} kB")
         cls.guest.run(kernel.modprobe(*kernel.CXL_BUS))
         cls.status = cls.guest.status(f"modprobe accel use={MIB}", 120)
         cls.decoders = view.decoders(cls.guest)
