@@ -153,6 +153,10 @@ STEPS = (
     Step("selftests-6.12", make("selftests-debian", "KERNEL=debian-6.12"),
          1500, only_long=True),
     Step("demo-6.12", make("demo", "KERNEL=debian-6.12"), 600, only_long=True),
+    # There KVM on arm64 cannot map the memory.
+    Step("guest-arm64-6.12", make("guest-arm64", "KERNEL=debian-6.12",
+                                  "TESTS=test_virt.Uncacheable"), 900,
+         only_long=True),
     # The first of these builds the kernel.
     Step("arm64-64k", make("arm64", "KERNEL=64k"), 4800, only_long=True),
     Step("host-64k", make("guest-arm64", "KERNEL=64k", "TESTS=test_virt"),

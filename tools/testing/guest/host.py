@@ -17,6 +17,10 @@ VFIO_SET_IOMMU = 0x3B66
 VFIO_GROUP_SET_CONTAINER = 0x3B68
 VFIO_GROUP_GET_DEVICE_FD = 0x3B6A
 VFIO_TYPE1V2_IOMMU = 3
+# <linux/kvm.h>
+KVM_CREATE_VM = 0xAE01
+KVM_CHECK_EXTENSION = 0xAE03
+KVM_CAP_ARM_CACHEABLE_PFNMAP_SUPPORTED = 243
 OURS = "vfio-cxl-pci"
 # CXL r3.1 8.2.3 and 8.2.4: offset and size, in the component registers, of
 # those of CXL.cache and CXL.mem, which begin with the capability array
@@ -214,6 +218,22 @@ class HostDevice:
         """Zero the start of the memory."""
         with open(self.file, "r+b") as file:
             file.write(bytes(size))
+
+
+def create_vm():
+    """Return the descriptor of a new virtual machine of KVM."""
+    with open("/dev/kvm", "r+b", buffering=0) as kvm:
+        return fcntl.ioctl(kvm, KVM_CREATE_VM, 0)
+
+
+def maps_cacheable():
+    """Tell whether KVM on arm64 maps the devices' memory as memory."""
+    machine = create_vm()
+    try:
+        return fcntl.ioctl(machine, KVM_CHECK_EXTENSION,
+                           KVM_CAP_ARM_CACHEABLE_PFNMAP_SUPPORTED) > 0
+    finally:
+        os.close(machine)
 
 
 def delete_regions():

@@ -8,20 +8,17 @@ The last line is the sum: guest: N passed, N failed, N skipped.
 """
 
 import datetime
-import fcntl
-import os
 import random
 import sys
 import unittest
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-KVM_CREATE_VM = 0xAE01
 sys.dont_write_bytecode = True
 sys.path[0] = str(HERE.parent)
 
 # pylint: disable=wrong-import-position
-from guest import config, tap  # noqa: E402
+from guest import config, host, tap  # noqa: E402
 from guest.case import GuestCase  # noqa: E402
 
 
@@ -45,8 +42,7 @@ def keep_kvm_in_use():
     created and when the last one is gone. TCG has run the breakpoint of this
     patching after the kernel had removed it, which is fatal to the machine.
     """
-    kvm = os.open("/dev/kvm", os.O_RDWR)
-    fcntl.ioctl(kvm, KVM_CREATE_VM, 0)
+    host.create_vm()
 
 
 def main():

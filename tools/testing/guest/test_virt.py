@@ -5,7 +5,7 @@ import mmap
 import re
 import unittest
 
-from guest import kernel, tap, topology, vm, view
+from guest import case, host, kernel, tap, topology, vm, view
 from guest.board import VIRT
 from guest.case import GuestCase, MIB
 
@@ -100,5 +100,41 @@ class Nested(GuestCase):
         parts = topology.large(self.hosts[:1])
         parts.more.append("arm-smmuv3,primary-bus=cxl.0,id=smmuv3")
         status, text = vm.refusal(self.config, parts)
+        tap.comment(text)
         self.assertEqual(1, status, text)
         self.assertIn("MAP notifier", text)
+
+
+class Uncacheable(GuestCase):
+    """KVM that maps such memory as device memory: that of older kernels."""
+
+    MESSAGE = "KVM cannot map CXL memory cacheable"
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        if cls.config.board is not VIRT:
+            raise unittest.SkipTest("of the board virt")
+        if host.maps_cacheable():
+            raise unittest.SkipTest("KVM maps the memory cacheable")
+        cls.topology = topology.simple(cls.hosts[:1])
+
+    def test_start(self):
+        """a guest does not start with CXL memory, and is told why"""
+        status, text = vm.refusal(self.config, self.topology)
+        tap.comment(text)
+        self.assertEqual(1, status, text)
+        self.assertRegex(text, f"vfio {self.hosts[0].bdf}: {self.MESSAGE}")
+        self.assertRegex(text, "(?m)^It takes Linux 6.17 or later, ")
+
+    def test_hotplug(self):
+        """device_add is refused for the same reason, and the guest runs on"""
+        device, = self.topology.devices
+        parts = topology.simple(self.hosts[:1])
+        parts.devices.clear()
+        guest = self.start(parts)
+        guest.run(case.COUNTER)
+        error = guest.vm.qmp("device_add", device.arguments())["error"]
+        tap.comment(error["desc"])
+        self.assertIn(self.MESSAGE, error["desc"])
+        case.wait_counting(guest)
