@@ -22,6 +22,8 @@ CHECKERS += libcxl-dev libjson-c-dev libpci-dev libsmartcols-dev libxml2-dev
 # Debian's older kernels, and the one of the machine where none is needed
 OLDER	:= debian-6.12 debian-7.2
 KERNEL	?= debian
+# With the series for Debian 13's QEMU; qemu-guest-x86_64 is that of make qemu
+GUEST_QEMU ?= qemu-guest
 # How long fuzz and torture look, and how often torture kills a VMM
 SECONDS	?= 60
 KILLS	?= 50
@@ -64,7 +66,9 @@ help-lab:
 	@echo '  torture    the whole driver at random, for SECONDS=60, from SEED=...,'
 	@echo '             and a VMM that is killed, KILLS=$(KILLS) times'
 	@echo '  guest      guests inside the machine; TESTS= picks some, LONG=1 runs'
-	@echo '             all, without it SEED=... chooses a sample'
+	@echo '             all, without it SEED=... chooses a sample;'
+	@echo '             GUEST_QEMU=qemu-guest-x86_64 has them on the QEMU that'
+	@echo '             make qemu builds'
 	@echo '  guest-arm64  the same on arm64, with guests on QEMU virt; KERNEL= and'
 	@echo '             GUEST_KERNEL=, such as 64k, have other pages on either level'
 	@echo 'Also:'
@@ -317,7 +321,7 @@ guest-image-arm64:
 			$(GUEST_ARM64)/accel"
 
 # What a program in the machine needs to start guests
-GUESTARGS = --qemu $$($(RIG) path qemu-guest) \
+GUESTARGS = --qemu $$($(RIG) path $(GUEST_QEMU)) \
 	--stock-qemu /usr/bin/qemu-system-x86_64 \
 	--python $$($(RIG) path qemu-python) \
 	--kernel $$($(RIG) path image-debian) \
@@ -325,6 +329,7 @@ GUESTARGS = --qemu $$($(RIG) path qemu-guest) \
 GUESTRUN = $(RIG) run --kernel $(KERNEL) --memory 5G
 
 guest: guest-image tool
+	@$(RIG) setup $(GUEST_QEMU:qemu-guest=qemu)
 	@$(RIG) modules --kernel $(KERNEL)
 	@$(GUESTRUN) --devices $(GUESTS) --timeout 2400 -- $(GUEST)/run.py \
 		$(GUESTARGS) --tool $(O)/tool/vfio-cxl \

@@ -25,6 +25,10 @@ OPTIONS = [*COMMON, *"""
     --target-list=x86_64-softmmu --enable-tcg --enable-virtfs --enable-attr
     --enable-cap-ng
 """.split()]
+OPTIONS_GUEST = [*COMMON, *"""
+    --target-list=x86_64-softmmu --disable-tcg --enable-virtfs --enable-attr
+    --enable-cap-ng
+""".split()]
 # Static, so that it needs nothing of the machine's root
 OPTIONS_ARM64 = [*COMMON, *"""
     --target-list=aarch64-softmmu --cross-prefix=aarch64-linux-gnu- --static
@@ -315,7 +319,35 @@ class Qemu(BuiltQemu):
 
 
 class GuestQemu(BuiltQemu):
-    """The emulator of guests in the arm64 machine, built for that."""
+    """An emulator of guests of the version that people are given."""
+
+    def patches(self):
+        """Return the project's series."""
+        return {"guest": self.source.series()}
+
+    def paths(self):
+        """Return its path, too."""
+        return {self.name: lambda: self.binary("guest"), **super().paths()}
+
+
+class GuestQemuX86(GuestQemu):
+    """That of the x86-64 machine."""
+
+    name = "qemu-guest-x86_64"
+    target = "qemu-system-x86_64"
+    options = OPTIONS_GUEST
+
+    def __init__(self, source, meson):
+        super().__init__(source, meson)
+        self.meson = meson
+
+    def environment(self):
+        """Return one with the meson that it wants."""
+        return self.meson.environment()
+
+
+class GuestQemuArm64(GuestQemu):
+    """That of the arm64 machine, built for that."""
 
     name = "qemu-guest-arm64"
     target = "qemu-system-aarch64"
@@ -326,14 +358,6 @@ class GuestQemu(BuiltQemu):
         # Where the compiler is, and the libraries.
         self.tree = tree
         self.root = root
-
-    def patches(self):
-        """Return the project's series."""
-        return {"guest": self.source.series()}
-
-    def paths(self):
-        """Return its path, too."""
-        return {self.name: lambda: self.binary("guest"), **super().paths()}
 
     def configure(self):
         """Add where headers and libraries are."""

@@ -5,8 +5,8 @@ from rig import cache
 from rig.arch import ARM64, X86_64
 from rig.cache import Fetched
 from rig.debian import DebianKernel
-from rig.emulator import (DebianQemu, GuestQemu, HostQemu, HostTree, Meson,
-                          Qemu, QemuSource, QemuTests)
+from rig.emulator import (DebianQemu, GuestQemuArm64, GuestQemuX86, HostQemu,
+                          HostTree, Meson, Qemu, QemuSource, QemuTests)
 from rig.initramfs import Initramfs
 from rig.linux import BuiltKernel, Headers, LinuxSource
 from rig.sparse import Sparse
@@ -56,7 +56,8 @@ class Parts:
         )}
         self.emulators = {X86_64: Qemu(qemu_source, meson, self.tree),
                           ARM64: DebianQemu()}
-        guest_qemu = GuestQemu(qemu_next, self.tree, self.roots[ARM64])
+        guest_qemus = (GuestQemuX86(qemu_next, meson),
+                       GuestQemuArm64(qemu_next, self.tree, self.roots[ARM64]))
         # Where those for people's hosts are built
         host_tree = HostTree(qemu_next)
         self.initramfs = {arch: Initramfs(arch, root, self.tree)
@@ -64,7 +65,7 @@ class Parts:
         self.items = {item.name: item for item in (
             linux, *self.roots.values(), *self.trees.values(), *kernels,
             Headers(linux, ARM64), self.sparse, meson, qemu_source, qemu_next,
-            guest_qemu, host_tree, HostQemu(qemu_next, host_tree),
+            *guest_qemus, host_tree, HostQemu(qemu_next, host_tree),
             QemuTests(qemu_next, host_tree), *self.emulators.values(),
             *self.initramfs.values())}
         self._paths = {name: (item, path) for item in self.items.values()

@@ -145,6 +145,7 @@ class CommandLine(FolderCase):
             {**debian, "kernel": ["linux"], "kernel-kcsan": ["linux"],
              "kernel-arm64-64k": ["linux", "tree"],
              "qemu": ["qemu-source", "meson"], "headers-arm64": ["linux"],
+             "qemu-guest-x86_64": ["qemu-source-sid", "meson"],
              "qemu-guest-arm64": ["qemu-source-sid", "tree", "tree-arm64"],
              "tree-qemu": ["qemu-source-sid"],
              "qemu-host": ["qemu-source-sid", "tree-qemu"],
