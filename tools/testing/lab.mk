@@ -33,8 +33,8 @@ KILLS	?= 50
 	rig-check tool-check tool-machine \
 	rig-modules older selftests selftests-debian selftests-arm64 arm64 \
 	arm64-1T torture-program torture torture-kcsan guest-image guest \
-	guest-image-arm64 guest-arm64 demo-arm64 htmldocs svg patches \
-	patches-check deb deb-check rpm
+	guest-dma guest-image-arm64 guest-arm64 demo-arm64 htmldocs svg \
+	patches patches-check deb deb-check rpm
 
 help-lab:
 	@echo '  qemu       QEMU with the series of tools/qemu, for x86-64 and arm64 guests'
@@ -69,7 +69,8 @@ help-lab:
 	@echo '             all, without it SEED=... chooses a sample;'
 	@echo '             GUEST_QEMU=qemu-guest-x86_64 has them on the QEMU that'
 	@echo '             make qemu builds'
-	@echo '  guest-arm64  the same on arm64, with guests on QEMU virt; KERNEL= and'
+	@echo '  guest-dma  DMA of other devices into the memory, by iommufd'
+	@echo '  guest-arm64  guest on arm64, with guests on QEMU virt; KERNEL= and'
 	@echo '             GUEST_KERNEL=, such as 64k, have other pages on either level'
 	@echo 'Also:'
 	@echo '  qemu-check  what qemu-install installs, as an unprivileged user'
@@ -334,6 +335,11 @@ guest: guest-image tool
 	@$(GUESTRUN) --devices $(GUESTS) --timeout 2400 -- $(GUEST)/run.py \
 		$(GUESTARGS) --tool $(O)/tool/vfio-cxl \
 		$(if $(LONG),--long,$(SEED:%=--seed %)) $(TESTS)
+
+# Debian's kernels have no IOMMUFD.
+guest-dma:
+	@$(MAKE) --no-print-directory guest KERNEL=debug TESTS=test_dma \
+		GUEST_QEMU=qemu-guest-x86_64
 
 demo: guest-image
 	@$(RIG) modules --kernel $(KERNEL)

@@ -87,20 +87,10 @@ def device_dvsec(config):
 
 
 @dataclass
-class HostDevice:
-    """A device of the machine, and the file behind its memory."""
+class PciDevice:
+    """A PCI device of the machine."""
 
     bdf: str
-    file: str
-    qom: str
-    serial: int
-    base: int
-    size: int
-
-    @property
-    def mib(self):
-        """Return the size of its memory."""
-        return self.size >> 20
 
     def _sysfs(self, name):
         return PCI / "devices" / self.bdf / name
@@ -116,6 +106,22 @@ class HostDevice:
         self.unbind()
         self._sysfs("driver_override").write_text(driver)
         (PCI / "drivers" / driver / "bind").write_text(self.bdf)
+
+
+@dataclass
+class HostDevice(PciDevice):
+    """A device of the machine, and the file behind its memory."""
+
+    file: str
+    qom: str
+    serial: int
+    base: int
+    size: int
+
+    @property
+    def mib(self):
+        """Return the size of its memory."""
+        return self.size >> 20
 
     @contextmanager
     def opened(self):
@@ -214,10 +220,19 @@ class HostDevice:
             struct.pack("<Q", serial << 48 | at)
             for at in range(0, size, SAMPLE)]
 
+    def read(self, at, size):
+        """Return what is in the memory."""
+        with open(self.file, "rb", buffering=0) as file:
+            return os.pread(file.fileno(), size, at)
+
+    def write(self, at, data):
+        """Write into the memory."""
+        with open(self.file, "r+b", buffering=0) as file:
+            os.pwrite(file.fileno(), data, at)
+
     def clear(self, size):
         """Zero the start of the memory."""
-        with open(self.file, "r+b") as file:
-            file.write(bytes(size))
+        self.write(0, bytes(size))
 
 
 def create_vm():
@@ -262,6 +277,15 @@ def devices():
             for bdf, file, qom in zip(os.environ["RIG_DEVICES"].split(),
                                       os.environ["RIG_FILES"].split(),
                                       os.environ["RIG_QOM"].split())]
+
+
+def find_edu():
+    """Return QEMU's device for DMA, which the machine has; None without."""
+    for device in (PCI / "devices").iterdir():
+        if (device / "vendor").read_text() == "0x1234\n" and \
+                (device / "device").read_text() == "0x11e8\n":
+            return PciDevice(device.name)
+    return None
 
 
 def bound_devices():

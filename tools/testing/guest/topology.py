@@ -61,6 +61,8 @@ class Topology:
     more: list = field(default_factory=list)
     # Values of QEMU's -blockdev
     blocks: list = field(default_factory=list)
+    # Values of QEMU's -object
+    objects: list = field(default_factory=list)
     # Whether the guest's RAM is among its options
     ram = False
 
@@ -76,6 +78,8 @@ class Topology:
                 machine += f",cxl-fmw.{n}.targets.{i}={target}"
             machine += f",cxl-fmw.{n}.size={window.mib}M"
         options = ["-machine", machine]
+        for value in self.objects:
+            options += ["-object", value]
         for block in self.blocks:
             options += ["-blockdev", block]
         slot = 0

@@ -52,8 +52,8 @@ def options(config, kernel, root, initrd):
         "-mon", "chardev=monitor,mode=control",
         "-chardev", "socket,id=qmp,path=qmp",
         "-device", "virtserialport,chardev=qmp,name=rig.qmp",
-        # A device that does DMA where it is told to.
-        "-device", "edu",
+        # A device that does DMA where it is told to, at any address.
+        "-device", f"edu,dma_mask={(1 << 64) - 1}",
         # Its root, what it has of the build host, and the run's own folder.
         *_share("root", root, ",readonly=on"),
         *_share("checkout", CHECKOUT, ",readonly=on"),

@@ -25,6 +25,15 @@
 #define BLOCK_SIZE 0x10000
 /* Read or written by one system call */
 #define REQUEST_SIZE (1 << 20)
+/* QEMU's device for teaching (docs/specs/edu.rst): DMA from and to a buffer */
+#define EDU_SOURCE	0x80
+#define EDU_TARGET	0x88
+#define EDU_COUNT	0x90
+#define EDU_COMMAND	0x98
+#define   EDU_START		1
+#define   EDU_FROM_BUFFER	2
+#define EDU_BUFFER	0x40000
+#define EDU_BUFFER_SIZE	4096
 
 static const uint64_t patterns[] = {
 	0, UINT64_MAX, UINT64_C(0x5555555555555555),
@@ -226,6 +235,31 @@ static void copy_node(unsigned int node, const char *disk, size_t size)
 		exit(1);
 }
 
+/* One transfer of edu's; it takes a tenth of a second. */
+static void edu_transfer(const struct space *edu, uint64_t from, uint64_t to,
+			 uint64_t command)
+{
+	uint64_t busy = EDU_START;
+
+	space_write(edu, EDU_SOURCE, from, 8);
+	space_write(edu, EDU_TARGET, to, 8);
+	space_write(edu, EDU_COUNT, EDU_BUFFER_SIZE, 8);
+	space_write(edu, EDU_COMMAND, command | EDU_START, 8);
+	while (busy & EDU_START) {
+		usleep(10000);
+		space_read(edu, EDU_COMMAND, &busy, 8);
+	}
+}
+
+/* Have edu copy from a guest physical address to another one by DMA. */
+static void edu_copy(const char *bdf, uint64_t from, uint64_t to)
+{
+	const struct space edu = open_space(bdf, "bar0");
+
+	edu_transfer(&edu, from, EDU_BUFFER, 0);
+	edu_transfer(&edu, EDU_BUFFER, to, EDU_FROM_BUFFER);
+}
+
 int main(int argc, char **argv)
 {
 	struct space space;
@@ -241,11 +275,14 @@ int main(int argc, char **argv)
 	} else if (argc == 5 && !strcmp(argv[1], "copy-node")) {
 		copy_node((unsigned int)number(argv[2]), argv[3],
 			  number(argv[4]));
+	} else if (argc == 5 && !strcmp(argv[1], "edu-copy")) {
+		edu_copy(argv[2], number(argv[3]), number(argv[4]));
 	} else {
 		errx(2, "usage: inside dump BDF SPACE\n"
 			"       inside scribble BDF SPACE OFFSET LENGTH\n"
 			"       inside use-node NODE BYTES\n"
-			"       inside copy-node NODE DISK BYTES");
+			"       inside copy-node NODE DISK BYTES\n"
+			"       inside edu-copy BDF FROM TO");
 	}
 	return 0;
 }

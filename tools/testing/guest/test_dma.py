@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""DMA of another assigned device to the memory, by iommufd."""
+
+import os
+import unittest
+
+from guest import host, kernel, topology, view
+from guest.case import MIB
+from guest.test_hotplug import HotplugCase
+
+PAGE = 4096
+# PCI Command: Memory Space Enable, with Bus Master Enable
+COMMAND, ENABLE, DISABLE = 4, 6, 4
+# The PCI Express capability's Device Control: Initiate Function Level Reset
+CAPABILITIES, CAP_EXPRESS, DEVICE_CONTROL, FLR = 0x34, 0x10, 8, 1 << 15
+
+
+class DMA(HotplugCase):
+    """Two devices with memory, and one that does DMA where it is told to.
+
+    That one is QEMU's edu; all are in one address space of iommufd, which has
+    the guest's addresses.
+    """
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        if not os.path.exists("/dev/iommu"):
+            raise unittest.SkipTest("needs a kernel with IOMMUFD")
+        cls.device = cls.hosts[0]
+        edu = host.find_edu()
+        edu.bind("vfio-pci")
+        cls.addClassCleanup(edu.unbind)
+        parts = topology.simple(cls.hosts[:2])
+        parts.objects = ["iommufd,id=iommufd0"]
+        for device in parts.devices:
+            device.properties = "iommufd=iommufd0"
+        parts.more = [f"vfio-pci,host={edu.bdf},bus=pcie.0,iommufd=iommufd0"]
+        cls.plan = parts.devices[0]
+        cls.guest = cls.start(parts)
+        version = cls.guest.vm.cmd("query-version")["qemu"]
+        if (version["major"], version["minor"]) < (10, 2):
+            raise unittest.SkipTest("needs QEMU 10.2")
+        cls.guest.run(kernel.modprobe("cxl_acpi"))
+        cls.base = view.windows(parts, cls.guest)[0][0]
+        cls.bdf = f"0000:{parts.uid('cxl.0') + 1:02x}:00.0"
+        cls.edu = cls.guest.run("cd /sys/bus/pci/devices; dirname "
+                                "$(grep -l 0x11e8 */device)")
+        cls.pages = 0
+
+    def tearDown(self):
+        self.assertNotRegex(self.guest.log(), "warning:.*CXL")
+
+    def write_config(self, bdf, at, value):
+        """Have the guest write two bytes of a device's config space."""
+        self.guest.run(f"printf '\\{value & 255:o}\\{value >> 8:o}' | "
+                       f"dd bs=2 seek={at // 2} conv=notrunc "
+                       f"of=/sys/bus/pci/devices/{bdf}/config 2> /dev/null")
+
+    def command(self, bdf, value):
+        """Have the guest write a device's PCI Command register."""
+        self.write_config(bdf, COMMAND, value)
+
+    def copied(self):
+        """Have edu copy a page within the memory; tell whether it did."""
+        at = MIB + PAGE * self.pages
+        type(self).pages += 2
+        data = os.urandom(PAGE)
+        self.device.write(at, data)
+        self.device.write(at + PAGE, bytes(PAGE))
+        self.command(self.edu, ENABLE)
+        self.guest.run(f"inside edu-copy {self.edu} {self.base + at} "
+                       f"{self.base + at + PAGE}")
+        there = self.device.read(at + PAGE, PAGE)
+        self.assertIn(there, (data, bytes(PAGE)))
+        return there == data
+
+    def test_copy(self):
+        """DMA reads and writes the memory at its address in the guest"""
+        self.command(self.bdf, ENABLE)
+        self.assertTrue(self.copied())
+
+    def test_disable(self):
+        """not while Memory Space Enable is off, but again afterwards"""
+        self.command(self.bdf, DISABLE)
+        self.assertFalse(self.copied())
+        self.command(self.bdf, ENABLE)
+        self.assertTrue(self.copied())
+
+    def test_disabled_processor(self):
+        """a processor reads the memory while Memory Space Enable is off"""
+        self.command(self.bdf, DISABLE)
+        self.device.write(0, (0x5EED).to_bytes(4, "little"))
+        self.assertEqual(0x5EED, int(self.guest.run(
+            f"devmem {self.base} 32"), 0))
+
+    def test_reset(self):
+        """DMA reaches the memory after a reset of the device"""
+        self.guest.run(f"echo 1 > /sys/bus/pci/devices/{self.bdf}/reset")
+        self.command(self.bdf, ENABLE)
+        self.assertTrue(self.copied())
+
+    def test_flr(self):
+        """DMA reaches the memory after an FLR with memory space enabled"""
+        self.command(self.bdf, ENABLE)
+        config = view.dump(self.guest, self.bdf, "config")
+        at = config[CAPABILITIES]
+        while config[at] != CAP_EXPRESS:
+            at = config[at + 1]
+        self.write_config(self.bdf, at + DEVICE_CONTROL, FLR)
+        self.assertTrue(self.copied())
+
+    def test_reboot(self):
+        """DMA reaches the memory after a reboot of the guest"""
+        self.guest.reboot()
+        self.command(self.bdf, ENABLE)
+        self.assertTrue(self.copied())
+
+    def test_system_reset(self):
+        """DMA reaches the memory after a reset of the guest"""
+        self.guest.reset()
+        self.command(self.bdf, ENABLE)
+        self.assertTrue(self.copied())
+
+    def test_unplug(self):
+        """not while the device is unplugged, but again afterwards"""
+        self.command(self.bdf, ENABLE)
+        self.remove(self.plan.id)
+        self.assertFalse(self.copied())
+        self.assertEqual("", self.add(self.plan))
+        self.guest.wait(lambda: not self.guest.status(
+            f"ls /sys/bus/pci/devices/{self.bdf}")[1])
+        self.command(self.bdf, ENABLE)
+        self.assertTrue(self.copied())
