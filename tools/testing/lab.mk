@@ -14,6 +14,8 @@ GUEST	:= tools/testing/guest
 GUESTS	:= 512M,512M,256M,256M
 # A memory device, and one of an accelerator's class
 TOOL_DEVICES := 256M,512M:x-accel=on,256M:x-flr=on:companion=virtio-rng-pci
+# The memory of the latter is Soft Reserved, type 0xefffffff, in the memory map
+TOOL_MEMMAP := memmap=512M%0x1d0000000+0xefffffff
 # Debian packages of the checks, beside those of the rig
 CHECKERS := busybox-static clang coccinelle flake8 g++ groff-base llvm \
 	ocaml-nox python3-sphinx python3-tap shellcheck
@@ -292,6 +294,10 @@ tool-machine: setup tool
 	@$(RIG) run --kernel debian --devices $(TOOL_DEVICES) -- \
 		env VFIO_CXL=$(O)/tool/vfio-cxl \
 		tools/testing/tool/in_machine.py
+	@$(RIG) run --kernel debian --devices $(TOOL_DEVICES) \
+		--append $(TOOL_MEMMAP) -- \
+		env VFIO_CXL=$(O)/tool/vfio-cxl \
+		tools/testing/tool/in_machine.py SoftReserved
 
 # Guests in the machine, on Debian's kernel on both levels
 

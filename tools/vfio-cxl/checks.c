@@ -332,7 +332,7 @@ static void check_in_use(struct context *context)
 {
 	const struct hdm_decoder *decoder = context->memory;
 	const struct device *device = context->device;
-	const struct resource *line = NULL;
+	const struct resource *line = NULL, *dax = NULL;
 	struct cxl_region *region;
 	uint64_t end;
 
@@ -354,9 +354,12 @@ static void check_in_use(struct context *context)
 			      line->name);
 			return;
 		}
+		if (!strncmp(line->name, "dax", 3)) {
+			dax = line;
+			continue;
+		}
 		if (!strcmp(line->name, "Reserved") ||
 		    !strcmp(line->name, "Soft Reserved") ||
-		    !strncmp(line->name, "dax", 3) ||
 		    (region && !strcmp(line->name,
 				       cxl_region_get_devname(region))))
 			continue;
@@ -369,6 +372,9 @@ static void check_in_use(struct context *context)
 		found(context, OUTCOME_TODO,
 		      "%s of the CXL core has it: the region has to be deleted",
 		      cxl_region_get_devname(region));
+	else if (dax)
+		found(context, OUTCOME_TODO,
+		      "%s has it: the DAX device has to be unbound", dax->name);
 	else
 		found(context, OUTCOME_OK, "nobody uses it");
 }

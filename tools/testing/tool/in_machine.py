@@ -701,11 +701,56 @@ class Core(Undone):
         self.assertGreater(len(self.fail_each(self.device, "bind")), 4)
 
 
+class SoftReserved(MachineCase):
+    """Memory of which dax_hmem makes a DAX device, where it can."""
+
+    def setUp(self):
+        super().setUp()
+        self.device = self.accelerator
+        if f"%{self.device.base:#x}+" not in Path("/proc/cmdline").read_text():
+            self.skipTest("needs memmap= on the kernel's command line")
+
+    def dax(self):
+        """Return the DAX device that dax_hmem has made of the memory."""
+        for path in DAX.glob("dax*"):
+            if int((path / "resource").read_text(), 16) == self.device.base:
+                return path
+        return None
+
+    def use(self):
+        """See that the driver has the memory, and a user gets it."""
+        self.assertEqual((OURS, {}, {}),
+                         (driver(self.device), blocks(self.device), dax()))
+        with self.device.opened():
+            pass
+
+    def test_both_orders(self):
+        """dax_hmem finds the memory in use, and bind takes it from dax_hmem"""
+        modprobe(*MODULES, "vfio_iommu_type1")
+        # Loaded for the first time, they take devices at once.
+        self.restore()
+        self.succeed("bind", self.device.bdf)
+        modprobe("dax_hmem")
+        wait(self.dax)
+        self.use()
+
+        self.succeed("unbind", self.device.bdf)
+        modprobe("device_dax")
+        driver_dax = DAX.parent / "drivers/device_dax"
+        (driver_dax / "new_id").write_text(self.dax().name)
+        wait(lambda: dax() == {self.dax().name: "device_dax"})
+        self.assertEqual("todo", self.checks(self.device)["in-use"])
+        self.succeed("bind", self.device.bdf)
+        self.use()
+
+
 def main():
-    """Run the tests; exit with 1 where one failed."""
+    """Run the tests, or those named; exit with 1 where one failed."""
     modprobe("cxl_acpi")
-    suite = unittest.defaultTestLoader.loadTestsFromModule(
-        sys.modules[__name__])
+    module = sys.modules[__name__]
+    loader = unittest.defaultTestLoader
+    suite = (loader.loadTestsFromNames(sys.argv[1:], module)
+             if sys.argv[1:] else loader.loadTestsFromModule(module))
     return 0 if tap.run(suite).wasSuccessful() else 1
 
 
