@@ -41,11 +41,16 @@ char *platform_memory_type(uint64_t start, uint64_t end)
 }
 
 #ifdef __aarch64__
-/* Which processors it takes is KVM's knowledge. */
+/* Of Linux 6.17, whose headers are newer than those of Debian 13 */
+#ifndef KVM_CAP_ARM_CACHEABLE_PFNMAP_SUPPORTED
+#define KVM_CAP_ARM_CACHEABLE_PFNMAP_SUPPORTED	243
+#endif
+
+/* Which processors it takes is KVM's knowledge, which only a machine asks. */
 const char *platform_uncached(uint64_t start, uint64_t end,
 			      const char **advice)
 {
-	int kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC), ret;
+	int kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC), vm, ret;
 
 	(void)start;
 	(void)end;
@@ -53,8 +58,10 @@ const char *platform_uncached(uint64_t start, uint64_t end,
 		*advice = "turn virtualization on in the firmware's setup";
 		return "there is no /dev/kvm to ask";
 	}
-	ret = ioctl(kvm, KVM_CHECK_EXTENSION,
+	vm = ioctl(kvm, KVM_CREATE_VM, 0);
+	ret = ioctl(vm, KVM_CHECK_EXTENSION,
 		    KVM_CAP_ARM_CACHEABLE_PFNMAP_SUPPORTED);
+	close(vm);
 	close(kvm);
 	if (ret > 0)
 		return NULL;

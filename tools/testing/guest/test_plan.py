@@ -125,6 +125,18 @@ class Plan(Tool):
         self.assertRegex(said, "host.*10000:01:00.0")
 
 
+class Check(Tool):
+    """check on the machine, which can have guests."""
+
+    def test_cacheable(self):
+        """KVM maps the memory of every device as what it is"""
+        for h in self.hosts:
+            checks = json.loads(self.tool("check", "--json", h.bdf))["checks"]
+            self.assertEqual(["ok"], [each["outcome"] for each in checks
+                                      if each["name"] == "cacheable"],
+                             checks)
+
+
 class Generate(Tool):
     """What generate writes for all devices of the machine."""
 
