@@ -35,8 +35,8 @@ KILLS	?= 50
 	rig-check tool-check tool-machine \
 	rig-modules older selftests selftests-debian selftests-arm64 arm64 \
 	arm64-1T torture-program torture torture-kcsan guest-image guest \
-	guest-dma guest-image-arm64 guest-arm64 demo-arm64 htmldocs svg \
-	patches patches-check deb deb-check rpm
+	guest-dma guest-image-arm64 tool-arm64 guest-arm64 demo-arm64 htmldocs \
+	svg patches patches-check deb deb-check rpm
 
 help-lab:
 	@echo '  qemu       QEMU with the series of tools/qemu, for x86-64 and arm64 guests'
@@ -354,15 +354,29 @@ demo: guest-image
 		tools/examples/run-vmm.sh $(O)/examples/vmm; \
 		exec $(GUEST)/demo.py '"$(GUESTARGS)"
 
+# The tool for arm64, with the libraries of that machine's root
+tool-arm64: guest-image-arm64
+	@root=$$($(RIG) path tree-arm64); \
+	libraries=$$root/usr/lib/aarch64-linux-gnu/pkgconfig; \
+	for part in lib vfio-cxl; do \
+		$(RIG) tree -- env PKG_CONFIG_SYSROOT_DIR=$$root \
+			PKG_CONFIG_LIBDIR=$$libraries \
+			$(MAKE) --no-print-directory -s -C tools/$$part \
+			O=$(O)/arm64/$$part LIB=$(O)/arm64/lib \
+			CC="aarch64-linux-gnu-gcc --sysroot=$$root" \
+			AR=aarch64-linux-gnu-ar all || exit; \
+	done
+
 GUESTARGS_ARM64 = --qemu $$($(RIG) path qemu-guest-arm64) \
 	--python $$($(RIG) path qemu-guest-arm64-python) \
 	--kernel $$($(RIG) path image-arm64-$(GUEST_KERNEL)) \
 	--initrd $(GUEST_ARM64)/initramfs.cpio
 GUESTRUN_ARM64 = $(RIG) run --arch arm64 --kernel $(KERNEL) --memory 3G
 
-guest-arm64: guest-image-arm64
+guest-arm64: tool-arm64
 	@$(GUESTRUN_ARM64) --devices $(GUESTS) --timeout 2400 -- \
 		$(GUEST)/run.py $(GUESTARGS_ARM64) \
+		--tool $(O)/arm64/vfio-cxl/vfio-cxl \
 		$(if $(LONG),--long,$(SEED:%=--seed %)) $(TESTS)
 
 demo-arm64: guest-image-arm64

@@ -11,7 +11,7 @@ from rig.initramfs import Initramfs
 from rig.linux import BuiltKernel, Headers, LinuxSource
 from rig.sparse import Sparse
 from rig.tree import (BUILD, GUESTS, GUESTS_ARM64, MACHINE, PACKAGING, SUITE,
-                      TOOL, InstalledTree, TargetTree, Tree)
+                      TOOL, TOOL_ARM64, InstalledTree, TargetTree, Tree)
 
 
 class Parts:
@@ -29,7 +29,7 @@ class Parts:
         self.roots = {
             X86_64: self.tree,
             ARM64: Tree("tree-arm64", ARM64.debian,
-                        (*MACHINE, *GUESTS_ARM64)),
+                        (*MACHINE, *TOOL_ARM64, *GUESTS_ARM64)),
         }
         kernels = (
             BuiltKernel(linux, "debug", "debug"),

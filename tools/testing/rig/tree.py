@@ -36,6 +36,10 @@ PACKAGING = """
 # has openssl make the machine's key, and kmod tells what a module is signed
 # with. The example is built with the rest.
 INSTALLED = f"dkms gcc libc6-dev openssl pkgconf {' '.join(TOOL)}".split()
+# What the tool is built with for arm64
+TOOL_ARM64 = """
+    libcxl-dev libjson-c-dev libpci-dev libsmartcols-dev libxml2-dev
+""".split()
 # Libraries and firmware of that QEMU
 GUESTS_ARM64 = "libfdt-dev libglib2.0-dev qemu-efi-aarch64 zlib1g-dev".split()
 
