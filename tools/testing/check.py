@@ -168,6 +168,8 @@ STEPS = (
     Step("qemu", make("qemu-check"), 4800, only_long=True),
     # The QEMU for hosts as small as the rig's, which takes a while to build
     Step("guest-dma", make("guest-dma"), 2400, only_long=True),
+    Step("16-devices", make("guest", "GUESTS=" + ",".join(["256M"] * 16),
+                            "TESTS=test_plan.Generate"), 1200, only_long=True),
     Step("guest-10.2", make("guest", "GUEST_QEMU=qemu-guest-x86_64"), 4800,
          only_long=True),
 )

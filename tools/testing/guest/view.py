@@ -32,10 +32,12 @@ class Decoder:
 
 def decoders(running):
     """Return the decoders of a guest, by kind: root, bridge, endpoint."""
+    # Without other programs: a guest of many devices would run hundreds.
     text = running.run(
-        f"cd {DECODERS}; for d in decoder*; do p=$(readlink $d); p=${{p%/*}}; "
-        "echo $d ${p##*/} $(cat $d/start $d/size $d/locked) "
-        "$(cat $d/target_type 2> /dev/null || echo -); done")
+        f"for d in {DECODERS}/decoder*; do cd -P $d; p=${{PWD%/*}}; t=-; "
+        "[ ! -e target_type ] || read -r t < target_type; read -r at < start; "
+        "read -r size < size; read -r locked < locked; "
+        "echo ${d##*/} ${p##*/} $at $size $locked $t; done")
     found = {"root": [], "port": [], "endpoint": []}
     for line in text.splitlines():
         decoder = Decoder(line)
