@@ -82,3 +82,20 @@ char *command_output(const char *const *argv)
 	}
 	return output;
 }
+
+char *find_program(const char *name)
+{
+	const char *at = getenv("PATH") ?: "";
+
+	while (*at) {
+		int length = (int)strcspn(at, ":");
+		char *path = xprintf("%.*s/%s", length, at, name);
+
+		if (*path == '/' && !access(path, X_OK))
+			return path;
+		free(path);
+		at += length;
+		at += *at == ':';
+	}
+	return NULL;
+}

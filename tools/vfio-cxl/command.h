@@ -21,4 +21,12 @@ int command_run(const char *const *argv);
  */
 char *command_output(const char *const *argv);
 
+/**
+ * find_program() - find a program as a shell would
+ * @name: its name
+ *
+ * Return: its path, to be freed; NULL where PATH has none.
+ */
+char *find_program(const char *name);
+
 #endif /* COMMAND_H */

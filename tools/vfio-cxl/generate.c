@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "command.h"
 #include "host.h"
 #include "memories.h"
 #include "out.h"
@@ -16,7 +17,7 @@
  * Host bridges are devices of the root bus, which has 32 slots; some of them
  * are the machine's own, and some should be left for other devices.
  */
-#define MAX_DEVICES	24
+#define MAX_DEVICES	20
 
 /**
  * struct board - what differs between QEMU's machines
@@ -49,6 +50,7 @@ struct device_wanted {
 
 struct wanted {
 	const struct board *board;
+	bool libvirt;
 	uint64_t ram;
 	struct device_wanted *devices;
 	size_t nr_devices;
@@ -95,27 +97,40 @@ static char *windows(const struct wanted *wanted)
 	return text;
 }
 
-static void add_devices(struct arguments *arguments,
-			const struct wanted *wanted)
+/* @slot: ",addr=SLOT" of the host bridge, or "" for the next free one */
+static void add_bridge(struct arguments *arguments, const struct wanted *wanted,
+		       size_t i, const char *slot)
 {
 	const struct board *board = wanted->board;
 	unsigned int step = (256 - board->first_bus) /
 			    (unsigned int)wanted->nr_devices;
-	size_t i;
 
 	if (step > board->bus_step)
 		step = board->bus_step;
+	add(arguments, "-device",
+	    "pxb-cxl,id=cxl.%zu,bus=pcie.0%s,bus_nr=%zu,hdm_for_passthrough=on",
+	    i, slot, board->first_bus + i * step);
+	add(arguments, "-device",
+	    "cxl-rp,id=cxl.%zu.0,bus=cxl.%zu,port=0,chassis=0,slot=%zu",
+	    i, i, i + 1);
+}
+
+static bool has_large_domain(const char *address)
+{
+	return strchr(address, ':') - address > 4;
+}
+
+static void add_devices(struct arguments *arguments,
+			const struct wanted *wanted)
+{
+	size_t i;
+
 	for (i = 0; i < wanted->nr_devices; i++) {
 		const char *address = wanted->devices[i].address;
 
-		add(arguments, "-device",
-		    "pxb-cxl,id=cxl.%zu,bus=pcie.0,bus_nr=%zu,hdm_for_passthrough=on",
-		    i, board->first_bus + i * step);
-		add(arguments, "-device",
-		    "cxl-rp,id=cxl.%zu.0,bus=cxl.%zu,port=0,chassis=0,slot=%zu",
-		    i, i, i + 1);
+		add_bridge(arguments, wanted, i, "");
 		/* QEMU's host= takes a domain of four digits only. */
-		if (strchr(address, ':') - address > 4)
+		if (has_large_domain(address))
 			add(arguments, "-device",
 			    "vfio-pci,sysfsdev=%s/%s,bus=cxl.%zu.0",
 			    PCI_DEVICES, address, i);
@@ -144,14 +159,32 @@ static struct arguments qemu_arguments(const struct wanted *wanted)
 	return arguments;
 }
 
-/* libvirt has elements for the rest, and the machine is named in one. */
+/*
+ * libvirt does not know about the host bridges, and has slots for devices of
+ * its own: its display and PCIe ports count up from 1, and controllers of a q35
+ * machine's chipset are at 0x1a and above.  So host bridges count down from
+ * here.
+ */
+#define LAST_SLOT	0x19
+
+/*
+ * libvirt has elements for the rest, and the machine is named in one.  QEMU
+ * creates what is here before libvirt's own devices, which are in JSON, so that
+ * these can be on a bus that is made here.
+ */
 static struct arguments libvirt_arguments(const struct wanted *wanted)
 {
 	struct arguments arguments = { 0 };
 	char *fmw = windows(wanted);
+	size_t i;
 
 	add(&arguments, "-machine", "cxl=on%s", fmw);
-	add_devices(&arguments, wanted);
+	for (i = 0; i < wanted->nr_devices; i++) {
+		char *slot = xprintf(",addr=%#zx", LAST_SLOT - i);
+
+		add_bridge(&arguments, wanted, i, slot);
+		free(slot);
+	}
 	free(fmw);
 	return arguments;
 }
@@ -198,19 +231,44 @@ static void print_json(const struct wanted *wanted)
 	free_arguments(&arguments);
 }
 
-/* Locked memory: the guest's RAM, and what QEMU itself needs */
-#define QEMU_OVERHEAD_MIB	2048
+/*
+ * A device that libvirt gives QEMU access to; what gives it its place is its
+ * alias.  It stays bound as it is: unlike vfio-cxl bind, libvirt would not ask
+ * whether the host uses its memory.
+ */
+static void print_hostdev(size_t i, const char *address)
+{
+	/* DDDD:BB:SS.F, as domains of more digits are refused */
+	printf("    <hostdev mode='subsystem' type='pci' managed='no'>\n"
+	       "      <source>\n"
+	       "        <address domain='0x%.4s' bus='0x%.2s' slot='0x%.2s' function='0x%.1s'/>\n"
+	       "      </source>\n"
+	       "      <alias name='ua-cxl%zu'/>\n"
+	       "    </hostdev>\n",
+	       address, address + 5, address + 8, address + 11, i);
+}
+
+/* libvirt would place it in a PCIe port, which has no CXL.mem. */
+static void print_override(size_t i)
+{
+	printf("    <qemu:device alias='ua-cxl%zu'>\n"
+	       "      <qemu:frontend>\n"
+	       "        <qemu:property name='bus' type='string' value='cxl.%zu.0'/>\n"
+	       "        <qemu:property name='addr' type='string' value='0x0'/>\n"
+	       "      </qemu:frontend>\n"
+	       "    </qemu:device>\n", i, i);
+}
 
 static void print_libvirt(const struct wanted *wanted)
 {
 	unsigned long long ram = wanted->ram >> 20;
 	struct arguments arguments = libvirt_arguments(wanted);
+	char *emulator = find_program(wanted->board->program);
 	size_t i;
 
 	printf("<domain type='kvm' xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'>\n"
 	       "  <name>cxl</name>\n"
 	       "  <memory unit='MiB'>%llu</memory>\n"
-	       "  <memtune><hard_limit unit='MiB'>%llu</hard_limit></memtune>\n"
 	       "  <vcpu>1</vcpu>\n"
 	       "  <os%s>\n"
 	       "    <type arch='%s' machine='%s'>hvm</type>\n"
@@ -219,16 +277,27 @@ static void print_libvirt(const struct wanted *wanted)
 	       "  <cpu mode='host-passthrough'>\n"
 	       "    <numa><cell id='0' cpus='0' memory='%llu' unit='MiB'/></numa>\n"
 	       "  </cpu>\n"
-	       "  <qemu:commandline>\n",
-	       ram, ram + QEMU_OVERHEAD_MIB,
+	       "  <devices>\n",
+	       ram,
 	       strcmp(wanted->board->name, "virt") ? "" : " firmware='efi'",
 	       wanted->board->arch, wanted->board->name, ram);
+	if (emulator)
+		printf("    <emulator>%s</emulator>\n", emulator);
+	for (i = 0; i < wanted->nr_devices; i++)
+		print_hostdev(i, wanted->devices[i].address);
+	printf("  </devices>\n"
+	       "  <qemu:commandline>\n");
 	for (i = 0; i < arguments.nr; i++)
 		printf("    <qemu:arg value='%s'/>\n"
 		       "    <qemu:arg value='%s'/>\n",
 		       arguments.each[i].option, arguments.each[i].value);
 	printf("  </qemu:commandline>\n"
+	       "  <qemu:override>\n");
+	for (i = 0; i < wanted->nr_devices; i++)
+		print_override(i);
+	printf("  </qemu:override>\n"
 	       "</domain>\n");
+	free(emulator);
 	free_arguments(&arguments);
 }
 
@@ -284,6 +353,10 @@ static void add_device(struct wanted *wanted, const char *text,
 	for (i = 0; i < wanted->nr_devices; i++)
 		if (!strcmp(wanted->devices[i].address, address))
 			die(STATUS_USAGE, "%s is there twice", address);
+	if (wanted->libvirt && has_large_domain(address))
+		die(STATUS_NO,
+		    "%s: libvirt gives QEMU host=, which takes a domain of four digits only",
+		    address);
 	device = append(wanted->devices, wanted->nr_devices);
 	device->address = address;
 	device->memory = memories_size(memories, address);
@@ -317,12 +390,12 @@ static enum status run_generate(const struct args *args)
 	const char *format = arg_value(args, "format") ?: "qemu";
 	struct memories memories = { .args = args };
 	struct wanted wanted = { .board = find_board(machine) };
-	bool libvirt = !strcmp(format, "libvirt");
 	size_t i;
 
-	if (!libvirt && strcmp(format, "qemu"))
+	wanted.libvirt = !strcmp(format, "libvirt");
+	if (!wanted.libvirt && strcmp(format, "qemu"))
 		die(STATUS_USAGE, "--format %s: it is qemu or libvirt", format);
-	if (libvirt && args->json)
+	if (wanted.libvirt && args->json)
 		die(STATUS_USAGE, "--json is for --format qemu");
 	if (args->nr_operands > MAX_DEVICES)
 		die(STATUS_USAGE,
@@ -333,7 +406,7 @@ static enum status run_generate(const struct args *args)
 	for (i = 0; i < args->nr_operands; i++)
 		add_device(&wanted, args->operands[i], &memories);
 	must_be_accepted(&wanted, &memories);
-	if (libvirt)
+	if (wanted.libvirt)
 		print_libvirt(&wanted);
 	else if (args->json)
 		print_json(&wanted);

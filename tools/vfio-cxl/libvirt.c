@@ -2,9 +2,10 @@
 /*
  * A virtual machine of libvirt's XML
  *
- * libvirt has no elements for CXL: what matters is in qemu:commandline, which
- * it adds to a command line of its own.  Of that, the machine's type and memory
- * are needed, and host devices that libvirt plugs into PCIe ports.
+ * libvirt has no elements for CXL: host bridges and ports are in
+ * qemu:commandline, which it adds to a command line of its own.  Of that, the
+ * machine's type and memory are needed, and host devices.  libvirt plugs these
+ * into PCIe ports, unless qemu:override names another bus.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -91,41 +92,79 @@ static unsigned long number(xmlNode *node, const char *name)
 	return value;
 }
 
+/* A child of the domain that is QEMU's own, or NULL */
+static xmlNode *qemu_child(const xmlNode *domain, const char *name)
+{
+	xmlNode *node = child(domain, name);
+
+	return node && node->ns && !strcmp((const char *)node->ns->href,
+					   QEMU_NAMESPACE) ? node : NULL;
+}
+
+static bool has(xmlNode *node, const char *name, const char *value)
+{
+	char *text = attribute(node, name);
+	bool same = text && value && !strcmp(text, value);
+
+	free(text);
+	return same;
+}
+
+/* The bus that qemu:override names for the device of an alias, or NULL */
+static char *override_bus(const xmlNode *domain, const char *alias)
+{
+	const xmlNode *override = qemu_child(domain, "override"), *front;
+	xmlNode *device, *each;
+
+	for (device = override ? override->children : NULL; device;
+	     device = device->next) {
+		if (!is_named(device, "device") || !has(device, "alias", alias))
+			continue;
+		front = child(device, "frontend");
+		for (each = front ? front->children : NULL; each;
+		     each = each->next)
+			if (is_named(each, "property") &&
+			    has(each, "name", "bus"))
+				return attribute(each, "value");
+	}
+	return NULL;
+}
+
+static void add_host_device(struct words *words, const xmlNode *domain,
+			    xmlNode *node)
+{
+	xmlNode *address = child(child(node, "source"), "address");
+	char *alias, *bus;
+
+	if (!has(node, "type", "pci") || !address)
+		return;
+	alias = attribute(child(node, "alias"), "name");
+	bus = override_bus(domain, alias);
+	add(words, xstrdup("-device"));
+	add(words, xprintf("vfio-pci,host=%04lx:%02lx:%02lx.%lx%s%s",
+			   number(address, "domain"), number(address, "bus"),
+			   number(address, "slot"), number(address, "function"),
+			   bus ? ",bus=" : "", bus ?: ""));
+	free(alias);
+	free(bus);
+}
+
 static void add_host_devices(struct words *words, const xmlNode *domain)
 {
 	const xmlNode *devices = child(domain, "devices");
-	xmlNode *each, *address;
+	xmlNode *each;
 
-	for (each = devices ? devices->children : NULL; each;
-	     each = each->next) {
-		char *type;
-
-		if (!is_named(each, "hostdev"))
-			continue;
-		type = attribute(each, "type");
-		address = child(child(each, "source"), "address");
-		if (type && !strcmp(type, "pci") && address) {
-			add(words, xstrdup("-device"));
-			add(words,
-			    xprintf("vfio-pci,host=%04lx:%02lx:%02lx.%lx",
-				    number(address, "domain"),
-				    number(address, "bus"),
-				    number(address, "slot"),
-				    number(address, "function")));
-		}
-		free(type);
-	}
+	for (each = devices ? devices->children : NULL; each; each = each->next)
+		if (is_named(each, "hostdev"))
+			add_host_device(words, domain, each);
 }
 
 static void add_commandline(struct words *words, const xmlNode *domain)
 {
-	const xmlNode *line = child(domain, "commandline");
+	const xmlNode *line = qemu_child(domain, "commandline");
 	xmlNode *each;
 
-	if (!line || !line->ns ||
-	    strcmp((const char *)line->ns->href, QEMU_NAMESPACE))
-		return;
-	for (each = line->children; each; each = each->next) {
+	for (each = line ? line->children : NULL; each; each = each->next) {
 		char *value = is_named(each, "arg") ? attribute(each, "value") :
 						      NULL;
 

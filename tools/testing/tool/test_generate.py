@@ -4,6 +4,9 @@
 import os
 import random
 import re
+import tempfile
+from pathlib import Path
+from unittest import mock
 
 from tool.tool import MIB, NO, USAGE, ToolCase, memory_options
 
@@ -11,10 +14,10 @@ SEED = int(os.environ.get("SEED", "1"))
 ROUNDS = 60
 
 
-def some_devices(rng, number):
+def some_devices(rng, number, domains):
     """Return addresses and sizes in MiB of devices."""
     buses = rng.sample(range(1, 256), number)
-    return [(f"{rng.choice((0, 0, 1, 0x10000)):04x}:{bus:02x}:00.0",
+    return [(f"{rng.choice(domains):04x}:{bus:02x}:00.0",
              256 * rng.choice((1, 2, 3, 4, 400, 1024)))
             for bus in buses]
 
@@ -31,9 +34,11 @@ class Generate(ToolCase):
         """random devices, both machines, all formats"""
         rng = random.Random(SEED)
         for number in range(ROUNDS):
-            devices = some_devices(rng, rng.randint(1, 24))
             machine = rng.choice(("q35", "virt"))
             form = rng.choice(("qemu", "libvirt"))
+            devices = some_devices(
+                rng, rng.randint(1, 20),
+                (0, 0, 1, 0x10000) if form == "qemu" else (0, 0, 1))
             ram = rng.choice(("512M", "4G", "300G"))
             text = self.write(devices, "--machine", machine, "--format", form,
                               "--ram", ram)
@@ -61,7 +66,7 @@ class Generate(ToolCase):
     def test_bus_numbers(self):
         """each bridge has a bus number and room for that of its port"""
         for machine in ("q35", "virt"):
-            for number in (1, 2, 16, 24):
+            for number in (1, 2, 16, 20):
                 devices = [(f"0000:{bus:02x}:00.0", 256)
                            for bus in range(1, number + 1)]
                 text = self.write(devices, "--machine", machine)
@@ -79,6 +84,29 @@ class Generate(ToolCase):
                       text)
         self.assertNotIn("host=", text)
 
+    def test_libvirt_emulator(self):
+        """the one that PATH has is named"""
+        devices = [("0000:21:00.0", 512)]
+        with tempfile.TemporaryDirectory() as folder:
+            emulator = Path(folder, "qemu-system-x86_64")
+            with mock.patch.dict(os.environ, PATH=f"/nonexistent::{folder}"):
+                self.assertNotIn("<emulator>", self.write(
+                    devices, "--format", "libvirt"))
+                emulator.touch(0o755)
+                self.assertIn(f"<emulator>{emulator}</emulator>", self.write(
+                    devices, "--format", "libvirt"))
+
+    def test_libvirt_slots(self):
+        """host bridges leave libvirt the slots that it takes for itself"""
+        devices = [(f"0000:{bus:02x}:00.0", 256) for bus in range(1, 21)]
+        text = self.write(devices, "--format", "libvirt")
+        slots = [int(slot, 16) for slot in
+                 re.findall(r"pxb-cxl,[^']*,addr=(0x[0-9a-f]+),", text)]
+        self.assertEqual(20, len(set(slots)))
+        # A display has one, and eight PCIe ports each of the next ones.
+        self.assertLess(5, min(slots))
+        self.assertGreater(0x1a, max(slots))
+
     def test_refused(self):
         for status, pattern, *words in (
                 (USAGE, "there twice", "--memory", "1:0.0=256M", "1:0.0",
@@ -90,7 +118,9 @@ class Generate(ToolCase):
                 (USAGE, "no device 0000:ff:1f.7", "ff:1f.7"),
                 (USAGE, "--json is for", "--json", "--format", "libvirt",
                  "1:0.0"),
-                (USAGE, "25 devices", *(f"{n}:0.0" for n in range(10, 35))),
+                (USAGE, "21 devices", *(f"{n}:0.0" for n in range(10, 31))),
+                (NO, "domain of four digits only", "--format", "libvirt",
+                 "--memory", "10000:1:0.0=256M", "10000:1:0.0"),
                 (NO, "has no CXL.mem", "--memory", "1:0.0=0", "1:0.0")):
             with self.subTest(pattern):
                 self.refuse(status, pattern, "generate", *words)

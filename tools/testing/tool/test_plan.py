@@ -270,12 +270,17 @@ class Libvirt(ToolCase):
   <os><type arch='x86_64' machine='pc-q35-10.0'>hvm</type></os>
   <devices>%s</devices>
   <qemu:commandline>%s</qemu:commandline>
+  <qemu:override>%s</qemu:override>
 </domain>"""
     HOSTDEV = """<hostdev mode='subsystem' type='pci'><source>
       <address domain='0x0000' bus='0x21' slot='0x00' function='0x0'/>
-    </source></hostdev>"""
+    </source><alias name='ua-cxl0'/></hostdev>"""
+    OVERRIDE = """<qemu:device alias='%s'><qemu:frontend>
+      <qemu:property name='addr' type='string' value='0x0'/>
+      <qemu:property name='bus' type='string' value='cxl.0.0'/>
+    </qemu:frontend></qemu:device>"""
 
-    def devices(self, status, hostdev=""):
+    def devices(self, status, hostdev="", override=""):
         """Return what is said of the guide's devices, in XML."""
         words = ("-machine", "cxl=on,cxl-fmw.0.targets.0=cxl.0,"
                  "cxl-fmw.0.size=512M", "-device",
@@ -284,7 +289,7 @@ class Libvirt(ToolCase):
         if not hostdev:
             words += ("-device", "vfio-pci,host=21:00.0,bus=cxl.0.0")
         text = self.DOMAIN % (hostdev, "".join(
-            f"<qemu:arg value='{word}'/>" for word in words))
+            f"<qemu:arg value='{word}'/>" for word in words), override)
         return self.ask("plan", *SIZE, "-", text=text,
                         status=status)["devices"]
 
@@ -293,9 +298,16 @@ class Libvirt(ToolCase):
 
     def test_hostdev(self):
         """libvirt plugs it into a PCIe port"""
-        (device,) = self.devices(NO, self.HOSTDEV)
-        self.assertEqual(("0000:21:00.0", "no-host-bridge"),
-                         (device["name"], device["verdict"]))
+        for override in ("", self.OVERRIDE % "ua-other"):
+            (device,) = self.devices(NO, self.HOSTDEV, override)
+            self.assertEqual(("0000:21:00.0", "no-host-bridge"),
+                             (device["name"], device["verdict"]))
+
+    def test_override(self):
+        """unless another bus is named for its alias"""
+        self.assertEqual(ACCEPTED, self.devices(
+            OK, self.HOSTDEV,
+            self.OVERRIDE % "ua-other" + self.OVERRIDE % "ua-cxl0"))
 
     def test_malformed(self):
         self.refuse(USAGE, "well-formed XML", "plan", "-", text="<domain>")
