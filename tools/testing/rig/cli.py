@@ -91,6 +91,8 @@ def find_kernel(parts, args):
 
 def configuration(parts, args):
     """Return the run of the options."""
+    if args.boot and (args.leaks or not args.root):
+        raise RigError("--boot is for a --root, and not with --leaks")
     devices = config.parse_devices(args.devices)
     kernel = find_kernel(parts, args)
     scale = config.parse_scale(os.environ.get("TIME_SCALE", "1"))
@@ -98,8 +100,9 @@ def configuration(parts, args):
         devices=devices,
         order=config.parse_order(args.order, len(devices)),
         memory=config.parse_size(args.memory), cpus=args.cpus,
-        arch=kernel.arch, kernel=kernel.kind, root=args.root,
-        append=args.append,
+        arch=kernel.arch, kernel=kernel.kind,
+        root=args.root and args.root.absolute(),
+        boot=args.boot, more=args.device, append=args.append,
         leaks=args.leaks, known=args.known, command=args.command,
         timeout=args.timeout and args.timeout * scale, time_scale=scale,
         log=args.log)
@@ -174,6 +177,13 @@ def machine_options():
     parser.add_argument("--root", metavar="FOLDER", type=Path,
                         help="root of the machine, with all modules of its "
                              "kernel, in place of the rig's")
+    parser.add_argument("--boot", action="store_true",
+                        help="boot that root: the command is the last service "
+                             "that systemd starts, and what is written to "
+                             "/etc, alone, is still there afterwards")
+    parser.add_argument("--device", metavar="OPTIONS", action="append",
+                        default=[],
+                        help="one more of QEMU's devices, as e1000e")
     parser.add_argument("--known", metavar="PATTERN", default="",
                         help="lines that are no report of a bug, because it "
                              "is known and not the project's: an extended "

@@ -132,6 +132,10 @@ class Config:
     kernel: str = X86_64.kernel
     # A folder with the modules of that kernel, too; None: the rig's own root.
     root: Optional[Path] = None
+    # Whether that root's own init is started.
+    boot: bool = False
+    # Values of QEMU's -device, beside those of the memory devices.
+    more: tuple = ()
     # Added to the kernel's command line.
     append: str = ""
     leaks: bool = False

@@ -55,11 +55,13 @@ def options(config, kernel, root, initrd):
         # A device that does DMA where it is told to, at any address.
         "-device", f"edu,dma_mask={(1 << 64) - 1}",
         # Its root, what it has of the build host, and the run's own folder.
-        *_share("root", root, ",readonly=on"),
+        *_share("root", root, "" if config.boot else ",readonly=on"),
         *_share("checkout", CHECKOUT, ",readonly=on"),
         *_share("cache", cache.root(), ",readonly=on"),
         *_share("run", "share"),
     ]
+    for device in config.more:
+        argv += ["-device", device]
     for device in ordered:
         argv += _device(device)
     return argv

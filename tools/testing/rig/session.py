@@ -121,6 +121,7 @@ def initrd(config, kernel, common, folder):
         "setsid": "-c" if interactive else "",
         "leaks": "1" if config.leaks else "",
         "own_modules": "1" if config.root else "",
+        "boot": "1" if config.boot else "",
         "first_modules": " ".join(kernel.first_modules),
         "later_modules": " ".join(kernel.later_modules),
         "checkout": CHECKOUT,

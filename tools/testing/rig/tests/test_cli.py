@@ -5,6 +5,7 @@ import contextlib
 import io
 import os
 import unittest
+from pathlib import Path
 from unittest import mock
 
 from rig import cli, config, session
@@ -81,6 +82,18 @@ class CommandLine(FolderCase):
                          (session.FAILED, ""))
         self.assertIn("kcsan: the kernels for arm64 are 64k, debian, ",
                       self.said())
+
+    def test_root(self):
+        run = self.run_of("run", "--root", "a", "--boot", "--device", "e1000e",
+                          "--device", "edu", "--", "true")
+        self.assertEqual((run.root, run.boot, run.more),
+                         (Path("a").absolute(), True, ["e1000e", "edu"]))
+
+    def test_boot_refused(self):
+        for words in (["--boot"], ["--boot", "--root", "a", "--leaks"]):
+            self.assertEqual(self.main("run", *words, "--", "true"),
+                             (session.FAILED, ""))
+            self.assertIn("--boot is for a --root", self.said())
 
     def test_time_scale(self):
         with mock.patch.dict("os.environ", TIME_SCALE="2.5"):

@@ -86,6 +86,18 @@ class MachineCase(unittest.TestCase):
         for tag, name in zip(tags, ("root", "checkout", "cache", "run")):
             self.assertIn(f"fsdev={name},mount_tag={name}", tag)
 
+    def test_booted_root_is_written(self):
+        self.config = dataclasses.replace(self.config, boot=True)
+        self.assertEqual(["readonly=on" in share for share in
+                          self.options("-fsdev")], [False, True, True, False])
+
+    def test_more_devices(self):
+        self.config = dataclasses.replace(self.config, more=["e1000e", "edu"])
+        devices = self.options("-device")
+        at = devices.index("e1000e")
+        self.assertEqual(devices[at + 1], "edu")
+        self.assertTrue(devices[at + 2].startswith("pxb-cxl,"))
+
     def test_kernel_arguments(self):
         self.config = dataclasses.replace(self.config, append="a=b c")
         text, = self.options("-append")

@@ -171,20 +171,21 @@ class Initrd(FolderCase):
             each.mkdir()
         common = self.folder / "common"
         common.write_bytes(b"COMMON")
-        path = session.initrd(run_of(known="it's known", root=folder),
+        path = session.initrd(run_of(known="it's known", root=folder,
+                                     boot=True),
                               self.Kernel(kernel_folder), common, folder)
         data = path.read_bytes()
         self.assertTrue(data.startswith(b"COMMON"))
         subprocess.run(["busybox", "cpio", "-id"], input=data[6:], check=True,
                        cwd=self.folder, stderr=subprocess.DEVNULL)
         names = ("devices_expected", "first_modules", "leaks", "own_modules",
-                 "RIG_FILES", "RIG_SPLATS", "RIG_KNOWN")
+                 "boot", "RIG_FILES", "RIG_SPLATS", "RIG_KNOWN")
         show = "; ".join(f'echo "${name}"' for name in names)
         lines = subprocess.run(
             ["sh", "-c", f". ./rig/env; {show}"], cwd=self.folder, text=True,
             check=True, stdout=subprocess.PIPE).stdout.splitlines()
         self.assertEqual(lines, [
-            "2", "one two", "", "1", "/run/rig/mem/0 /run/rig/mem/1",
+            "2", "one two", "", "1", "1", "/run/rig/mem/0 /run/rig/mem/1",
             str(splats.PATTERNS), "it's known"])
         self.assertTrue((self.folder /
                          "modules/7.3.4-test/modules.dep").exists())
