@@ -2,6 +2,7 @@
 """Results of unittest as TAP, with the seconds that each test took."""
 
 import time
+import traceback
 import unittest
 
 # A gap before a test that is worth a line: what its class has set up.
@@ -65,6 +66,27 @@ class Result(unittest.TestResult):
         super().addError(test, err)
         comment(self.errors[-1][1])
         self._line("not ok", test)
+
+
+def sequence(tests, where=""):
+    """Run functions, each of which goes on where the one before ended.
+
+    Each has a docstring for a name. Return the exit status.
+    """
+    say(f"1..{len(tests)}")
+    for number, test in enumerate(tests, 1):
+        start = time.monotonic()
+        name = f"{number} - {where}{test.__doc__}"
+        try:
+            test()
+        except Exception:  # pylint: disable=broad-except # any is a failure
+            comment(traceback.format_exc())
+            say(f"not ok {name}")
+            say("Bail out!  The other tests build on this one.")
+            return 1
+        say(f"ok {name}")
+        comment(f"{time.monotonic() - start:.1f} s")
+    return 0
 
 
 def run(suite):

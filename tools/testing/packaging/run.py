@@ -21,14 +21,14 @@ TESTING = Path(__file__).resolve().parents[1]
 sys.path[0] = str(TESTING)
 
 # pylint: disable=wrong-import-position
-from rig import cache  # noqa: E402
+from guest import tap  # noqa: E402
 from rig.errors import RigError  # noqa: E402
 from rig.parts import Parts  # noqa: E402
+from rig.tree import Host  # noqa: E402
 
 RIG = TESTING / "rig" / "rig.py"
 IN_MACHINE = TESTING / "packaging" / "in_machine.sh"
 DEVICES = "256M,256M"
-NAMES = ("libvfio-cxl-dev", "libvfio-cxl1", "vfio-cxl-dkms", "vfio-cxl-tools")
 MODULES = ("vfio-cxl-emu", "vfio-cxl-pci")
 # The tests' own line in it stands for an administrator's.
 OPTIONS = "etc/modprobe.d/vfio-cxl-pci.conf"
@@ -47,38 +47,21 @@ class Packages:
     """The packages, where they are built, and where they are installed."""
 
     def __init__(self, built, folder):
-        parts = Parts()
-        self.target = parts.trees["tree-target"]
+        self.target = Parts().trees["tree-target"]
         self.kernel = self.target.kernel
         self.update = self.target.update
-        cache.ensure([self.target])
-        self.root = folder / "root"
         self.folder = folder
+        self.host = Host(self.target, folder / "root")
+        self.root = self.host.root
+        self.inside = self.host.inside
+        self.install = self.host.install
         # One folder, that of the sources, is named by the version.
         self.source, = (path for path in built.glob("vfio-cxl-*")
                         if path.is_dir())
         self.version = self.source.name.removeprefix("vfio-cxl-")
-        self.before = set()
-
-    def inside(self, *argv):
-        """Run a command in the copy; return what it prints."""
-        done = subprocess.run(
-            self.target.chroot(["DEBIAN_FRONTEND=noninteractive", *argv],
-                               copy=self.root),
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, text=True, check=False)
-        if done.returncode:
-            raise AssertionError(f"{argv}: exit status {done.returncode}\n"
-                                 f"{done.stdout}")
-        return done.stdout
-
-    def install(self, folder, version):
-        """Have apt install the packages of a folder; return what it says."""
-        debs = [path for name in NAMES
-                for path in folder.glob(f"{name}_{version}_*.deb")]
-        assert len(debs) == len(NAMES), debs
-        return self.inside("apt-get", "install", "--yes",
-                           "--no-install-recommends", *debs)
+        # The first command leaves the folders that others are mounted on.
+        self.inside("true")
+        self.before = self.files()
 
     def files(self):
         """Return the names of all files, without those of dpkg's own."""
@@ -183,7 +166,7 @@ class Packages:
 
     def test_purge(self):
         """purged, nothing is left"""
-        self.inside("apt-get", "purge", "--yes", *NAMES)
+        self.inside("apt-get", "purge", "--yes", *self.host.PACKAGES)
         updates = [path.name.split("_", maxsplit=1)[0] for path in
                    (self.root / self.target.UPDATE).iterdir()]
         self.inside("dpkg", "--purge", *updates)
@@ -194,31 +177,13 @@ class Packages:
 
 def main(built, folder):
     """Run the tests; return the exit status."""
-    if os.geteuid():
-        raise RigError("packages are installed as root: run it as root")
     shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
     packages = Packages(built, folder)
-    subprocess.run(["cp", "-a", packages.target.path(), packages.root],
-                   check=True)
-    # The first command leaves the folders that others are mounted on.
-    packages.inside("true")
-    packages.before = packages.files()
-    tests = [getattr(packages, name) for name in vars(Packages)
-             if name.startswith("test_")]
-    print(f"1..{len(tests)}", flush=True)
-    for number, test in enumerate(tests, 1):
-        try:
-            test()
-        except (AssertionError, OSError, subprocess.SubprocessError) as error:
-            print(f"not ok {number} - {test.__doc__}")
-            print("\n".join(f"# {line}" for line in
-                            (str(error) or repr(error)).splitlines()))
-            print("Bail out!  The other tests build on this one.")
-            return 1
-        print(f"ok {number} - {test.__doc__}", flush=True)
-    shutil.rmtree(folder)
-    return 0
+    status = tap.sequence([getattr(packages, name) for name in vars(Packages)
+                           if name.startswith("test_")])
+    if not status:
+        shutil.rmtree(folder)
+    return status
 
 
 if __name__ == "__main__":

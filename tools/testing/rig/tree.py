@@ -4,10 +4,12 @@
 import os
 import shlex
 import shutil
+import subprocess
 
 from rig import cache, process
 from rig.archive import KEYRING, Archive
 from rig.cache import CHECKOUT, Item, empty
+from rig.errors import RigError
 
 SUITE = "trixie"
 # What tests call in the machine
@@ -176,3 +178,39 @@ class TargetTree(InstalledTree):
                      (*self.packages, f"linux-image-{release}",
                       f"linux-headers-{release}"),
                      [f"--customize-hook={fetch}"])
+
+
+class Host:
+    """A copy of an installed tree, to be changed as administrators do."""
+
+    PACKAGES = ("libvfio-cxl-dev", "libvfio-cxl1", "vfio-cxl-dkms",
+                "vfio-cxl-tools")
+
+    def __init__(self, tree, root):
+        if os.geteuid():
+            raise RigError("packages are installed as root: run it as root")
+        cache.ensure([tree])
+        self.tree = tree
+        self.root = root
+        root.parent.mkdir(parents=True)
+        subprocess.run(["cp", "-a", tree.path(), root], check=True)
+
+    def inside(self, *argv):
+        """Run a command in it; return what it prints."""
+        done = subprocess.run(
+            self.tree.chroot(["DEBIAN_FRONTEND=noninteractive", *argv],
+                             copy=self.root),
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, text=True, check=False)
+        if done.returncode:
+            raise AssertionError(f"{argv}: exit status {done.returncode}\n"
+                                 f"{done.stdout}")
+        return done.stdout
+
+    def install(self, folder, version):
+        """Have apt install the project's packages; return what it says."""
+        debs = [path for name in self.PACKAGES
+                for path in folder.glob(f"{name}_{version}_*.deb")]
+        assert len(debs) == len(self.PACKAGES), debs
+        return self.inside("apt-get", "install", "--yes",
+                           "--no-install-recommends", *debs)
