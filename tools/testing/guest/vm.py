@@ -52,14 +52,79 @@ def start(config, topology):
     return result.returncode, result.stdout.decode(errors="replace")
 
 
-class Guest:
+class Console:
+    """The console of a guest's first process, which does what it is told.
+
+    Whoever starts the guest sets the factor of time limits and connects.
+    """
+
+    def __init__(self, time_factor):
+        self.time_factor = time_factor
+        self.pending = b""
+        self.agent = socket.socket(socket.AF_UNIX)
+
+    def log(self):
+        """Return what QEMU has said so far."""
+        raise NotImplementedError
+
+    def state(self):
+        """Return what a guest does that does not do what it should."""
+        raise NotImplementedError
+
+    def _read(self, deadline):
+        """Return output up to a mark, and the word after it."""
+        while True:
+            match = ANSWER.match(self.pending)
+            if match:
+                self.pending = self.pending[match.end():]
+                return match[1].decode(errors="replace"), match[2].decode()
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise GuestError(f"the guest does not answer{self.state()}")
+            self.agent.settimeout(left)
+            try:
+                data = self.agent.recv(65536)
+            except socket.timeout:
+                continue
+            if not data:
+                raise GuestError(f"the guest is gone: {self.log()[-2000:]}")
+            self.pending += data
+
+    def deadline(self, seconds):
+        """Return when a time limit is over."""
+        return time.monotonic() + seconds * self.time_factor
+
+    def wait_ready(self):
+        """Wait for the guest's first process, after a start or a reset."""
+        _, word = self._read(self.deadline(BOOT_SECONDS))
+        if word != "ready":
+            raise GuestError(f"the guest says {word} where it should start")
+
+    def status(self, command, seconds=60):
+        """Run a line of shell; return output and exit status."""
+        self.agent.sendall(command.encode() + b"\n")
+        text, word = self._read(self.deadline(seconds))
+        if word == "ready":
+            raise GuestError(f"the guest started anew during {command}"
+                             f"{self.state()}")
+        return text, int(word)
+
+    def run(self, command, seconds=60):
+        """Run a line of shell that should succeed; return its output."""
+        text, status = self.status(command, seconds)
+        if status:
+            raise GuestError(f"{command}: status {status}: {text}")
+        return text.strip()
+
+
+class Guest(Console):
     """A running guest."""
 
     def __init__(self, config, topology, qemu=None, append=""):
+        super().__init__(config.time_factor)
         self.config = config
         # pylint: disable=consider-using-with # removed by close()
         self.folder = tempfile.TemporaryDirectory(prefix="guest-")
-        self.pending = b""
         agent = os.path.join(self.folder.name, "agent")
         args = [*config.options(append, not topology.ram),
                 "-serial", f"file:{self.folder.name}/console",
@@ -69,11 +134,10 @@ class Guest:
         self.vm = qemu_machine(config.python)(
             qemu or config.qemu, args, name="qemu", base_temp_dir="/tmp",
             log_dir=self.folder.name, qmp_timer=config.seconds(60))
-        self.agent = socket.socket(socket.AF_UNIX)
         try:
             self.vm.launch()
             self.agent.connect(agent)
-            self._wait_ready()
+            self.wait_ready()
         except BaseException:
             self.close()
             raise
@@ -101,15 +165,13 @@ class Guest:
             return file.read()
 
     def log(self):
-        """Return what QEMU has said so far."""
         return self._file("qemu.log")
 
     def monitor(self, command):
         """Return what QEMU's monitor for people says."""
         return self.vm.cmd("human-monitor-command", command_line=command)
 
-    def _state(self):
-        """Return what a guest does that does not do what it should."""
+    def state(self):
         # Two looks tell one that stands still from one that is slow.
         first = self.monitor("info registers")
         time.sleep(1)
@@ -121,67 +183,22 @@ class Guest:
               (first, self.monitor("info registers"))),
             self.monitor("info lapic"), self.log()[-4000:]))
 
-    def _read(self, deadline):
-        """Return output up to a mark, and the word after it."""
-        while True:
-            match = ANSWER.match(self.pending)
-            if match:
-                self.pending = self.pending[match.end():]
-                return match[1].decode(errors="replace"), match[2].decode()
-            left = deadline - time.monotonic()
-            if left <= 0:
-                raise GuestError(f"the guest does not answer{self._state()}")
-            self.agent.settimeout(left)
-            try:
-                data = self.agent.recv(65536)
-            except socket.timeout:
-                continue
-            if not data:
-                raise GuestError(f"the guest is gone: {self.log()[-2000:]}")
-            self.pending += data
-
-    def _deadline(self, seconds):
-        """Return when a time limit is over."""
-        return time.monotonic() + self.config.seconds(seconds)
-
-    def _wait_ready(self):
-        """Wait for the guest's first process, after a start or a reset."""
-        _, word = self._read(self._deadline(BOOT_SECONDS))
-        if word != "ready":
-            raise GuestError(f"the guest says {word} where it should start")
-
     def reset(self):
         """Reset the guest from outside, and wait until it is up again."""
         self.vm.cmd("system_reset")
-        self._wait_ready()
+        self.wait_ready()
 
     def reboot(self):
         """Let the guest reboot itself, and wait until it is up again."""
         self.agent.sendall(b"reboot -f\n")
-        self._wait_ready()
-
-    def status(self, command, seconds=60):
-        """Run a line of shell; return output and exit status."""
-        self.agent.sendall(command.encode() + b"\n")
-        text, word = self._read(self._deadline(seconds))
-        if word == "ready":
-            raise GuestError(f"the guest started anew during {command}: "
-                             f"{self._file('console')[-4000:]}")
-        return text, int(word)
-
-    def run(self, command, seconds=60):
-        """Run a line of shell that should succeed; return its output."""
-        text, status = self.status(command, seconds)
-        if status:
-            raise GuestError(f"{command}: status {status}: {text}")
-        return text.strip()
+        self.wait_ready()
 
     def wait(self, look, seconds=60):
         """Call a function until it returns something true; return that."""
-        deadline = self._deadline(seconds)
+        deadline = self.deadline(seconds)
         while not (found := look()):
             if time.monotonic() > deadline:
-                raise GuestError(f"waited in vain{self._state()}")
+                raise GuestError(f"waited in vain{self.state()}")
             time.sleep(0.1)
         return found
 
@@ -191,4 +208,4 @@ class Guest:
             self.vm.event_wait(name, self.config.seconds(seconds),
                                {"data": data})
         except asyncio.TimeoutError as error:
-            raise GuestError(f"no {name} {data}{self._state()}") from error
+            raise GuestError(f"no {name} {data}{self.state()}") from error
