@@ -60,19 +60,35 @@ bool core_decoders(struct device *device)
 	return hdm->nr;
 }
 
+static bool is_in(const struct device *device, struct cxl_region *region)
+{
+	uint64_t base = cxl_region_get_resource(region);
+	unsigned int i;
+
+	for (i = 0; i < device->hdm.nr; i++)
+		if (device->hdm.decoders[i].committed &&
+		    device->hdm.decoders[i].base == base)
+			return true;
+	return false;
+}
+
+/*
+ * By its address: Linux 6.12 leaves a region behind, without a target, where it
+ * could not add the endpoint's decoder to it.
+ */
 struct cxl_region *core_region(const struct device *device)
 {
-	struct cxl_port *port = find_endpoint(device);
 	struct cxl_decoder *decoder;
 	struct cxl_region *region;
+	struct cxl_bus *bus;
 
-	if (!port)
+	if (!device->memdev)
 		return NULL;
-	cxl_decoder_foreach(port, decoder) {
-		region = cxl_decoder_get_region(decoder);
-		if (region)
-			return region;
-	}
+	cxl_bus_foreach(cxl_memdev_get_ctx(device->memdev), bus)
+		cxl_decoder_foreach(cxl_bus_get_port(bus), decoder)
+			cxl_region_foreach(decoder, region)
+				if (is_in(device, region))
+					return region;
 	return NULL;
 }
 
