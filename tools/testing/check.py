@@ -172,6 +172,9 @@ STEPS = (
                             "TESTS=test_plan.Generate"), 1200, only_long=True),
     Step("guest-10.2", make("guest", "GUEST_QEMU=qemu-guest-x86_64"), 4800,
          only_long=True),
+    # In a folder of its own: other steps make packages and QEMU, too.
+    Step("libvirt", make("libvirt-check", f"O={TOP}/build/libvirt"), 2400,
+         only_long=True),
 )
 
 

@@ -36,7 +36,8 @@ KILLS	?= 50
 	rig-modules older selftests selftests-debian selftests-arm64 arm64 \
 	arm64-1T torture-program torture torture-kcsan guest-image guest \
 	guest-dma guest-image-arm64 tool-arm64 guest-arm64 demo-arm64 htmldocs \
-	svg patches patches-check deb deb-check rpm
+	svg patches patches-check deb deb-check rpm \
+	libvirt-check
 
 help-lab:
 	@echo '  qemu       QEMU with the series of tools/qemu, for x86-64 and arm64 guests'
@@ -85,6 +86,7 @@ help-lab:
 	@echo '  deb-check  install them in a Debian 13 with its stock kernel, and use,'
 	@echo '             upgrade and purge them'
 	@echo '  rpm        a source RPM for Fedora, in build/rpm, checked with rpmlint'
+	@echo '  libvirt-check  a Debian 13 that boots with the packages: guests of libvirt'
 	@echo '  svg        redraw the picture of the data path'
 
 setup: setup-demo
@@ -188,6 +190,11 @@ deb:
 
 deb-check: deb
 	tools/testing/packaging/run.py $(O)/deb $(O)/deb-check
+
+# apt, libvirt and AppArmor on a booted Debian 13
+libvirt-check: deb qemu guest-image
+	tools/testing/libvirt/run.py $(O)/deb $(O)/guest/initramfs.cpio \
+		$(O)/libvirt-check
 
 rpm:
 	@tools/packaging/rpm.sh $(O)/rpm

@@ -10,8 +10,9 @@ from rig.emulator import (DebianQemu, GuestQemuArm64, GuestQemuX86, HostQemu,
 from rig.initramfs import Initramfs
 from rig.linux import BuiltKernel, Headers, LinuxSource
 from rig.sparse import Sparse
-from rig.tree import (BUILD, GUESTS, GUESTS_ARM64, MACHINE, PACKAGING, SUITE,
-                      TOOL, TOOL_ARM64, InstalledTree, TargetTree, Tree)
+from rig.tree import (BUILD, GUESTS, GUESTS_ARM64, INSTALLED, LIBVIRT, MACHINE,
+                      PACKAGING, SUITE, TOOL, TOOL_ARM64, InstalledTree,
+                      TargetTree, Tree)
 
 
 class Parts:
@@ -47,12 +48,15 @@ class Parts:
         )
         self.kernels = {(kernel.arch, kernel.kind): kernel
                         for kernel in kernels}
+        older = self.kernels[X86_64, "debian-6.12"]
         # Where packages are built, and where they are installed
         self.trees = {tree.name: tree for tree in (
             self.tree,
             InstalledTree("tree-packaging", X86_64.debian, PACKAGING),
-            TargetTree("tree-target", self.kernels[X86_64, "debian-6.12"],
+            TargetTree("tree-target", INSTALLED, older,
                        self.kernels[X86_64, "debian"]),
+            TargetTree("tree-libvirt", (*MACHINE, *INSTALLED, *LIBVIRT),
+                       older),
         )}
         self.emulators = {X86_64: Qemu(qemu_source, meson, self.tree),
                           ARM64: DebianQemu()}

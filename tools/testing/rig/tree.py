@@ -42,6 +42,12 @@ INSTALLED = f"dkms gcc libc6-dev openssl pkgconf {' '.join(TOOL)}".split()
 TOOL_ARM64 = """
     libcxl-dev libjson-c-dev libpci-dev libsmartcols-dev libxml2-dev
 """.split()
+# A host of guests: libvirt's default installation with AppArmor, and what
+# boots, binds devices at boot, and loads modules
+LIBVIRT = """
+    apparmor driverctl libvirt-clients libvirt-daemon-system qemu-system-x86
+    systemd-sysv udev
+""".split()
 # Libraries and firmware of that QEMU
 GUESTS_ARM64 = "libfdt-dev libglib2.0-dev qemu-efi-aarch64 zlib1g-dev".split()
 
@@ -145,29 +151,29 @@ class InstalledTree(Tree):
 class TargetTree(InstalledTree):
     """Debian with a kernel and its headers, as packages find it.
 
-    The headers of another kernel, an update, are in UPDATE.
+    The headers of another kernel, an update, are in UPDATE if one is given.
     """
 
     UPDATE = "srv/update"
 
-    def __init__(self, name, kernel, update):
-        super().__init__(name, kernel.arch.debian, INSTALLED,
-                         (kernel.suite, update.suite))
+    def __init__(self, name, packages, kernel, update=None):
         self.kernel = kernel
         self.update = update
-        self.needs = (kernel, update)
+        self.needs = (kernel, update) if update else (kernel,)
+        super().__init__(name, kernel.arch.debian, packages,
+                         tuple(need.suite for need in self.needs))
 
     def key(self):
         """Hash what it is made of, once the kernels are chosen."""
         if not all(kernel.key() for kernel in self.needs):
             return None
-        return cache.digest(super().key(), self.kernel.release(),
-                            self.update.release())
+        return cache.digest(super().key(), *(kernel.release()
+                                             for kernel in self.needs))
 
     def make(self, work, step, log):
         """Install the kernel, and download the update."""
         release = self.kernel.release()
-        fetch = f"""
+        fetch = self.update and f"""
             rm -f "$1"/var/cache/apt/archives/*.deb
             APT_CONFIG=$MMDEBSTRAP_APT_CONFIG apt-get --yes --download-only \
                 install linux-headers-{self.update.release()} &&
@@ -177,7 +183,7 @@ class TargetTree(InstalledTree):
         self.install(work, step, log,
                      (*self.packages, f"linux-image-{release}",
                       f"linux-headers-{release}"),
-                     [f"--customize-hook={fetch}"])
+                     [f"--customize-hook={fetch}"] if fetch else [])
 
 
 class Host:

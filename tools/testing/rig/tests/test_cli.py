@@ -165,7 +165,8 @@ class CommandLine(FolderCase):
              "qemu-qtests": ["qemu-source-sid", "tree-qemu"],
              "initramfs-x86_64": ["tree", "tree"],
              "initramfs-arm64": ["tree-arm64", "tree"],
-             "tree-target": ["kernel-debian-6.12", "kernel-debian"]})
+             "tree-target": ["kernel-debian-6.12", "kernel-debian"],
+             "tree-libvirt": ["kernel-debian-6.12"]})
 
 
 if __name__ == "__main__":

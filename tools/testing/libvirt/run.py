@@ -1,0 +1,94 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-only
+"""Start guests with libvirt on a Debian 13 host that the packages are on.
+
+The host is a copy of the rig's tree-libvirt: a stock kernel, systemd, AppArmor
+and libvirt as Debian's packages configure them. apt installs the packages, and
+make the QEMU; then the machine boots the host, twice. Each test goes on where
+the one before ended. Prints TAP, with the seconds of each step.
+"""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+sys.dont_write_bytecode = True
+TESTING = Path(__file__).resolve().parents[1]
+sys.path[0] = str(TESTING)
+
+# pylint: disable=wrong-import-position
+from guest import tap  # noqa: E402
+from rig.arch import X86_64  # noqa: E402
+from rig.errors import RigError  # noqa: E402
+from rig.parts import Parts  # noqa: E402
+from rig.tree import Host  # noqa: E402
+
+CHECKOUT = TESTING.parents[1]
+RIG = TESTING / "rig" / "rig.py"
+IN_MACHINE = TESTING / "libvirt" / "in_machine.py"
+# The first is an accelerator, for which the host has no driver.
+DEVICES = "256M:x-accel=on,512M,256M:x-accel=on,256M"
+# What libvirt manages: it has a driver on the host.
+CARD = "e1000e"
+
+
+class Steps:
+    """What an administrator does, in this order."""
+
+    def __init__(self, built, initrd, folder):
+        parts = Parts()
+        tree = parts.trees["tree-libvirt"]
+        self.built = built
+        self.images = parts.kernels[X86_64, "debian"].image(), initrd
+        self.kernel = tree.kernel
+        self.host = Host(tree, folder / "root")
+        # Without one, systemd takes a boot for the first and asks questions.
+        self.host.inside("systemd-machine-id-setup")
+
+    def boot(self, tests):
+        """Boot the host, and have the tests of that boot run there."""
+        done = subprocess.run(
+            [RIG, "run", "--kernel", self.kernel.kind, "--root",
+             self.host.root, "--boot", "--devices", DEVICES, "--device", CARD,
+             "--memory", "5G", "--timeout", "1200", "--", IN_MACHINE,
+             tests, *self.images], check=False)
+        assert not done.returncode, f"exit status {done.returncode}"
+
+    def test_packages(self):
+        """apt installs the packages, and DKMS builds the modules"""
+        self.host.install(self.built, "*")
+
+    def test_qemu(self):
+        """make qemu-install installs QEMU"""
+        subprocess.run(["make", "--no-print-directory", "-s", "-C", CHECKOUT,
+                        "qemu-install", f"DESTDIR={self.host.root}"],
+                       stdout=subprocess.DEVNULL, check=True)
+
+    def test_guests(self):
+        """libvirt starts guests"""
+        self.boot("test")
+
+    def test_reboot(self):
+        """after a reboot of the host, too"""
+        self.boot("after")
+
+
+def main(built, initrd, folder):
+    """Run the tests; return the exit status."""
+    shutil.rmtree(folder, ignore_errors=True)
+    steps = Steps(built, initrd, folder)
+    status = tap.sequence([getattr(steps, name) for name in vars(Steps)
+                           if name.startswith("test_")])
+    if not status:
+        shutil.rmtree(folder)
+    return status
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 4:
+        sys.exit(f"usage: {sys.argv[0]} PACKAGES GUEST_INITRAMFS FOLDER")
+    try:
+        sys.exit(main(*(Path(name).absolute() for name in sys.argv[1:])))
+    except RigError as problem:
+        sys.exit(f"{sys.argv[0]}: {problem}")
