@@ -175,6 +175,9 @@ STEPS = (
     # In a folder of its own: other steps make packages and QEMU, too.
     Step("libvirt", make("libvirt-check", f"O={TOP}/build/libvirt"), 2400,
          only_long=True),
+    Step("libvirt-forky", make("libvirt-check", f"O={TOP}/build/forky",
+                               "TREE=tree-libvirt-forky"), 2400,
+         only_long=True),
 )
 
 

@@ -191,10 +191,11 @@ deb:
 deb-check: deb
 	tools/testing/packaging/run.py $(O)/deb $(O)/deb-check
 
-# apt, libvirt and AppArmor on a booted Debian 13
+# apt, libvirt and AppArmor on a booted Debian 13, or TREE=tree-libvirt-forky
+libvirt-check: TREE ?= tree-libvirt
 libvirt-check: deb qemu guest-image
-	tools/testing/libvirt/run.py $(O)/deb $(O)/guest/initramfs.cpio \
-		$(O)/libvirt-check
+	tools/testing/libvirt/run.py $(TREE) $(O)/deb \
+		$(O)/guest/initramfs.cpio $(O)/libvirt-check
 
 rpm:
 	@tools/packaging/rpm.sh $(O)/rpm

@@ -1,9 +1,9 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""Start guests with libvirt on a Debian 13 host that the packages are on.
+"""Start guests with libvirt on a Debian host that the packages are on.
 
-The host is a copy of the rig's tree-libvirt: a stock kernel, systemd, AppArmor
-and libvirt as Debian's packages configure them. apt installs the packages, and
+The host is a copy of a tree of the rig: a stock kernel, systemd, AppArmor and
+libvirt as Debian's packages configure them. apt installs the packages, and
 make the QEMU; then the machine boots the host, twice. Each test goes on where
 the one before ended. Prints TAP, with the seconds of each step.
 """
@@ -36,9 +36,9 @@ CARD = "e1000e"
 class Steps:
     """What an administrator does, in this order."""
 
-    def __init__(self, built, initrd, folder):
+    def __init__(self, name, built, initrd, folder):
         parts = Parts()
-        tree = parts.trees["tree-libvirt"]
+        tree = parts.trees[name]
         self.built = built
         self.images = parts.kernels[X86_64, "debian"].image(), initrd
         self.kernel = tree.kernel
@@ -74,10 +74,10 @@ class Steps:
         self.boot("after")
 
 
-def main(built, initrd, folder):
+def main(tree, built, initrd, folder):
     """Run the tests; return the exit status."""
     shutil.rmtree(folder, ignore_errors=True)
-    steps = Steps(built, initrd, folder)
+    steps = Steps(tree, built, initrd, folder)
     status = tap.sequence([getattr(steps, name) for name in vars(Steps)
                            if name.startswith("test_")])
     if not status:
@@ -86,9 +86,10 @@ def main(built, initrd, folder):
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 4:
-        sys.exit(f"usage: {sys.argv[0]} PACKAGES GUEST_INITRAMFS FOLDER")
+    if len(sys.argv) != 5:
+        sys.exit(f"usage: {sys.argv[0]} TREE PACKAGES GUEST_INITRAMFS FOLDER")
     try:
-        sys.exit(main(*(Path(name).absolute() for name in sys.argv[1:])))
+        sys.exit(main(sys.argv[1], *(Path(name).absolute()
+                                     for name in sys.argv[2:])))
     except RigError as problem:
         sys.exit(f"{sys.argv[0]}: {problem}")

@@ -57,6 +57,11 @@ class Parts:
                        self.kernels[X86_64, "debian"]),
             TargetTree("tree-libvirt", (*MACHINE, *INSTALLED, *LIBVIRT),
                        older),
+            # The next release, whose QEMU does not bring each library that
+            # the project's build of it for Debian 13 needs
+            TargetTree("tree-libvirt-forky",
+                       (*MACHINE, *INSTALLED, *LIBVIRT, "libspice-server1"),
+                       self.kernels[X86_64, "debian-7.2"]),
         )}
         self.emulators = {X86_64: Qemu(qemu_source, meson, self.tree),
                           ARM64: DebianQemu()}

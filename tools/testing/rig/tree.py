@@ -144,7 +144,10 @@ class InstalledTree(Tree):
              "--variant=minbase", f"--architectures={self.arch}",
              f"--keyring={KEYRING}", f"--include={','.join(packages)}",
              "--aptopt=Acquire::Languages \"none\"",
-             "--aptopt=Acquire::Retries \"3\"", *options,
+             "--aptopt=Acquire::Retries \"3\"",
+             # The next release's list of packages is for a week, and mirrors
+             # may be older.
+             "--aptopt=Acquire::Check-Valid-Until \"false\"", *options,
              SUITE, work, *map(archive.source, self.suites)], log, step)
 
 
@@ -161,7 +164,8 @@ class TargetTree(InstalledTree):
         self.update = update
         self.needs = (kernel, update) if update else (kernel,)
         super().__init__(name, kernel.arch.debian, packages,
-                         tuple(need.suite for need in self.needs))
+                         tuple(dict.fromkeys(
+                             [SUITE, *(need.suite for need in self.needs)])))
 
     def key(self):
         """Hash what it is made of, once the kernels are chosen."""

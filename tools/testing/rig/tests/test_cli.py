@@ -166,7 +166,8 @@ class CommandLine(FolderCase):
              "initramfs-x86_64": ["tree", "tree"],
              "initramfs-arm64": ["tree-arm64", "tree"],
              "tree-target": ["kernel-debian-6.12", "kernel-debian"],
-             "tree-libvirt": ["kernel-debian-6.12"]})
+             "tree-libvirt": ["kernel-debian-6.12"],
+             "tree-libvirt-forky": ["kernel-debian-7.2"]})
 
 
 if __name__ == "__main__":
