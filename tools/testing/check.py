@@ -145,7 +145,6 @@ STEPS = (
     Step("tool-machine", make("tool-machine"), 600),
     Step("lib", make("-C", "tools/lib", f"O={TOP}/build/lib", "check"), 300),
     Step("emu-check", make("emu-check"), 300),
-    Step("packages", make("deb-check"), 700),
     Step("rpm", make("rpm"), 120),
     Step("kcsan", make("torture-kcsan", "SECONDS=120", "KILLS=10"), 4800,
          only_long=True),
@@ -164,6 +163,7 @@ STEPS = (
     Step("guest-64k", make("guest-arm64", "GUEST_KERNEL=64k",
                            "TESTS=test_virt"), 4800, only_long=True),
     Step("patches", make("patches-check"), 1500, only_long=True),
+    Step("packages", make("deb-check"), 900, only_long=True),
     # QEMU for hosts is built whole, which takes a while.
     Step("qemu", make("qemu-check"), 4800, only_long=True),
     # The QEMU for hosts as small as the rig's, which takes a while to build

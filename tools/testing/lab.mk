@@ -94,7 +94,7 @@ setup: setup-demo
 	@$(RIG) setup linux kernel qemu-source initramfs-x86_64 sparse \
 		tree-arm64 kernel-arm64-debian kernel-arm64-debian-16k \
 		qemu-arm64 initramfs-arm64 headers-arm64 qemu-guest-arm64 \
-		tree-packaging tree-target
+		tree-packaging
 
 setup-demo:
 	@$(RIG) setup tree kernel-debian qemu initramfs-x86_64
