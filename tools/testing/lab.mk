@@ -33,7 +33,8 @@ KILLS	?= 50
 .PHONY: help-lab setup setup-demo lab-build check check-long demo shell qemu \
 	qemu-install qemu-check qemu-qtests bench lint kunit emu-check fuzz \
 	rig-check tool-check tool-machine \
-	rig-modules older selftests selftests-debian selftests-arm64 arm64 \
+	rig-modules older kernels-table selftests selftests-debian \
+	selftests-arm64 arm64 \
 	arm64-1T torture-program torture torture-kcsan guest-image guest \
 	guest-dma guest-image-arm64 tool-arm64 guest-arm64 demo-arm64 htmldocs \
 	svg patches patches-check deb deb-check rpm \
@@ -79,6 +80,8 @@ help-lab:
 	@echo '  qemu-check  what qemu-install installs, as an unprivileged user'
 	@echo '  qemu-qtests  tests of QEMU itself, plain and with the series'
 	@echo '  torture-kcsan  torture with a kernel that looks for data races'
+	@echo '  kernels-table  selftests and the demo on the kernels of Debian, and what'
+	@echo '             passed into the table of the documentation; takes hours'
 	@echo '  htmldocs   the documentation, in build/htmldocs'
 	@echo '  patches    a series for Linux, in build/patches'
 	@echo '  patches-check  apply, build and test that series'
@@ -270,6 +273,10 @@ older: setup
 		then echo "ok $$n $$kernel, $$arch"; \
 		else echo "not ok $$n $$kernel, $$arch"; status=1; fi; \
 	done; done; exit $$status
+
+# What it ran is kept in build/kernels; without that folder all runs again.
+kernels-table:
+	@tools/testing/kernels.py
 
 torture-program: rig-modules
 	@$(MAKE) --no-print-directory -s -C tools/testing/torture O=$(O)/torture
