@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * How fast a memory is: the same program in the machine and in its guest
+ * How fast memory is: the same program in the machine and in its guest
  *
  *	access device N		memory of the machine's N-th device, mapped
  *	access node N		memory of a NUMA node

@@ -34,7 +34,7 @@
 #define CALLS		5000
 /* Bytes in a row by read() and write(), or by memcpy() */
 #define COPIED		(64 * SZ_2M)
-/* After so long a memory of 1 GiB is clear */
+/* After so long, memory of 1 GiB is clear */
 #define CLEARED_MS	4000
 
 static void check(long ret, const char *what)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What clearing a memory takes at least: memset() by one thread, through a
+ * What clearing memory takes at least: memset() by one thread, through a
  * mapping such as vfio-cxl-pci has
  *
  * Its time is in the parameter "ns" after loading; in "ns_written_back" that of

@@ -21,7 +21,7 @@
 
 static unsigned long use = ULONG_MAX;
 module_param(use, ulong, 0444);
-MODULE_PARM_DESC(use, "Bytes at the start of each memory that are used (default: all)");
+MODULE_PARM_DESC(use, "Bytes at the start of each device's memory to use (default: all)");
 
 struct accel {
 	struct cxl_dev_state cxlds;
