@@ -68,11 +68,14 @@ class Result(unittest.TestResult):
         self._line("not ok", test)
 
 
-def sequence(tests, where=""):
-    """Run functions, each of which goes on where the one before ended.
+def sequence(steps, prefix="test_", where=""):
+    """Run methods, each of which goes on where the one before ended.
 
-    Each has a docstring for a name. Return the exit status.
+    They are those of an object whose names begin with the prefix, in the order
+    of its class. Each has a docstring for a name. Return the exit status.
     """
+    tests = [getattr(steps, name) for name in vars(type(steps))
+             if name.startswith(prefix)]
     say(f"1..{len(tests)}")
     for number, test in enumerate(tests, 1):
         start = time.monotonic()
