@@ -22,7 +22,7 @@ CHECKOUT = Path(__file__).resolve().parents[3]
 sys.path[0] = str(CHECKOUT / "tools/testing")
 
 # pylint: disable=wrong-import-position
-from guest import host, kernel, tap, vm  # noqa: E402
+from guest import host, kernel, tap, view, vm  # noqa: E402
 from guest.board import MIB, Q35  # noqa: E402
 
 GUIDE = CHECKOUT / "Documentation/admin-guide/vfio-cxl.rst"
@@ -110,16 +110,14 @@ class Domain(vm.Console):
             device.clear(USED)
         self.run(kernel.modprobe(*kernel.CXL_BUS))
         self.run(f"modprobe accel use={USED}", 120)
-        seen = self.run(
-            "cd /sys/bus/cxl/devices; for d in decoder*; do "
-            "case $(readlink $d) in */endpoint*) "
-            "echo $(cat $d/start $d/size $d/locked);; esac; done")
-        decoders = [line.split() for line in seen.splitlines()]
-        tap.comment(f"decoders in the guest: {decoders}")
-        assert sorted(int(size, 0) for _, size, _ in decoders) == sorted(
-            device.size for device in devices), decoders
-        assert len({start for start, _, _ in decoders}) == len(devices)
-        assert all(locked == "1" for _, _, locked in decoders), decoders
+        decoders = view.decoders(self)["endpoint"]
+        seen = [(hex(each.start), hex(each.size), each.locked)
+                for each in decoders]
+        tap.comment(f"decoders in the guest: {seen}")
+        assert sorted(each.size for each in decoders) == sorted(
+            device.size for device in devices), seen
+        assert len({each.start for each in decoders}) == len(devices), seen
+        assert all(each.locked == "1" for each in decoders), seen
         for device in devices:
             assert device.starts_with(device.serial, USED), device.bdf
 
