@@ -17,22 +17,16 @@
 #include "harness.h"
 #include "lib/clock.h"
 #include "lib/device.h"
+#include "lib/edu.h"
 #include "lib/fault.h"
 #include "lib/host.h"
 #include "lib/page.h"
 #include "lib/sysfs.h"
 #include "lib/vfio.h"
 
-/* QEMU's device for teaching (docs/specs/edu.rst): DMA from and to a buffer */
+/* The IDs of edu */
 #define EDU_VENDOR	"0x1234"
 #define EDU_DEVICE	"0x11e8"
-#define EDU_SOURCE	0x80
-#define EDU_TARGET	0x88
-#define EDU_COUNT	0x90
-#define EDU_COMMAND	0x98
-#define   EDU_START		1
-#define   EDU_FROM_BUFFER	2
-#define EDU_BUFFER	0x40000
 
 /* An address that the device can have, and a part of the memory */
 #define IOVA		0x1000000ULL

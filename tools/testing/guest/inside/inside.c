@@ -20,20 +20,13 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "lib/edu.h"
+
 #define MPOL_BIND 2
 /* Component registers: CXL r3.1 8.2.3 */
 #define BLOCK_SIZE 0x10000
 /* Read or written by one system call */
 #define REQUEST_SIZE (1 << 20)
-/* QEMU's device for teaching (docs/specs/edu.rst): DMA from and to a buffer */
-#define EDU_SOURCE	0x80
-#define EDU_TARGET	0x88
-#define EDU_COUNT	0x90
-#define EDU_COMMAND	0x98
-#define   EDU_START		1
-#define   EDU_FROM_BUFFER	2
-#define EDU_BUFFER	0x40000
-#define EDU_BUFFER_SIZE	4096
 
 static const uint64_t patterns[] = {
 	0, UINT64_MAX, UINT64_C(0x5555555555555555),
