@@ -164,12 +164,12 @@ STEPS = (
                            "TESTS=test_virt"), 4800, only_long=True),
     Step("patches", make("patches-check"), 1500, only_long=True),
     Step("packages", make("deb-check"), 900, only_long=True),
+    Step("16-devices", make("guest", "GUESTS=" + ",".join(["256M"] * 16),
+                            "TESTS=test_plan.Generate"), 1200, only_long=True),
     # QEMU for hosts is built whole, which takes a while.
     Step("qemu", make("qemu-check"), 4800, only_long=True),
     # The QEMU for hosts as small as the rig's, which takes a while to build
     Step("guest-dma", make("guest-dma"), 2400, only_long=True),
-    Step("16-devices", make("guest", "GUESTS=" + ",".join(["256M"] * 16),
-                            "TESTS=test_plan.Generate"), 1200, only_long=True),
     Step("guest-10.2", make("guest", "GUEST_QEMU=qemu-guest-x86_64"), 4800,
          only_long=True),
     # In a folder of its own: other steps make packages and QEMU, too.

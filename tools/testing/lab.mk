@@ -34,10 +34,9 @@ KILLS	?= 50
 	qemu-install qemu-check qemu-qtests bench lint kunit emu-check fuzz \
 	rig-check tool-check tool-machine \
 	rig-modules older kernels-table selftests selftests-debian \
-	selftests-arm64 arm64 \
-	arm64-1T torture-program torture torture-kcsan guest-image guest \
-	guest-dma guest-image-arm64 tool-arm64 guest-arm64 demo-arm64 htmldocs \
-	svg patches patches-check deb deb-check rpm \
+	selftests-arm64 arm64 arm64-1T torture-program torture torture-kcsan \
+	guest-image guest guest-dma guest-image-arm64 tool-arm64 guest-arm64 \
+	demo-arm64 htmldocs svg patches patches-check deb deb-check rpm \
 	libvirt-check
 
 help-lab:

@@ -46,7 +46,7 @@ char *platform_memory_type(uint64_t start, uint64_t end)
 #define KVM_CAP_ARM_CACHEABLE_PFNMAP_SUPPORTED	243
 #endif
 
-/* Which processors it takes is KVM's knowledge, which only a machine asks. */
+/* KVM knows which processors this takes, and answers for a machine only. */
 const char *platform_uncached(uint64_t start, uint64_t end,
 			      const char **advice)
 {
