@@ -37,6 +37,9 @@ NOMINAL = 0.7
 
 TAP = re.compile(r"^(not ok|ok) \d+\b[^#]*(#\s*SKIP)?", re.IGNORECASE)
 KUNIT = re.compile(r"Testing complete\. Ran \d+ tests: (.*)")
+# A test that failed, of TAP or of kunit.py
+FAILURE = re.compile(r"^(?:not ok \d+ -?|\[[\d:]+\] \[FAILED\]) *(.*)",
+                     re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,7 @@ class Result:
     skipped: int = 0
     seconds: float = 0
     limit: float = 0
+    failures: tuple[str, ...] = ()
 
     def __str__(self):
         return (f"{self.passed} passed, {self.failed} failed, "
@@ -256,8 +260,10 @@ class Running:
         status = self.process.returncode
         text = self.text()
         result = count(text)
+        result.failures = tuple(FAILURE.findall(text))
         if status and not result.failed:
             result.failed = 1
+            result.failures = (f"exit status {status}",)
         elif not self.step.prepares and result == Result():
             result.passed = 1
         result.seconds = self.seconds()
@@ -379,6 +385,9 @@ def main():
                      for field in ("passed", "failed", "skipped")))
     table(results)
     say(f"{time.monotonic() - start:.0f} s in all")
+    for name, result in results.items():
+        for failure in result.failures:
+            say(f"failed: {name}: {failure}")
     say(f"check: {total}")
     return 1 if total.failed else 0
 
