@@ -106,6 +106,9 @@ def faults(timeout, *environment):
         "faults")
 
 
+# Devices of the machine, for as many as generate is to write
+SIXTEEN = ",".join(["256M"] * 16)
+
 # What prepares comes first, then what takes longest.
 STEPS = (
     Step("setup", make("setup"), 3000, processors=PROCESSORS, prepares=True),
@@ -125,8 +128,9 @@ STEPS = (
     Step("resets", selftests(["--append", "lockdep.prove_locking=0"],
                              "matrix", "removal"), 700,
          processors=PROCESSORS),
-    Step("guest-arm64", make("guest-arm64", "TESTS=test_virt test_refused",
-                             "SEED={seed}"), 600,
+    Step("guest-arm64", make("guest-arm64", "SEED={seed}",
+                             "TESTS=test_virt test_refused test_plan.Generate"
+                             ), 800,
          make("guest-arm64", "LONG=1"), 3600),
     Step("arm64", make("arm64", "KERNEL=debian"), 1100),
     Step("arm64-16k", make("arm64", "KERNEL=debian-16k"), 1100),
@@ -168,8 +172,12 @@ STEPS = (
                            "TESTS=test_virt"), 4800, only_long=True),
     Step("patches", make("patches-check"), 1500, only_long=True),
     Step("packages", make("deb-check"), 900, only_long=True),
-    Step("16-devices", make("guest", "GUESTS=" + ",".join(["256M"] * 16),
-                            "TESTS=test_plan.Generate"), 1200, only_long=True),
+    Step("16-devices", make("guest", f"GUESTS={SIXTEEN}",
+                            "TESTS=test_plan.Generate.test_all"), 1200,
+         only_long=True),
+    Step("16-arm64", make("guest-arm64", f"GUESTS={SIXTEEN}",
+                          "TESTS=test_plan.Generate.test_all"), 1800,
+         only_long=True),
     # QEMU for hosts is built whole, which takes a while.
     Step("qemu", make("qemu-check"), 4800, only_long=True),
     # The QEMU for hosts as small as the rig's, which takes a while to build
