@@ -147,7 +147,7 @@ STEPS = (
     Step("demo", make("demo"), 600),
     Step("fuzz", make("fuzz", "SECONDS=20", "SEED={seed}"), 300,
          make("fuzz", "SECONDS=60"), 300),
-    Step("older", make("older"), 900),
+    Step("kernels", make("kernels"), 900),
     Step("rig", make("rig-check"), 120),
     Step("tool", make("tool-check", "SEED={seed}"), 120),
     Step("tool-machine", make("tool-machine"), 600),
@@ -160,6 +160,9 @@ STEPS = (
     Step("selftests-6.12", make("selftests-debian", "KERNEL=debian-6.12"),
          1500, only_long=True),
     Step("demo-6.12", make("demo", "KERNEL=debian-6.12"), 600, only_long=True),
+    Step("selftests-7.2", make("selftests-debian", "KERNEL=debian-7.2"),
+         1500, only_long=True),
+    Step("demo-7.2", make("demo", "KERNEL=debian-7.2"), 600, only_long=True),
     # There KVM on arm64 cannot map the memory.
     Step("guest-arm64-6.12", make("guest-arm64", "KERNEL=debian-6.12",
                                   "TESTS=test_virt.Uncacheable"), 900,

@@ -21,8 +21,8 @@ CHECKERS := busybox-static clang coccinelle flake8 g++ groff-base llvm \
 	ocaml-nox python3-sphinx python3-tap shellcheck
 # What the tool is built with
 CHECKERS += libcxl-dev libjson-c-dev libpci-dev libsmartcols-dev libxml2-dev
-# Debian's older kernels, and the one of the machine where none is needed
-OLDER	:= debian-6.12 debian-7.2
+# Debian's kernels, and the one of the machine where none is needed
+KERNELS	:= debian-6.12 debian-7.2 debian
 KERNEL	?= debian
 # With the series for Debian 13's QEMU; qemu-guest-x86_64 is that of make qemu
 GUEST_QEMU ?= qemu-guest
@@ -33,7 +33,7 @@ KILLS	?= 50
 .PHONY: help-lab setup setup-demo lab-build check check-long demo shell qemu \
 	qemu-install qemu-check qemu-qtests bench lint kunit emu-check fuzz \
 	rig-check tool-check tool-machine \
-	rig-modules older kernels-table selftests selftests-debian \
+	rig-modules kernels kernels-table selftests selftests-debian \
 	selftests-arm64 arm64 arm64-1T torture-program torture torture-kcsan \
 	guest-image guest guest-dma guest-image-arm64 tool-arm64 guest-arm64 \
 	demo-arm64 htmldocs svg patches patches-check deb deb-check rpm \
@@ -64,7 +64,7 @@ help-lab:
 	@echo '  arm64      selftests on arm64; KERNEL= debian, debian-16k,'
 	@echo '             debian-6.12 or 64k'
 	@echo '  arm64-1T   some of them on memory of 1 TiB'
-	@echo '  older      build the driver for older kernels, without a warning'
+	@echo '  kernels    build the driver for kernels of Debian, without a warning'
 	@echo '  selftests-debian  selftests on a kernel of Debian; KERNEL=$(KERNEL)'
 	@echo '  torture    the whole driver at random, for SECONDS=60, from SEED=...,'
 	@echo '             and a VMM that is killed, KILLS=$(KILLS) times'
@@ -263,12 +263,12 @@ selftests-debian: selftests
 		tools/testing/selftests/run.sh $(O)/selftests $(DEBIAN_TESTS)
 
 # A line of TAP for each
-older: setup
-	@status=0; n=0; echo "1..$$((2 * $(words $(OLDER))))"; \
-	for kernel in $(OLDER); do for arch in x86_64 arm64; do \
+kernels: setup
+	@status=0; n=0; echo "1..$$((2 * $(words $(KERNELS))))"; \
+	for kernel in $(KERNELS); do for arch in x86_64 arm64; do \
 		n=$$((n + 1)); \
 		if $(RIG) modules --strict --arch $$arch --kernel $$kernel \
-			--output $(O)/older/$$kernel-$$arch; \
+			--output $(O)/modules/$$kernel-$$arch; \
 		then echo "ok $$n $$kernel, $$arch"; \
 		else echo "not ok $$n $$kernel, $$arch"; status=1; fi; \
 	done; done; exit $$status
