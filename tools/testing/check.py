@@ -147,6 +147,7 @@ STEPS = (
     Step("demo", make("demo"), 600),
     Step("fuzz", make("fuzz", "SECONDS=20", "SEED={seed}"), 300,
          make("fuzz", "SECONDS=60"), 300),
+    Step("demo-arm64", make("demo-arm64"), 900),
     Step("kernels", make("kernels"), 900),
     Step("rig", make("rig-check"), 120),
     Step("tool", make("tool-check", "SEED={seed}"), 120),
@@ -183,6 +184,8 @@ STEPS = (
          only_long=True),
     # QEMU for hosts is built whole, which takes a while.
     Step("qemu", make("qemu-check"), 4800, only_long=True),
+    # QEMU's own tests: two builds, plain and with the series
+    Step("qemu-qtests", make("qemu-qtests"), 7200, only_long=True),
     # The QEMU for hosts as small as the rig's, which takes a while to build
     Step("guest-dma", make("guest-dma"), 2400, only_long=True),
     Step("guest-10.2", make("guest", "GUEST_QEMU=qemu-guest-x86_64"), 4800,
