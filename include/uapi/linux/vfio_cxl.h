@@ -7,7 +7,7 @@
  * through which the VMM sets where in guest physical address space that memory
  * belongs.  Its HDM decoders and CXL DVSECs are virtual: what a user reads in
  * the component registers' BAR and in config space is what platform firmware
- * would leave for a guest, and nothing that a user writes there reaches the
+ * would set up for a guest, and nothing that a user writes there reaches the
  * hardware.
  *
  * All structures are host endian, like the rest of <linux/vfio.h>.  Registers
@@ -43,18 +43,18 @@
  *
  * An access through a mapping raises SIGBUS, read() and write() fail with EIO:
  *
- * - where the memory is lost: a reset or a recovery failed, the host's decoder
+ * - if the memory is lost: a reset or a recovery failed, the host's decoder
  *   did not come back, or the memory did not become active in time;
- * - where the device reported an error, or was reset because of one that
+ * - if the device reported an error, or was reset because of one that
  *   another device reported, until the user resets it;
- * - where the device is gone.
+ * - if the device is gone.
  *
- * The interrupt VFIO_PCI_ERR_IRQ_INDEX tells of memory that is lost and, at the
- * end of the recovery, of an error.  A reset that succeeds ends both.
+ * The interrupt VFIO_PCI_ERR_IRQ_INDEX reports lost memory and, at the end of
+ * the recovery, an error.  A reset that succeeds clears both conditions.
  *
- * Poison is a matter of a page, not of the whole memory: an access through a
- * mapping to a page that is poisoned raises SIGBUS with BUS_MCEERR_AR, read()
- * and write() end before the page, and fail with EIO in it.
+ * Poison affects individual pages: an access through a mapping to a page that
+ * is poisoned raises SIGBUS with BUS_MCEERR_AR, read() and write() end before
+ * the page, and fail with EIO in it.
  *
  * The memory does not depend on the Memory Space Enable bit of the PCI command
  * register.
@@ -65,13 +65,16 @@
 /*
  * The memory as a dma-buf
  *
- * VFIO_DEVICE_FEATURE_DMA_BUF exports the memory, or a part of it, where it is
+ * VFIO_DEVICE_FEATURE_DMA_BUF exports the memory, or a part of it, if it is
  * given the region index of any BAR of the device and one range that begins
  * this many bytes, plus the offset in the memory, beyond the start of the BAR.
+ * As any BAR will do and the offset is this constant, GET of
+ * VFIO_DEVICE_FEATURE_CXL_HDM_DECODER returns neither.
+ *
  * IOMMU_IOAS_MAP_FILE maps such a dma-buf, so that other devices of the user
- * reach the memory.  Like that of a BAR it is taken from its importers when the
+ * can access the memory.  Like the dma-buf of a BAR it is revoked when the
  * device is reset or closed, and when the user turns Memory Space Enable off:
- * map it again where it is needed after that.
+ * map it again if it is needed after that.
  *
  * EINVAL - more than one range, or one that is not within the memory
  */
@@ -90,13 +93,13 @@
  * it and lock it, as platform firmware does (8.2.4.20).  @base is the base of
  * the guest's CXL fixed memory window that targets the host bridge above the
  * device.  The lock lasts until the last close of the device file descriptor:
- * no reset and no guest write moves it.  A valid SET with the base that the
- * decoder is locked at already succeeds and changes nothing.
+ * no reset and no guest write changes that.  A valid SET with the base that
+ * the decoder is locked at already succeeds and changes nothing.
  *
  * Upon VFIO_DEVICE_FEATURE_GET, report the state of the decoder.
  *
  * Return: 0 on success, -1 and errno is set on failure, with nothing changed.
- * Where several reasons apply, the errno is the first of these:
+ * If several reasons apply, the errno is the first of these:
  *
  * * ENOTTY - not a CXL.mem device of this driver
  * * EINVAL - argsz too small
