@@ -130,13 +130,13 @@ CASES = (
          r"Give the pxb-cxl an id, and make it the target of a window\."),
     Case("not_function_0", "good.0",
          r"CXL memory needs the device to be function 0 of its port, not "
-         r"0\.1", r"Leave the device's addr out\.", properties="addr=0.1"),
+         r"0\.1", r"Omit the device's addr\.", properties="addr=0.1"),
     Case("no_bridge_decoder", "direct.0",
          r"host bridge direct has no HDM decoder",
          r"Give the pxb-cxl hdm_for_passthrough=on\."),
     Case("not_mapped", "good.0",
          r"CXL memory has to be mapped, which x-no-mmap=on forbids",
-         r"Leave x-no-mmap out, or .*\.", properties="x-no-mmap=on"),
+         r"Omit x-no-mmap, or .*\.", properties="x-no-mmap=on"),
     # x-cxl=off would show the host's decoders there.
     Case("bound_to_vfio_pci", "good.0",
          r"CXL memory is not virtualised by the host's driver of the device",
@@ -147,7 +147,7 @@ CASES = (
     Case("decoder_lost", "good.0",
          r"HDM decoder 0 cannot be locked at 0x\w+, the base of the window of "
          r"host bridge good: Input/output error",
-         r"A reset has cost the host its decoder: .*", before=failing),
+         r"The host's decoder was lost in a reset: .*", before=failing),
     Case("memory_not_cleared", "good.0",
          r"error getting device from group \d+: Input/output error",
          before=uncleared),
