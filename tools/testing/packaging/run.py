@@ -84,6 +84,27 @@ class Packages:
 
     # The tests, in their order
 
+    def test_staged(self):
+        """make install honours DESTDIR"""
+        release = self.kernel.release()
+        source, staged = "srv/source", "srv/staged"
+        shutil.copytree(self.source, self.root / source, symlinks=True)
+        # What the tool is built with is not here.
+        self.inside("make", "-C", f"/{source}", "install-modules",
+                    "install-lib", f"DESTDIR=/{staged}",
+                    f"KDIR=/lib/modules/{release}/build")
+        added = self.files() - self.before
+        for name in source, staged:
+            shutil.rmtree(self.root / name)
+        updates = f"{staged}/lib/modules/{release}/updates"
+        for name in (*(f"{updates}/{module}.ko" for module in MODULES),
+                     f"{staged}/usr/local/lib/libvfio-cxl.so",
+                     f"{staged}/usr/local/include/vfio-cxl/vfio-cxl.h"):
+            assert added & {name, f"{name}.xz"}, (name, sorted(added))
+        outside = {name for name in added
+                   if not name.startswith((source, staged))}
+        assert not outside, outside
+
     def test_install(self):
         """apt installs them, and DKMS builds the modules"""
         said = self.install(self.source.parent, self.version)
