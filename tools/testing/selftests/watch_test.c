@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -18,6 +19,7 @@
 #include "lib/device.h"
 #include "lib/fault.h"
 #include "lib/host.h"
+#include "lib/kmsg.h"
 #include "lib/page.h"
 #include "lib/qmp.h"
 #include "lib/sysfs.h"
@@ -445,6 +447,32 @@ TEST_F(watch, clearing_disabled)
 	ASSERT_EQ(0, test_reload(""));
 	ASSERT_EQ(0, sysfs_bind(self->host->bdf, DRIVER));
 	EXPECT_TRUE(becomes_clean(&self->test));
+}
+
+/* The line at load, of builds for kernels that lack something */
+TEST_F(watch, older_kernel)
+{
+	const char *missing = DRIVER ": not available on this kernel:";
+	struct utsname name;
+	char lines[4096];
+	int kmsg;
+
+	ASSERT_EQ(0, uname(&name));
+	kmsg = kmsg_open();
+	ASSERT_LE(0, kmsg);
+	ASSERT_EQ(0, test_reload(""));
+	kmsg_read(kmsg, lines, sizeof(lines));
+	close(kmsg);
+	if (strverscmp(name.release, "7") < 0) {
+		EXPECT_NE(NULL, strstr(lines, missing)) {
+			TH_LOG("no such line in:\n%s", lines);
+		}
+		EXPECT_NE(NULL, strstr(lines, " reports of poison;"));
+		EXPECT_NE(NULL, strstr(lines, " PCIe recovery;"));
+	} else if (strverscmp(name.release, "7.3") >= 0) {
+		EXPECT_EQ(NULL, strstr(lines, missing));
+	}
+	ASSERT_EQ(0, sysfs_bind(self->host->bdf, DRIVER));
 }
 
 TEST_HARNESS_MAIN

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What older kernels lack: region info by a callback of the driver, and a line
- * at load that says what does not work
+ * What older kernels lack: region info through a callback of the driver; and a
+ * line in the log at load that lists what is not available
  */
 #include <linux/nospec.h>
 #include <linux/slab.h>
@@ -14,7 +14,7 @@
  * @info: region info, of a BAR's index
  * @caps: its capabilities
  *
- * As vfio_pci_core does it, which writes it to user memory.
+ * As vfio_pci_core does, which writes the result to user memory.
  *
  * Return: 0 or -ENOMEM.
  */
@@ -110,33 +110,43 @@ long vfio_cxl_compat_ioctl(struct vfio_device *core_vdev, unsigned int cmd,
 }
 #endif
 
-/* Of Documentation/driver-api/vfio-cxl-kernels.rst, what this kernel lacks */
-static const char compat_limits[] = ""
+/* Rows of the table in Documentation/driver-api/vfio-cxl-kernels.rst */
+static const char compat_missing[] = ""
 #ifdef VFIO_CXL_NO_DMABUF
-	" no dma-buf of a BAR;"
+	" dma-buf export;"
 #endif
 #ifdef VFIO_CXL_NO_POISON
-	" the kernel does not tell of poison;"
+	" reports of poison;"
 #endif
 #ifdef VFIO_CXL_NO_RECOVERY
-	" nor of PCIe error recovery that failed;"
+	" reports of failed PCIe recovery;"
 #endif
 #if defined(CONFIG_ARM64) && defined(VFIO_CXL_NO_CACHEABLE)
-	" KVM does not map the memory cacheable;"
+	" cacheable KVM mappings;"
+#endif
+#ifdef VFIO_CXL_NO_INVALIDATE
+	" cache invalidation by range;"
+#endif
+#ifdef VFIO_CXL_NO_MATCH_TOKEN_UUID
+	" VF tokens through iommufd;"
+#endif
+#ifdef VFIO_CXL_NO_PASID
+	" PASIDs through iommufd;"
 #endif
 	;
 
 /**
- * vfio_cxl_compat_register_driver - pci_register_driver(), and say what lacks
+ * vfio_cxl_compat_register_driver - pci_register_driver() that logs what this
+ *				     kernel cannot do
  * @driver: the driver
  *
  * Return: as pci_register_driver().
  */
 int vfio_cxl_compat_register_driver(struct pci_driver *driver)
 {
-	if (*compat_limits)
-		pr_info("%s: limits of this kernel:%s see vfio-cxl-kernels.rst\n",
-			driver->name, compat_limits);
+	if (*compat_missing)
+		pr_info("%s: not available on this kernel:%s see vfio-cxl-kernels.rst\n",
+			driver->name, compat_missing);
 
 	return __pci_register_driver(driver, THIS_MODULE, KBUILD_MODNAME);
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What older kernels lack, made of what they have
+ * What older kernels lack, implemented with what they have
  *
- * Included before all else where anything is lacking, in builds outside of a
- * kernel tree only: the driver's own files are those for the newest kernel.
- * Makefile has a line for each VFIO_CXL_NO_*.  Macros are asked here.
+ * Included first where anything is missing, and only in builds outside of a
+ * kernel tree: the driver's own files target the newest kernel.  Makefile has a
+ * line for each VFIO_CXL_NO_*.  Macros are tested here.
  */
 #ifndef VFIO_CXL_COMPAT_H
 #define VFIO_CXL_COMPAT_H
@@ -37,7 +37,7 @@ static inline int cmp_int(u64 l, u64 r)
 #define kzalloc_obj(obj)	kzalloc(sizeof(obj), GFP_KERNEL)
 #endif
 
-/* Before Linux 6.13 it made a string of its argument */
+/* Before Linux 6.13 it turned its argument into a string */
 #ifdef VFIO_CXL_NO_STRING_NS
 #undef MODULE_IMPORT_NS
 #define MODULE_IMPORT_NS(ns)	MODULE_INFO(import_ns, ns)
@@ -72,7 +72,7 @@ static inline int cmp_int(u64 l, u64 r)
 #define   PCI_DVSEC_CXL_REG_LOCATOR_BLOCK_OFF_LOW	GENMASK(31, 16)
 #endif
 
-/* All of the CPU's caches go with the range, as it has to be on x86 anyway */
+/* Invalidates all of the caches, as x86 does in any case */
 #ifdef VFIO_CXL_NO_INVALIDATE
 static inline int vfio_cxl_compat_invalidate(phys_addr_t start, size_t len)
 {
@@ -161,16 +161,16 @@ static const struct vfio_pci_device_ops *vfio_cxl_compat_ops __maybe_unused;
 #define vfio_iommufd_physical_pasid_detach_ioas NULL
 #endif
 
-/* vfio_pci_core_match() knows the token, and is the only way to give it */
+/* vfio_pci_core_match() checks the token: only the group interface takes it */
 #ifdef VFIO_CXL_NO_MATCH_TOKEN_UUID
 #define vfio_pci_core_match_token_uuid NULL
 #endif
 
 #ifdef VFIO_CXL_NO_REGION_INFO_CAPS
 /*
- * The newest kernel's struct vfio_device_ops, with that of this kernel at its
- * start.  vfio_cxl_compat_ioctl() calls get_region_info_caps(), and nobody the
- * others.
+ * The newest kernel's struct vfio_device_ops, which starts with that of this
+ * kernel.  vfio_cxl_compat_ioctl() calls get_region_info_caps(); the others are
+ * not called.
  */
 struct vfio_cxl_compat_device_ops {
 	struct vfio_device_ops;

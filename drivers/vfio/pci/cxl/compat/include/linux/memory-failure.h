@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * For kernels that do not tell drivers of poison (before Linux 6.19)
- *
- * As where the kernel does not handle memory errors.
+ * For kernels that do not report poison to drivers (before Linux 6.19): the
+ * same as in a kernel without CONFIG_MEMORY_FAILURE
  */
 #ifndef _LINUX_MEMORY_FAILURE_H
 #define _LINUX_MEMORY_FAILURE_H
