@@ -10,6 +10,8 @@ from unittest import mock
 
 from tool.tool import MIB, NO, USAGE, ToolCase, memory_options
 
+GUIDE = (Path(__file__).resolve().parents[3] /
+         "Documentation/admin-guide/vfio-cxl.rst")
 SEED = int(os.environ.get("SEED", "1"))
 ROUNDS = 60
 
@@ -129,3 +131,13 @@ class Generate(ToolCase):
         """what would not pass plan is not written"""
         self.refuse(NO, "the window has no base", "generate", "--memory",
                     "1:0.0=4096T", "1:0.0")
+
+    def test_libvirt_in_the_guide(self):
+        """the elements that the guide shows are those that are written"""
+        text = "".join(self.write([("0000:21:00.0", 512)], "--format",
+                                  "libvirt").split())
+        shown = re.findall(r"^    <.*\n(?:    .*\n)*",
+                           GUIDE.read_text(encoding="utf-8"), re.MULTILINE)
+        self.assertEqual(2, len(shown))
+        for block in shown:
+            self.assertIn("".join(block.split()), text)
