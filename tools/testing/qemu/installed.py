@@ -78,9 +78,13 @@ def choices(binary, option):
 
 
 def documented(binary):
-    """Return the options of the guide's first command for an emulator."""
+    """Return the options of the guide's first command for an emulator.
+
+    The output of generate, which the guide shows before it, has no option in
+    its first line.
+    """
     text = GUIDE.read_text(encoding="utf-8")
-    block = re.search(rf"^    {binary} .*?\n(?=\n)", text,
+    block = re.search(rf"^    {binary} -.*?\n(?=\n)", text,
                       re.MULTILINE | re.DOTALL)[0]
     command = textwrap.dedent(block).replace("\\\n", "")
     words = shlex.split(command)
