@@ -1,13 +1,14 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""Run all tests and sum them up: the last line is the verdict.
+"""Run the tests and sum them up: the last line is the verdict.
 
 Steps that leave a processor free run side by side. What each prints goes to
 build/check/STEP.log; a step that fails shows the end of it, and the command
 that repeats the step alone. Time limits are longer where the machine is busy.
 
-The long form runs everything at full length. The short one takes samples of
-what is long, chosen by the seed, which is another one every day.
+The long form runs all tests, at full length. The short one takes about half an
+hour with caches: it leaves out some steps and takes samples of other ones,
+chosen by the seed, which changes daily.
 """
 
 import argparse

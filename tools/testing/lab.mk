@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# The lab: tests, and the emulated machines that most of them run in. Included
-# by the Makefile at the top; tools/testing/README says what is where.
+# Tests, and the emulated machines that most of them run in. Included by the
+# Makefile at the top; tools/testing/README says what is where.
 
 RIG	:= tools/testing/rig/rig.py
 # What the rig has set up, asked for when it is needed
@@ -41,16 +41,16 @@ KILLS	?= 50
 
 help-lab:
 	@echo '  qemu       QEMU with the series of tools/qemu, for x86-64 and arm64 guests'
-	@echo '  qemu-install  that, too, with DESTDIR, PREFIX=$(PREFIX)'
+	@echo '  qemu-install  install it, with DESTDIR, PREFIX=$(PREFIX)'
 	@echo 'In an emulated machine; everything needed is fetched and built first:'
 	@echo '  demo       a guest with four devices, each in a window of its own;'
-	@echo '             KERNEL=debian-6.12 has it on that one'
+	@echo '             KERNEL=debian-6.12 runs it on that kernel'
 	@echo '  demo-arm64 the same on arm64, with windows of 256 GiB'
-	@echo '  check      all tests, samples of the long ones'
-	@echo '  check-long all tests at full length'
+	@echo '  check      the tests that take about half an hour with caches'
+	@echo '  check-long all tests, at full length'
 	@echo '  shell      a shell in the machine'
 	@echo '  setup      only fetch and build what is needed'
-	@echo '  bench      what the driver costs, beside stock vfio-pci: build/bench.json'
+	@echo '  bench      overhead compared with vfio-pci: build/bench.json'
 	@echo 'Parts of check:'
 	@echo '  lint       sparse, checkpatch, coccicheck, kernel-doc, W=1, shell, Python,'
 	@echo '             documentation'
@@ -58,8 +58,8 @@ help-lab:
 	@echo '  emu-check  the same suites in user space with sanitizers'
 	@echo '  fuzz       the emulation under libFuzzer, for SECONDS=60, from SEED=...'
 	@echo '  rig-check  unit tests of the rig and of the guest tests'
-	@echo '  tool-check the command-line tool, as far as it needs no machine'
-	@echo '  tool-machine  and as far as it does'
+	@echo '  tool-check the command-line tool, the tests that need no machine'
+	@echo '  tool-machine  and the tests that need one'
 	@echo '  selftests  build what the machine runs'
 	@echo '  arm64      selftests on arm64; KERNEL= debian, debian-16k,'
 	@echo '             debian-6.12 or 64k'
@@ -69,18 +69,18 @@ help-lab:
 	@echo '  torture    the whole driver at random, for SECONDS=60, from SEED=...,'
 	@echo '             and a VMM that is killed, KILLS=$(KILLS) times'
 	@echo '  guest      guests inside the machine; TESTS= picks some, LONG=1 runs'
-	@echo '             all, without it SEED=... chooses a sample;'
-	@echo '             GUEST_QEMU=qemu-guest-x86_64 has them on the QEMU that'
+	@echo '             all, SEED=... otherwise chooses a sample;'
+	@echo '             GUEST_QEMU=qemu-guest-x86_64 uses the QEMU that'
 	@echo '             make qemu builds'
-	@echo '  guest-dma  DMA of other devices into the memory, by iommufd'
+	@echo '  guest-dma  DMA by other devices, through iommufd'
 	@echo '  guest-arm64  guest on arm64, with guests on QEMU virt; KERNEL= and'
-	@echo '             GUEST_KERNEL=, such as 64k, have other pages on either level'
+	@echo '             GUEST_KERNEL=, such as 64k, select other page sizes'
 	@echo 'Also:'
 	@echo '  qemu-check  what qemu-install installs, as an unprivileged user'
 	@echo '  qemu-qtests  tests of QEMU itself, plain and with the series'
-	@echo '  torture-kcsan  torture with a kernel that looks for data races'
-	@echo '  kernels-table  selftests and the demo on the kernels of Debian, and what'
-	@echo '             passed into the table of the documentation; takes hours'
+	@echo '  torture-kcsan  torture with a kernel that detects data races'
+	@echo '  kernels-table  run selftests and the demo on the kernels of Debian, and'
+	@echo '             write the results into the table; takes hours'
 	@echo '  htmldocs   the documentation, in build/htmldocs'
 	@echo '  patches    a series for Linux, in build/patches'
 	@echo '  patches-check  apply, build and test that series'
