@@ -8,7 +8,7 @@
 #	SERIES	folder of the patches
 #	TREE	folder kept for Linux with the series, and builds of it
 #	WORK	folder for logs
-#	KUNIT	a tree of kunit/run.sh: what it has built of Linux is used again
+#	KUNIT	a tree of kunit/run.sh, whose build of Linux is reused
 
 # The tests are called by report():
 # shellcheck disable=SC2317
@@ -25,7 +25,7 @@ top=$(cd "$(dirname "$0")/../.." && pwd)
 mkdir -p "$3" "$4"
 tree=$(realpath "$3")/linux
 build=$(realpath "$3")/build
-# Not in the tree, where builds would take each commit for a new version
+# Not in the tree, where builds would treat each commit as a new version
 git=$(realpath "$3")/git
 work=$(realpath "$4")
 kunit=${5-}
@@ -104,8 +104,8 @@ checkpatch() {
 	scripts/checkpatch.pl --strict --show-types --ignore "$ignored" "$1"
 }
 
-# W=1 in the folder; where allmodconfig has the driver not yet, too, so that
-# what a patch adds is compiled with that patch.
+# W=1 in the folder, even while allmodconfig lacks the driver, so that what a
+# patch adds is compiled with that patch.
 builds() {
 	make "$jobs" O="$build" W=1 CONFIG_VFIO_CXL_PCI=m "$vfio/" 2>&1 |
 		tee "$work/build.log"
@@ -117,7 +117,7 @@ allmodconfig() {
 	make O="$build" allmodconfig
 }
 
-# All that the driver is made of is built by the series' own options.
+# The series' own options build all source files of the driver.
 is_whole() {
 	local name
 
@@ -148,7 +148,7 @@ selftests_skip() {
 	[ "$n" -gt 0 ]
 }
 
-# The documents as Linux has them, each link to a document followed
+# The documents as Linux has them, with links replaced by files
 documents() {
 	rm -rf "$work/documents" && mkdir "$work/documents" &&
 		cp --parents -t "$work/documents" \
@@ -162,8 +162,7 @@ documents() {
 }
 
 run_kunit() {
-	# Where nothing was built yet, begin with what the other tree has: the
-	# names in it are relative.
+	# Seed the first build from the other tree, whose file names are relative.
 	if [ -n "$kunit" ] && [ -d "$kunit/linux/.kunit" ] &&
 	   [ ! -d .kunit ]; then
 		flock "$kunit/lock" cp -a "$kunit/linux/.kunit" . || return

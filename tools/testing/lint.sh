@@ -88,8 +88,8 @@ refuses() {
 	[ $? -eq 1 ]
 }
 
-# Where it cannot clear the memory, or not map all of it, it is not to be had,
-# outside of a kernel tree either.
+# Where the driver cannot clear the memory, or cannot map all of it, it cannot be
+# enabled, nor built out of tree.
 check_kconfig() {
 	: > "$work/kconfig.log"
 	offers x86_64 64BIT=y && offers arm64 ARM64_PMEM=y || return
