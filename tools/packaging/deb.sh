@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Build the Debian packages of what is committed, in the rig's Debian 13 tree
-# for that, and have lintian look at them.
+# Build Debian packages from the last commit, in the rig's Debian 13 tree for
+# that, and check them with lintian.
 #
 # usage: deb.sh FOLDER		which is emptied, and below the checkout
 

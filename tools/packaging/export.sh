@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Export what is committed, and print the version of its packages.
+# Export the last commit, and print the version of its packages.
 #
 # usage: export.sh FOLDER	written: FOLDER/vfio-cxl-VERSION
 
@@ -10,15 +10,15 @@ set -eu
 out=$(realpath -m "$1")
 cd "$(dirname "$0")/../.."
 
-# The library's version, and unless this is its release the commit with its
-# date, by which later ones are newer. A checkout need not be complete for that.
+# The library's version and, unless this is its release, the commit and its
+# date, through which later ones are newer. This works in a shallow clone, too.
 version=$(sed -n 's/^VERSION[[:space:]]*:= //p' tools/lib/Makefile)
 if ! git describe --exact-match --match "v$version" > /dev/null 2>&1; then
 	version=$version+$(TZ=UTC git log -1 --format=%cd.g%h --abbrev=12 \
 		--date=format-local:%Y%m%d%H%M%S)
 fi
 [ -z "$(git status --porcelain --untracked-files=no)" ] ||
-	echo 'What is not committed will not be in the packages.' >&2
+	echo 'Uncommitted changes will not be in the packages.' >&2
 
 mkdir -p "$out"
 git archive --prefix="vfio-cxl-$version/" HEAD | tar -x -C "$out"

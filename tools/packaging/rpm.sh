@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Build a source RPM of what is committed, and as far as Debian's rpm can tell
-# see that Fedora can build from it: that rpm builds the binary packages, but
-# knows neither Fedora's packages nor all of its macros, so they are not kept.
+# Build a source RPM from the last commit, and check as far as Debian's rpm can
+# that Fedora can build from it: that rpm builds the binary packages, but knows
+# neither Fedora's packages nor all of its macros, so they are not kept.
 #
 # usage: rpm.sh FOLDER		which is emptied, and below the checkout
 
