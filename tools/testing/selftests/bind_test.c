@@ -271,13 +271,13 @@ FIXTURE_VARIANT_ADD(bind_failure, interleaved) {
 FIXTURE_VARIANT_ADD(bind_failure, second_decoder_committed) {
 	.break_it = break_second,
 	.ret = -EMLINK,
-	.message = "another HDM decoder is committed too",
+	.message = "another HDM decoder is also committed",
 };
 
 FIXTURE_VARIANT_ADD(bind_failure, last_decoder_committed) {
 	.break_it = break_last,
 	.ret = -EMLINK,
-	.message = "another HDM decoder is committed too",
+	.message = "another HDM decoder is also committed",
 };
 
 FIXTURE_VARIANT_ADD(bind_failure, size_0) {
@@ -538,7 +538,7 @@ static void choose_larger(const struct host_device *host, uint64_t *base,
 FIXTURE_VARIANT_ADD(bad_range, larger_than_the_device) {
 	.choose = choose_larger,
 	.ret = -EINVAL,
-	.message = "new_range names",
+	.message = "new_range specifies",
 };
 
 static void choose_nowhere(const struct host_device *host, uint64_t *base,

@@ -18,7 +18,7 @@
 #include "lib/vfio.h"
 
 #define PROVIDER	"/sys/module/cache_provider/parameters/"
-#define NO_WAY		"no way to invalidate CPU caches"
+#define NO_WAY		"cannot invalidate CPU caches"
 
 FIXTURE(cache) {
 	struct test_device test;

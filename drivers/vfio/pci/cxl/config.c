@@ -259,7 +259,7 @@ int vfio_cxl_config_init(struct vfio_cxl_device *cvdev)
 	if (!ret)
 		ret = config_trap_caps(cvdev);
 	if (ret)
-		pci_err(pdev, "more than %u extended capabilities and their parts: not a layout that PCI and CXL define\n",
+		pci_err(pdev, "more than %u extended capabilities or parts of them, which is not supported\n",
 			VFIO_CXL_MAX_TRAPS);
 
 	return ret;

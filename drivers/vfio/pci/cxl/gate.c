@@ -68,7 +68,7 @@ static unsigned long gate_map(struct vfio_cxl_device *cvdev)
 	}
 
 	dev_err_ratelimited(&vfio_cxl_pdev(cvdev)->dev,
-			    "the kernel has no room to map the memory, which is not usable: reset the device again\n");
+			    "no kernel address space to map the memory, which is not usable: reset the device again\n");
 	return VFIO_CXL_SHUT_LOST;
 }
 

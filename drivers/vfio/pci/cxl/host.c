@@ -121,7 +121,7 @@ static int host_find_dvsec(struct vfio_cxl_device *cvdev)
 
 	if (!(host_saved_dvsec(host, PCI_DVSEC_CXL_CAP) &
 	      PCI_DVSEC_CXL_MEM_CAPABLE)) {
-		pci_err(pdev, "no CXL.mem capability: the device has no memory to give, bind it to vfio-pci instead\n");
+		pci_err(pdev, "no CXL.mem capability: the device has no host-managed memory, bind it to vfio-pci instead\n");
 		return -EOPNOTSUPP;
 	}
 
@@ -212,7 +212,7 @@ static int host_adopt_range(struct vfio_cxl_device *cvdev)
 	      (get_unaligned_le32(dvsec + PCI_DVSEC_CXL_RANGE_SIZE_LOW(0)) &
 	       PCI_DVSEC_CXL_MEM_SIZE_LOW);
 	if (size > has) {
-		pci_err(pdev, "new_range names %#llx bytes, the device has %#llx: write the range that the host bridge routes to it\n",
+		pci_err(pdev, "new_range specifies %#llx bytes, the device has %#llx: write the range that the host bridge routes to it\n",
 			size, has);
 		return -EINVAL;
 	}
@@ -265,13 +265,13 @@ static int host_find_memory(struct vfio_cxl_device *cvdev)
 	host->config.size = host->size;
 	switch (ret) {
 	case -ENODATA:
-		pci_err(pdev, "HDM decoder 0 is not committed and enabled: let platform firmware configure CXL memory, or name the range that the host bridge routes to the device in new_range\n");
+		pci_err(pdev, "HDM decoder 0 is not committed and enabled: let platform firmware configure CXL memory, or specify the range that the host bridge routes to the device in new_range\n");
 		return ret;
 	case -EXDEV:
-		pci_err(pdev, "HDM decoder 0 is interleaved: turn interleaving of this device off in platform firmware\n");
+		pci_err(pdev, "HDM decoder 0 is interleaved: disable interleaving of this device in platform firmware\n");
 		return ret;
 	case -EOPNOTSUPP:
-		pci_err(pdev, "HDM decoder 0 uses Back-Invalidate or Unordered I/O, which are not supported: turn them off in platform firmware\n");
+		pci_err(pdev, "HDM decoder 0 uses Back-Invalidate or Unordered I/O, which are not supported: disable them in platform firmware\n");
 		return ret;
 	case -EINVAL:
 		pci_err(pdev, "HDM decoder 0 decodes %#llx bytes, not a multiple of 256 MiB: update platform firmware\n",
@@ -281,7 +281,7 @@ static int host_find_memory(struct vfio_cxl_device *cvdev)
 		pci_err(pdev, "HDM decoder 0 begins at address 0: the platform translates the addresses of its devices (AMD's normalized addresses), which is not supported\n");
 		return ret;
 	case -EMLINK:
-		pci_err(pdev, "another HDM decoder is committed too: only devices that use decoder 0 alone are supported\n");
+		pci_err(pdev, "another HDM decoder is also committed: only devices that use decoder 0 alone are supported\n");
 		return ret;
 	}
 	if (host->size > VFIO_PCI_OFFSET_MASK + 1) {
@@ -359,7 +359,7 @@ static int host_claim(struct vfio_cxl_device *cvdev)
 	return 0;
 
 busy:
-	pci_err(pdev, "the memory is in use, see /proc/iomem: unbind whatever uses it, or destroy the region that the CXL core assembled of it (cxl destroy-region)\n");
+	pci_err(pdev, "the memory is in use, see /proc/iomem: unbind whatever uses it, or destroy the region that the CXL core created from it (cxl destroy-region, or delete_region of its root decoder in sysfs)\n");
 	return -EBUSY;
 }
 
@@ -620,7 +620,7 @@ int vfio_cxl_host_bind(struct vfio_cxl_device *cvdev)
 		goto err_release;
 	}
 	if (!cpu_cache_has_invalidate_memregion())
-		pci_info(pdev, "the platform has no way to invalidate CPU caches before a reset\n");
+		pci_info(pdev, "the platform cannot invalidate CPU caches before a reset\n");
 
 	return 0;
 

@@ -14,7 +14,7 @@
 
 static bool allow_unsafe_mailbox;
 module_param(allow_unsafe_mailbox, bool, 0644);
-MODULE_PARM_DESC(allow_unsafe_mailbox, "Bind to CXL memory devices (class 0502h), too. Commands of their mailbox set what the next user finds, such as passphrase, partitions, labels and firmware: only where one tenant has the host (default: off)");
+MODULE_PARM_DESC(allow_unsafe_mailbox, "Bind to CXL memory devices (class 0502h), too. Settings made by mailbox commands, such as passphrase, partitions, labels and firmware, persist for the next user; enable only if all users of the host belong to one tenant (default: off)");
 
 static struct vfio_cxl_device *vfio_cxl_pci_dev(struct vfio_device *core_vdev)
 {
@@ -350,10 +350,10 @@ static int vfio_cxl_pci_check_class(struct pci_dev *pdev)
 		return 0;
 
 	if (!allow_unsafe_mailbox) {
-		pci_err(pdev, "a CXL memory device, whose mailbox commands set what the next user finds: use the module parameter \"allow_unsafe_mailbox\" where one tenant has the host\n");
+		pci_err(pdev, "a CXL memory device, whose settings made by mailbox commands persist for the next user: use the module parameter \"allow_unsafe_mailbox\" only if all users of the host belong to one tenant\n");
 		return -EPERM;
 	}
-	pci_notice(pdev, "allow_unsafe_mailbox=Y: each user finds what mailbox commands of the one before set\n");
+	pci_notice(pdev, "allow_unsafe_mailbox=Y: mailbox settings persist from one user to the next\n");
 
 	return 0;
 }
@@ -430,7 +430,7 @@ err_put:
 err:
 	/* Every other error is logged where it is found */
 	if (ret == -ENOMEM)
-		pci_err(pdev, "out of memory, or of address space to map the device's\n");
+		pci_err(pdev, "out of memory or address space\n");
 	return ret;
 }
 

@@ -24,12 +24,12 @@
 /* Copied with the gate held open: bounds how long a reset waits */
 #define MEM_CHUNK		SZ_64K
 
-/* Size of the bounce buffer, used where a page of the user's is missing */
+/* Size of the bounce buffer, used where a user page is missing */
 #define MEM_BOUNCE_SIZE		64
 
 static bool allow_unsafe_type1_dma;
 module_param(allow_unsafe_type1_dma, bool, 0644);
-MODULE_PARM_DESC(allow_unsafe_type1_dma, "Let type 1 containers map the memory for DMA. Such a mapping stays after the device's close, where other devices of the container reach the next user's data: only where one tenant has the host (default: off)");
+MODULE_PARM_DESC(allow_unsafe_type1_dma, "Let type 1 containers map the memory for DMA. Such a mapping outlives the close and gives other devices of the container access to the next user's data; enable only if all users of the host belong to one tenant (default: off)");
 
 /* Offset in the region of a file offset or of a mapping's */
 static u64 mem_offset(u64 file_offset)

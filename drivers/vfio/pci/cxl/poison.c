@@ -72,7 +72,7 @@ static void poison_add(struct vfio_cxl_device *cvdev, unsigned long pfn)
 	dev_warn_ratelimited(&vfio_cxl_pdev(cvdev)->dev,
 			     "poison in the memory at offset %#llx%s\n",
 			     poison_offset(cvdev, pfn),
-			     ret ? ", and no memory to remember it" : "");
+			     ret ? ", and could not be recorded" : "");
 	if (!ret)
 		queue_work(system_dfl_wq, &cvdev->poison.unmap);
 }

@@ -47,7 +47,7 @@
 
 /* A build outside of a kernel tree does not use Kconfig, which says why */
 #if !defined(CONFIG_64BIT) || !defined(CONFIG_ARCH_HAS_PMEM_API)
-#error "This kernel's arch_wb_cache_pmem() or memremap() will not do"
+#error "This kernel's arch_wb_cache_pmem() or memremap() is not suitable"
 #endif
 
 struct vfio_cxl_device;

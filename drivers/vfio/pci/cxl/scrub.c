@@ -39,7 +39,7 @@
 
 static bool scrub = true;
 module_param(scrub, bool, 0444);
-MODULE_PARM_DESC(scrub, "Clear a device's memory before another user gets it (default: on); off only where one tenant has the host");
+MODULE_PARM_DESC(scrub, "Clear a device's memory before another user gets it (default: on); turn off only if all users belong to one tenant");
 
 /* Log at most one line per interval, the first one after an interval */
 static void scrub_progress(struct vfio_cxl_device *cvdev, u64 offset)
@@ -396,7 +396,7 @@ void vfio_cxl_scrub_init(struct vfio_cxl_device *cvdev)
 
 	if (!scrub)
 		pci_notice(vfio_cxl_pdev(cvdev),
-			   "scrub=off: the memory is not cleared, each user can read what the one before left\n");
+			   "scrub=off: the memory is not cleared, users can read data of previous users\n");
 }
 
 /* Not 0 before the end: chunks may be in progress, and all are verified */

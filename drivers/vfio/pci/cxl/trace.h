@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Tracepoints: what the driver does with a device, and faults that are unusual
+ * Tracepoints: what the driver does with a device, and unusual faults
  *
  * They have no host physical address: offsets are those in the memory.
  */
@@ -15,7 +15,7 @@
 
 #include "private.h"
 
-/* Programs that read binary records have no values of an enum */
+/* Programs that read binary records cannot resolve enum names */
 TRACE_DEFINE_ENUM(VFIO_CXL_SHUT_SWITCH);
 TRACE_DEFINE_ENUM(VFIO_CXL_SHUT_RESET);
 TRACE_DEFINE_ENUM(VFIO_CXL_SHUT_RECOVERY);
@@ -56,7 +56,7 @@ TRACE_EVENT(vfio_cxl_decoder_lock,
 		      __entry->base, __entry->size, __entry->ret)
 );
 
-/* The host's decoder was lost, and was programmed again */
+/* The host's decoder was lost and restored */
 DEFINE_EVENT(vfio_cxl_result, vfio_cxl_decoder_restore,
 	     TP_PROTO(struct vfio_cxl_device *cvdev, int ret),
 	     TP_ARGS(cvdev, ret)
@@ -93,7 +93,7 @@ TRACE_EVENT(vfio_cxl_clear_begin,
 	    TP_printk("%s size=%#llx", __get_str(name), __entry->size)
 );
 
-/* The memory is clean, or is not cleared for now */
+/* The memory is clean, or clearing was stopped */
 DEFINE_EVENT(vfio_cxl_result, vfio_cxl_clear_end,
 	     TP_PROTO(struct vfio_cxl_device *cvdev, int ret),
 	     TP_ARGS(cvdev, ret)
