@@ -177,7 +177,7 @@ static void cm_without_ras_its_registers_read_0(struct kunit *test)
 
 /*
  * Link, security, snoop filter, timeout, extended metadata, further decoders:
- * whatever else the host has is not there
+ * nothing else that the host has is there
  */
 static void cm_all_else_reads_0_and_ignores_writes(struct kunit *test)
 {
@@ -487,7 +487,7 @@ static void cm_host_base_is_in_no_byte(struct kunit *test)
 	cm_expect_no_host_base(test);
 }
 
-/* Two hosts that differ in the address alone look the same, whatever is done */
+/* Two hosts that differ only in the address always look the same */
 static void cm_host_base_makes_no_difference(struct kunit *test)
 {
 	static const u64 bases[] = { 0, TEST_HOST_BASE, ~0ULL };

@@ -550,7 +550,7 @@ static const struct dvsec_locked_case dvsec_locked_cases[] = {
 
 KUNIT_ARRAY_PARAM_DESC(dvsec_locked, dvsec_locked_cases, name);
 
-/* Whatever is written: none of these can change */
+/* No write can change any of these */
 static void dvsec_locked(struct kunit *test)
 {
 	static const u64 vals[] = {

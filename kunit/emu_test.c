@@ -42,7 +42,7 @@ static int emu_test_init(struct kunit *test)
 	vfio_cxl_test_host_cm(&ctx->config.cm);
 	vfio_cxl_test_host_dvsec(ctx->config.dvsec);
 	ctx->config.size = TEST_SIZE;
-	/* Whatever was there before */
+	/* The contents before do not matter */
 	memset(&ctx->emu, 0xa5, sizeof(ctx->emu));
 	vfio_cxl_emu_init(&ctx->emu, &ctx->config);
 	test->priv = ctx;
@@ -122,7 +122,7 @@ static void emu_expect_base(struct kunit *test, u64 base)
 	KUNIT_EXPECT_EQ(test, emu_read_dvsec(ctx, SPEC_DVSEC_LOCK, 2), !!base);
 }
 
-/* Both are of the memory's size, whoever did what before */
+/* Both always have the memory's size */
 static void emu_expect_size(struct kunit *test)
 {
 	struct emu_ctx *ctx = test->priv;

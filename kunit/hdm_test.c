@@ -453,7 +453,7 @@ static const struct hdm_locked_case hdm_locked_cases[] = {
 
 KUNIT_ARRAY_PARAM_DESC(hdm_locked, hdm_locked_cases, name);
 
-/* Whatever a guest did before */
+/* Regardless of what a guest did before */
 static void hdm_locked(struct kunit *test)
 {
 	static const u64 before[] = { 0, ~0ULL, 0x5555555555555555ULL };

@@ -12,11 +12,11 @@
 
 /**
  * enum bit - what a bit is at this moment
- * @IS_0: reads 0, whatever is written
- * @IS_1: reads 1, whatever is written
- * @HOST: reads what the host's reads, whatever is written
+ * @IS_0: always reads 0
+ * @IS_1: always reads 1
+ * @HOST: always reads what the host's reads
  * @GUEST: reads what the guest wrote last
- * @KEPT: reads what the guest wrote last, before this, whatever is written now
+ * @KEPT: reads what the guest wrote before; writes are ignored now
  *
  * Bits that a 1 clears are never set by anything here, so they are IS_0.
  */
@@ -416,7 +416,7 @@ void vfio_cxl_model_reset(struct vfio_cxl_model *m)
 }
 
 /**
- * vfio_cxl_model_set - the VMM says where the memory is, for good
+ * vfio_cxl_model_set - the VMM sets where the memory is, once
  * @m: the device
  * @base: where
  *

@@ -61,7 +61,7 @@ static int reg_test_init(struct kunit *test)
 	return 0;
 }
 
-/* Whatever a case does stays inside the block */
+/* No case reads or writes outside of the block */
 static void reg_test_exit(struct kunit *test)
 {
 	struct reg_ctx *ctx = test->priv;

@@ -15,7 +15,7 @@
 #include "kmsg.h"
 #include "sysfs.h"
 
-/* Resets of a bus, and whoever has a lock of the device meanwhile */
+/* Resets of a bus, and waits for tasks that hold the device's locks */
 #define RECOVERY_TIMEOUT_S	time_limit(20)
 #define LINES_SIZE		0x10000
 

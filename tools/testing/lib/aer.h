@@ -31,8 +31,8 @@ void host_bars_read(const struct host_device *host, struct host_bars *bars);
 bool host_bars_same(const struct host_bars *a, const struct host_bars *b);
 
 /*
- * Nobody uses the device, or can: the host forgets it, with all that it lost,
- * and finds it again.  0 or -errno.
+ * For a device that is not in use or not usable: remove it from the host, with
+ * all state that was lost, and find it again.  0 or -errno.
  */
 int host_rediscover(struct host_device *host);
 

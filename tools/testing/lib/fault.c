@@ -18,7 +18,7 @@ static void handler(int sig, siginfo_t *info, void *context)
 		fault = *info;
 		siglongjmp(env, sig);
 	}
-	/* Of itself only an access comes again, and no signal that was sent */
+	/* An access faults again by itself, a signal that was sent does not */
 	signal(sig, SIG_DFL);
 	raise(sig);
 }

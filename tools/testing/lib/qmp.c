@@ -46,7 +46,7 @@ static int qmp_execute(int fd, const char *command, char *line, size_t size)
 	char id[32];
 	int ret;
 
-	/* Answers to whoever used the monitor before have other numbers */
+	/* Answers to previous users of the monitor have other numbers */
 	snprintf(id, sizeof(id), "%d-%u", getpid(), ++serial);
 	if (dprintf(fd, "{\"id\":\"%s\",%s\n", id, command + 1) < 0)
 		return -errno;

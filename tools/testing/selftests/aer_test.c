@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Errors and their recovery: between two of its steps nobody holds a lock, so
- * that a user's reset, an open or a close comes in between
+ * Errors and their recovery: no lock is held between two of its steps, so a
+ * user's reset, an open or a close may come in between
  */
 #include <errno.h>
 #include <poll.h>
@@ -73,7 +73,7 @@ static uint32_t aer_before(const struct test_device *test, unsigned int reg)
 				   reg);
 }
 
-/* For the tests after one that left the device as it does not work */
+/* Restore a device that a failed test left unusable */
 static int heal(struct test_device *test, enum vfio_interface interface)
 {
 	unsigned int i, reg;
@@ -120,7 +120,7 @@ FIXTURE_TEARDOWN(aer)
 	self->map = __map;						\
 } while (0)
 
-/* As soon as whoever has the device lets go of it */
+/* As soon as the previous user has closed the device */
 static int open_again(struct test_device *test, enum vfio_interface interface)
 {
 	const double end = seconds() + WORKS_AGAIN_S;
@@ -153,7 +153,7 @@ static int reset_again(const struct test_device *test)
 
 #define INJECT(error)	ASSERT_EQ(0, rig_inject(self->host->index, error))
 
-/* Until the host is done with it; what follows is of no use if that fails */
+/* Wait for the end of recovery; if it fails, the device has to be healed */
 static bool recovers(struct __test_metadata *_metadata, bool *broken, int kmsg)
 {
 	const int ret = aer_wait(kmsg);
@@ -207,7 +207,7 @@ static void *read_for_ever(void *arg)
 	return NULL;
 }
 
-/* The gate that an error closed is not opened by a reset that comes between */
+/* A reset during recovery does not open a gate that an error has shut */
 TEST_F(aer, reset_in_recovery)
 {
 	int stop = 0, kmsg = kmsg_open();
@@ -366,7 +366,7 @@ static void *open_for_ever(void *arg)
 	return NULL;
 }
 
-/* Nobody saves a config space that the bus reset has cleared */
+/* A config space that the bus reset has cleared is not saved */
 TEST_F(aer, config_survives)
 {
 	struct opener opener = { .interface = variant->interface };
@@ -422,7 +422,7 @@ TEST_F(aer, config_survives)
 	close(kmsg);
 }
 
-/* Whose error it is decides */
+/* An error of another device leaves the memory accessible */
 TEST_F(aer, not_of_the_memory)
 {
 	int kmsg = kmsg_open();
@@ -433,7 +433,7 @@ TEST_F(aer, not_of_the_memory)
 	ASSERT_EQ(0, test_lock(&self->test));
 	write_marks(&self->test, self->map, 41);
 
-	/* All below the port hear of it, whatever it was */
+	/* All devices below the port are notified of any error there */
 	ASSERT_EQ(0, rig_inject_port(self->host->index, NONFATAL));
 	ASSERT_TRUE(RECOVERS(kmsg));
 	EXPECT_TRUE(vfio_hdm_usable(self->vfio));
@@ -470,7 +470,7 @@ TEST_F(aer, not_of_the_memory)
 	close(kmsg);
 }
 
-/* While no driver has the device, whose errors it is told of by its firmware */
+/* While no driver is bound, as platform firmware would set it */
 static int set_ras_mask(struct test_device *test, uint32_t mask)
 {
 	int ret = sysfs_unbind(test->host.bdf);
@@ -511,9 +511,9 @@ TEST_F(aer, ras_status_counts_once)
 }
 
 /*
- * Whatever of firmware's settings is gone after a recovery comes back, the
- * decoder or not.  The rig's device loses all of them in a reset: take one away
- * by hand, before a recovery that resets nothing.
+ * Settings of firmware's that a recovery has cleared are restored, even if the
+ * decoder is intact.  The rig's device loses all of them in a reset: take one
+ * away by hand, before a recovery that resets nothing.
  */
 TEST_F(aer, cache_enable_alone)
 {
@@ -620,7 +620,7 @@ static void *open_once(void *arg)
 	return NULL;
 }
 
-/* Who waits for the memory waits for another reset and another clearing */
+/* A waiting open continues to wait, for another reset and another clearing */
 TEST_F(aer, error_while_clearing)
 {
 	static const int delays_ms[] = { 0, 2, 10, 30 };
@@ -642,7 +642,7 @@ TEST_F(aer, error_while_clearing)
 					    &waiter));
 		sleep_ms(delays_ms[i]);
 		INJECT(NONFATAL);
-		/* A reset at that very moment takes the error with it */
+		/* A reset at the same moment clears the error */
 		EXPECT_NE(0, aer_wait(kmsg));
 		pthread_join(waiter.id, NULL);
 		ASSERT_EQ(0, waiter.ret);

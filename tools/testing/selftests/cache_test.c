@@ -96,7 +96,7 @@ TEST_F(cache, resets)
 		}
 }
 
-/* A bind says where there is no way, and only there */
+/* Bind logs that the platform cannot invalidate caches, and only then */
 TEST_F(cache, said_at_bind)
 {
 	const char *bdf = self->test.host.bdf;

@@ -377,7 +377,7 @@ TEST_F(config, no_write_to_a_cxl_dvsec_reaches_hardware)
 				    len))
 			TH_LOG("DVSEC at %#x", dvsec);
 	}
-	/* nor is any of it in the way of the VMM */
+	/* nor does any of it prevent the VMM's lock */
 	ASSERT_EQ(0, test_lock(&self->test));
 	ASSERT_EQ(0, dvsec_write(&self->test, DVSEC_CTRL2, 2, 0));
 	expect_dvsec(_metadata, &self->test, true);
@@ -495,7 +495,7 @@ TEST_F(config, what_is_hidden_does_not_work)
 	EXPECT_LT(0, hidden);
 }
 
-/* An exchange with the device behind the back of whoever the host talks to */
+/* A user cannot exchange data objects: that would disturb the host's */
 TEST_F(config, no_data_object_is_exchanged)
 {
 	/* DOE Discovery, of PCI-SIG's: three dwords, the first of the list */

@@ -278,7 +278,7 @@ TEST_F(dmabuf, ends_with_memory_decode)
 	expect_reach(_metadata, self->map, &self->edu, AWAY, 6);
 }
 
-/* The next user's memory is not in reach of what the last one mapped */
+/* A mapping of the last user's does not reach the next user's memory */
 TEST_F(dmabuf, ends_with_the_close)
 {
 	struct test_device *test = &self->test;
@@ -300,7 +300,7 @@ TEST_F(dmabuf, ends_with_the_close)
 	expect_no_reach(_metadata, self->map, &self->edu, AWAY);
 }
 
-/* A descriptor that is left over is of no use */
+/* A descriptor that was kept cannot be mapped */
 TEST_F(dmabuf, descriptor_after_the_close)
 {
 	struct test_device *test = &self->test;

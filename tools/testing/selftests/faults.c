@@ -55,8 +55,8 @@ struct ctx {
 	struct test_device test;
 	int nth;
 	int file;	/* of a path */
-	unsigned int silent;	/* binds that failed without a word */
-	unsigned int unusable;	/* memories that no reset brought back */
+	unsigned int silent;	/* binds that failed without a message */
+	unsigned int unusable;	/* memory that no reset restored */
 	void *buf;
 };
 
@@ -92,7 +92,7 @@ FIXTURE_SETUP(fault)
 	ctx->buf = calloc(1, TRANSFER);
 	ASSERT_NE(NULL, ctx->buf);
 	ASSERT_EQ(0, test_begin(&ctx->test, 0));
-	/* The first open after bind clears the memory, which is not for here */
+	/* The first open after bind clears the memory: not tested here */
 	ASSERT_EQ(0, vfio_open(&ctx->test.vfio, &ctx->test.host,
 			       VFIO_CDEV_INTERFACE));
 	vfio_close(&ctx->test.vfio);
@@ -121,7 +121,7 @@ static int arm(struct ctx *ctx, unsigned int nth)
 static bool disarm(struct ctx *ctx)
 {
 	char text[16] = "";
-	/* Where this very copy is what fails, there was nothing before it */
+	/* If this copy itself fails, the fault was still to come */
 	bool left = pread(ctx->nth, text, sizeof(text) - 1, 0) < 0 ||
 		    atoi(text);
 
@@ -326,8 +326,8 @@ static int before_reset(struct ctx *ctx)
 }
 
 /*
- * The kernel maps the memory again after the reset.  Where it has no room for
- * that the reset has worked and the memory is not usable: the user is told.
+ * The kernel maps the memory again after the reset.  Without address space for
+ * that, the reset succeeds but the memory is not usable: the user is notified.
  */
 static int run_reset(struct ctx *ctx)
 {
@@ -344,7 +344,7 @@ static int run_reset(struct ctx *ctx)
 	return poll(&event, 1, 0) == 1 ? -EIO : -EPROTO;
 }
 
-/* The next reset brings back what one without room has lost */
+/* The next reset restores memory that could not be mapped */
 static void after_reset(struct ctx *ctx)
 {
 	ctx->unusable += ioctl(ctx->test.vfio.device, VFIO_DEVICE_RESET) ||

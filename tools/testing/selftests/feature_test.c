@@ -705,7 +705,7 @@ TEST_F(feature, dma_buf_leaves_out_component_registers)
 	const uint64_t page = page_size(), decoders = CM_OFFSET / page * page;
 	const uint32_t regs = self->test.host.bar;
 	const uint32_t hdm = self->test.vfio.mem.index;
-	/* Nobody can have a part of a page */
+	/* A part of a page cannot be mapped */
 	const int small = bar2 && bar2->size < page ? -EINVAL : 0;
 	const struct {
 		const char *name;

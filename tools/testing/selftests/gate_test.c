@@ -104,7 +104,7 @@ static void expect_open(struct __test_metadata *_metadata,
 	EXPECT_FINE(test_differs(test));
 }
 
-/* Not while the host is still at it */
+/* The reset fails until the host's recovery is over */
 static int reset_after_recovery(const struct test_device *test)
 {
 	const double end = seconds() + time_limit(20);
@@ -178,7 +178,7 @@ TEST_F_TIMEOUT(gate, reasons, time_limit(180))
 	}
 }
 
-/* Whoever comes next is not told of the last user's error */
+/* The next user is not notified of the last user's error */
 TEST_F(gate, next_user)
 {
 	struct test_device *test = &self->test;

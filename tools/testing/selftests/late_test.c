@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Memory that becomes active late: a device may take up to 256 seconds after a
- * reset (Memory_Active, CXL r3.1 8.1.3.8.2).  Who touches the memory waits, and
- * nobody else.
+ * reset (Memory_Active, CXL r3.1 8.1.3.8.2).  Only accesses to the memory wait.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -245,7 +244,7 @@ static void expect_at_once(struct __test_metadata *_metadata,
 	}
 }
 
-/* Who touches the memory, in a process of its own, which can be killed */
+/* Accesses to the memory, each in a process of its own, which can be killed */
 
 enum way { BY_FAULT, BY_READ, BY_WRITE, NR_WAYS };
 
@@ -322,7 +321,7 @@ static void expect_killable(struct __test_metadata *_metadata, pid_t pid,
 	}
 }
 
-/* One reset: it returns at once, who touches the memory waits, none else */
+/* One reset: it returns at once, and only accesses to the memory wait */
 static void check_reset(struct __test_metadata *_metadata,
 			struct test_device *test, char *map,
 			struct resetter *resetter)
@@ -454,7 +453,7 @@ TEST_F(late, too_late)
 	munmap(map, self->vfio->mem.size);
 }
 
-/* Memory that is never active is bound, for a reset may help, not given away */
+/* Memory that never becomes active can be bound, but not opened */
 TEST_F(late, too_late_at_bind)
 {
 	const struct host_device *host = self->host;
@@ -501,7 +500,7 @@ static double use_other(struct test_device *other)
 	return ret ?: seconds() - start;
 }
 
-/* The close's reset and the open's: who opens the device waits, none else */
+/* The resets at close and open: only the next open waits */
 TEST_F(late, open_after_close)
 {
 	const bool has_other = host_count() > 1;
@@ -554,7 +553,7 @@ TEST_F(late, open_after_close)
 	EXPECT_EQ(0, open_device(&self->test));
 }
 
-/* The host's own reset after an error, and somebody who rescans the bus */
+/* The host's own reset after an error, and a rescan of the bus meanwhile */
 TEST_F(late, recovery)
 {
 	const double limit = 2 * DELAY_MS / 1000.0;

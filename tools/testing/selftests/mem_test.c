@@ -247,7 +247,7 @@ TEST_F(mem, mmap_bounds)
 		{ size, SZ_2M, MAP_SHARED, EINVAL },
 		{ REGION_STRIDE - page, page, MAP_SHARED, EINVAL },
 		{ REGION_STRIDE - page, 2 * page, MAP_SHARED, EINVAL },
-		/* The next region's, which there is none of */
+		/* There is no next region */
 		{ REGION_STRIDE, page, MAP_SHARED, EINVAL },
 		{ 64 * REGION_STRIDE, page, MAP_SHARED, EINVAL },
 		{ 1, page, MAP_SHARED, EINVAL },
@@ -625,7 +625,7 @@ static void tick(int sig __maybe_unused)
 	__atomic_add_fetch(&ticks, 1, __ATOMIC_RELAXED);
 }
 
-/* Signals cut a long read or write short, but each call gets on */
+/* Signals cut a long read or write short, but each call makes progress */
 TEST_F(mem, signals)
 {
 	struct itimerval timer = { { 0, 3000 }, { 0, 3000 } }, off = { };
@@ -872,8 +872,9 @@ static int64_t dma_unmap(const struct vfio_cxl_fd *vfio, uint64_t len,
 }
 
 /*
- * As a VMM maps all of guest memory, this too: a container would keep it after
- * the close, and iommufd takes no mapping of device memory
+ * A VMM maps all of guest memory for DMA.  It must not get this memory: a
+ * container would keep it after the close, and iommufd takes no mapping of
+ * device memory.
  */
 TEST_F(mem, dma_map)
 {
@@ -888,7 +889,7 @@ TEST_F(mem, dma_map)
 #define TYPE1_PARAMETER	\
 	"/sys/module/vfio_cxl_pci/parameters/allow_unsafe_type1_dma"
 
-/* Where one tenant has the host, a type 1 container can have it */
+/* If all users belong to one tenant, a type 1 container can map the memory */
 TEST_F(mem, dma_map_where_it_is_allowed)
 {
 	const uint64_t iova = 4 * SZ_1G;
@@ -900,7 +901,7 @@ TEST_F(mem, dma_map_where_it_is_allowed)
 	map = guest_map(self->vfio, 0, self->size, RW, pmd_size(), 0);
 	EXPECT_EQ(0, sysfs_write(TYPE1_PARAMETER, "0"));
 	ASSERT_NE(MAP_FAILED, map);
-	/* An operator finds it, also where it was on for a moment only */
+	/* It is logged, even if the parameter was set only for a moment */
 	EXPECT_EQ(1, kmsg_contains(self->test.kmsg,
 				   "allow_unsafe_type1_dma=Y"));
 	put(map, word(0, 19));

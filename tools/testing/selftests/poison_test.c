@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Poison: a page of the memory that is reported bad is not touched again
+ * Poison: a page of the memory that is reported bad is not accessed again
  *
- * hard_offline_page has the kernel believe so, and nothing is wrong with the
- * page: a clearing always finds it good.  What stays bad is shown by a driver
- * that does not clear.
+ * hard_offline_page reports a page that is in fact good, so clearing always
+ * finds it good.  Pages that stay bad are tested with a driver that does not
+ * clear.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -43,7 +43,7 @@ static int open_poisoned(struct test_device *test)
 	return test_vfio_open(test, vfio_usable(VFIO_CDEV_INTERFACE));
 }
 
-/* Before Linux 6.19 nobody tells a driver; where nobody says so, it does */
+/* Linux before 6.19 does not notify drivers; assume later without kallsyms */
 static bool kernel_tells(void)
 {
 	FILE *symbols = fopen("/proc/kallsyms", "re");
@@ -176,7 +176,7 @@ static const char *bad_alone(struct test_device *test, char *map, uint64_t bad)
 	return NULL;
 }
 
-/* Whoever has the page mapped hears where it is, and has it no more */
+/* A task that has the page mapped is told its address and loses the mapping */
 TEST_F(poison, signal)
 {
 	put(self->map + self->bad, 1);
@@ -218,7 +218,7 @@ TEST_F(poison, neighbours)
 	EXPECT_GE(self->huge / self->page + 8, minor_faults() - faults);
 	EXPECT_FALSE(try_get(self->map + self->bad, &val));
 
-	/* A new mapping is no way to it */
+	/* A new mapping does not reach the page */
 	munmap(self->map, self->test.host.size);
 	self->map = test_map(&self->test);
 	ASSERT_NE(MAP_FAILED, self->map);
@@ -227,7 +227,7 @@ TEST_F(poison, neighbours)
 	EXPECT_FINE(bad_alone(&self->test, self->map, self->bad));
 }
 
-/* Who has something else of the memory mapped is left alone */
+/* A task that has only other pages mapped gets no signal */
 TEST_F(poison, elsewhere)
 {
 	uint64_t val;
@@ -248,7 +248,7 @@ TEST_F(poison, elsewhere)
 	munmap(map, 3 * self->page);
 }
 
-/* As QEMU does: told at once, whoever meets the error */
+/* As QEMU does: notified at once, even if another task meets the error */
 static void early(const struct test_device *test, char *at, int ready)
 {
 	const struct timespec limit = { .tv_sec = time_limit(10) };
@@ -310,7 +310,7 @@ static int64_t after_clearing(struct test_device *test)
 	return found;
 }
 
-/* A page that a clearing finds good is one like the others */
+/* A page that clearing finds good is used again */
 TEST_F(poison, cleared)
 {
 	unsigned int i;
@@ -326,7 +326,7 @@ TEST_F(poison, cleared)
 		munmap(self->map, self->test.host.size);
 		self->map = NULL;
 		vfio_close(self->vfio);
-		/* Nobody has the memory, and nobody is told */
+		/* The memory has no user, so the driver is not notified */
 		EXPECT_EQ(-EBUSY, offline(&self->test, self->offline,
 					  self->bad));
 		if (i) {

@@ -200,7 +200,7 @@ static int by_dma(struct test_device *test)
 				  cmd | PCI_COMMAND_MASTER);
 }
 
-/* The device's own registers: their first is read-only, which nobody knows */
+/* The device's own registers: the driver does not know that one is read-only */
 static int by_bar(struct test_device *test)
 {
 	struct vfio_region_info *info;
@@ -344,8 +344,8 @@ static uint32_t left_behind(const struct host_device *host)
 }
 
 /*
- * The first open of a large memory would take long.  What had the device before
- * may have it write to its memory still, so that a reset comes first.
+ * The first open of a large memory region would take long.  Engines that the
+ * previous owner started may still write to the memory, so a reset comes first.
  */
 TEST_F(scrub, begins_at_bind)
 {
@@ -411,7 +411,7 @@ static int reset_unnoticed(const struct host_device *host)
 	return 0;
 }
 
-/* What is written while nothing decodes the memory clears nothing */
+/* Writes while the memory is not decoded clear nothing */
 TEST_F_TIMEOUT(scrub, decoder_goes_meanwhile, time_limit(120))
 {
 	const unsigned int index = host_with_flr();
@@ -456,7 +456,7 @@ static pid_t open_elsewhere(struct test_device *test)
 	return pid;
 }
 
-/* Who waits can be killed, and the clearing goes on without */
+/* A waiting open can be killed; clearing continues */
 TEST_F(scrub, killed_while_waiting)
 {
 	unsigned int i;
@@ -474,7 +474,7 @@ TEST_F(scrub, killed_while_waiting)
 	}
 }
 
-/* Who waits for a device that is about to go gets an error, or was fast */
+/* An open that waits during unbind fails, unless the memory was clean before */
 TEST_F(scrub, unbind_while_waiting)
 {
 	unsigned int i;

@@ -76,7 +76,7 @@ TEST_F(sleep, while_nobody_uses_it)
 	EXPECT_TRUE(memory_works(self->vfio, 2));
 }
 
-/* Whatever the host's user asks for; what a guest asks is in config_test.c */
+/* Requests by the host's user have no effect; a guest's are in config_test.c */
 TEST_F(sleep, device_stays_in_d0)
 {
 	const char *bdf = self->test.host.bdf;

@@ -236,7 +236,7 @@ TEST_F(watch, lock)
 		    base + SZ_256M, GUEST_WINDOW);
 }
 
-/* A reset that is over: what it did, and no word of faults as they should be */
+/* After a reset: each step of it, and no record of ordinary faults */
 TEST_F(watch, reset)
 {
 	char *map;
@@ -327,7 +327,7 @@ TEST_F(watch, fault_fails)
 	munmap(map, self->vfio->mem.size);
 }
 
-/* Status 0 once the kernel takes the first page of the memory for bad */
+/* Exits with 0 once the kernel has offlined the first page of the memory */
 static void offline(const struct test_device *test)
 {
 	char address[32];

@@ -124,7 +124,7 @@ static void vmm_process(const struct options *options, uint64_t seed)
 }
 
 /*
- * Let the VMM go on to its moment and kill it there, or let it come to its end.
+ * Let the VMM run to its moment and kill it there, or let it run to its end.
  * Return: the system calls that it began, or -errno.
  */
 static int trace(pid_t pid)

@@ -396,7 +396,7 @@ static int map_kept(struct thread *t, struct session *s, struct kept *kept)
 	return 0;
 }
 
-/* What is wrong for good or was for a moment, in which way to the memory */
+/* Reread each way, to tell lost data from a read that was wrong once */
 static void report_wrong(struct thread *t, struct session *s,
 			 const struct kept *kept, uint64_t val)
 {
