@@ -6,6 +6,7 @@
 #include <linux/errno.h>
 #include <linux/kernel.h>
 #include <linux/sizes.h>
+#include <linux/string.h>
 #include <linux/unaligned.h>
 
 #include "emu/emu.h"
@@ -340,6 +341,72 @@ static void layout_decoder(struct kunit *test)
 					param->decoder[i].ctrl : 0);
 }
 
+/* The capacity (8.1.3.8) */
+
+/**
+ * struct layout_capacity_case - HDM ranges of the Device DVSEC
+ * @name: of the row
+ * @cap: DVSEC CXL Capability Register
+ * @sizes: of range 1 and 2: high and low registers
+ * @capacity: what is returned
+ */
+struct layout_capacity_case {
+	const char *name;
+	u16 cap;
+	u32 sizes[2][2];
+	u64 capacity;
+};
+
+#define STATE	(SPEC_DVSEC_STATE | SPEC_DVSEC_SIZE_RESERVED)
+
+static const struct layout_capacity_case layout_capacity_cases[] = {
+	{ "one range", SPEC_DVSEC_CAP_HDM_COUNT_1,
+	  { { 0, 0x20000000 } }, SZ_512M },
+	{ "one range of 13 GiB and a quarter", SPEC_DVSEC_CAP_HDM_COUNT_1,
+	  { { 3, 0x50000000 } }, TEST_SIZE },
+	{ "two ranges", SPEC_DVSEC_CAP_HDM_COUNT_2,
+	  { { 0, 0x20000000 }, { 0, 0x10000000 } }, SZ_512M + SZ_256M },
+	{ "two ranges that carry into the high half",
+	  SPEC_DVSEC_CAP_HDM_COUNT_2,
+	  { { 1, 0xf0000000 }, { 2, 0x20000000 } }, 0x410000000ULL },
+	{ "two ranges, the first empty", SPEC_DVSEC_CAP_HDM_COUNT_2,
+	  { { 0, 0 }, { 0, 0x30000000 } }, 0x30000000 },
+	{ "what is behind the only range", SPEC_DVSEC_CAP_HDM_COUNT_1,
+	  { { 0, 0x20000000 }, { 5, 0x10000000 } }, SZ_512M },
+	{ "other bits of the size registers", SPEC_DVSEC_CAP_HDM_COUNT_2,
+	  { { 0, 0x20000000 | STATE }, { 0, 0x10000000 | STATE } },
+	  SZ_512M + SZ_256M },
+	{ "other bits of the capability register",
+	  (u16)~SPEC_DVSEC_CAP_HDM_COUNT | SPEC_DVSEC_CAP_HDM_COUNT_1,
+	  { { 0, 0x20000000 }, { 0, 0x10000000 } }, SZ_512M },
+	{ "no range", 0,
+	  { { 0, 0x20000000 }, { 0, 0x10000000 } }, 0 },
+	{ "the reserved count", SPEC_DVSEC_CAP_HDM_COUNT,
+	  { { 0, 0x20000000 }, { 0, 0x10000000 } }, SZ_512M + SZ_256M },
+};
+
+KUNIT_ARRAY_PARAM_DESC(layout_capacity, layout_capacity_cases, name);
+
+static void layout_capacity(struct kunit *test)
+{
+	const struct layout_capacity_case *param = test->param_value;
+	struct layout_ctx *ctx = test->priv;
+	u8 *dvsec = ctx->config.dvsec;
+	unsigned int i;
+	u32 range;
+
+	memset(dvsec, 0xff, sizeof(ctx->config.dvsec));
+	put_unaligned_le16(param->cap, dvsec + SPEC_DVSEC_CAP);
+	for (i = 0; i < ARRAY_SIZE(param->sizes); i++) {
+		range = i ? SPEC_DVSEC_RANGE2 : SPEC_DVSEC_SIZE_HIGH;
+		put_unaligned_le32(param->sizes[i][0], dvsec + range);
+		put_unaligned_le32(param->sizes[i][1], dvsec + range + 4);
+	}
+
+	KUNIT_EXPECT_EQ(test, vfio_cxl_emu_capacity(&ctx->config),
+			param->capacity);
+}
+
 /* The Register Locator DVSEC (8.1.9) */
 
 /**
@@ -420,6 +487,7 @@ static void layout_block(struct kunit *test)
 static struct kunit_case layout_test_cases[] = {
 	KUNIT_CASE_PARAM(layout_hdm, layout_hdm_gen_params),
 	KUNIT_CASE_PARAM(layout_decoder, layout_decoder_gen_params),
+	KUNIT_CASE_PARAM(layout_capacity, layout_capacity_gen_params),
 	KUNIT_CASE_PARAM(layout_block, layout_block_gen_params),
 	{}
 };

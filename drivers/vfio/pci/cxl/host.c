@@ -207,10 +207,7 @@ static int host_adopt_range(struct vfio_cxl_device *cvdev)
 		pci_notice(pdev, "HDM decoder 0 is committed, the range of new_range is not needed\n");
 		return 0;
 	}
-	has = (u64)get_unaligned_le32(dvsec + PCI_DVSEC_CXL_RANGE_SIZE_HIGH(0))
-		      << 32 |
-	      (get_unaligned_le32(dvsec + PCI_DVSEC_CXL_RANGE_SIZE_LOW(0)) &
-	       PCI_DVSEC_CXL_MEM_SIZE_LOW);
+	has = vfio_cxl_emu_capacity(&host->config);
 	if (size > has) {
 		pci_err(pdev, "new_range specifies %#llx bytes, the device has %#llx: write the range that the host bridge routes to it\n",
 			size, has);

@@ -45,7 +45,8 @@
 /* Cache Size and its unit */
 #define   CXL_DVSEC_CACHE_SIZE_MASK \
 	(GENMASK_U32(15, 8) | GENMASK_U32(3, 0))
-/* PCI_DVSEC_CXL_RANGE_SIZE_LOW() */
+/* PCI_DVSEC_CXL_RANGE_SIZE_LOW() and its like */
+#define CXL_DVSEC_RANGES			2U
 /* All but the size: valid, active, media type, class, timeout, degraded */
 #define   CXL_DVSEC_MEM_STATE_MASK		GENMASK_U32(16, 0)
 #define CXL_DVSEC_CAP3				0x38

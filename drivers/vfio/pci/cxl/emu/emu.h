@@ -222,6 +222,7 @@ int vfio_cxl_emu_find_block(const struct vfio_cxl_emu_source *locator,
 int vfio_cxl_emu_find_hdm(const struct vfio_cxl_emu_source *cm,
 			  struct vfio_cxl_emu_cm_config *config,
 			  struct vfio_cxl_emu_layout *layout);
+u64 vfio_cxl_emu_capacity(const struct vfio_cxl_emu_config *config);
 bool vfio_cxl_emu_configured(const struct vfio_cxl_emu_config *config);
 int vfio_cxl_emu_check_decoders(const struct vfio_cxl_emu_source *cm,
 				const struct vfio_cxl_emu_config *config,

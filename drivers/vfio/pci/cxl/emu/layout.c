@@ -9,6 +9,7 @@
 #include <linux/bitfield.h>
 #include <linux/errno.h>
 #include <linux/export.h>
+#include <linux/kernel.h>
 #include <linux/unaligned.h>
 
 #include "cxl_regs.h"
@@ -140,6 +141,34 @@ static u64 layout_kept64(const struct vfio_cxl_emu_config *config, u32 reg)
 {
 	return get_unaligned_le64(config->cm.hdm + reg);
 }
+
+/**
+ * vfio_cxl_emu_capacity - how much memory the device has (8.1.3.8)
+ * @config: the host's device
+ *
+ * Return: the sizes of all its HDM ranges together, in bytes.
+ */
+u64 vfio_cxl_emu_capacity(const struct vfio_cxl_emu_config *config)
+{
+	const u8 *dvsec = config->dvsec;
+	unsigned int i, ranges;
+	u64 capacity = 0;
+	u32 high, low;
+
+	ranges = FIELD_GET(PCI_DVSEC_CXL_HDM_COUNT,
+			   get_unaligned_le16(dvsec + PCI_DVSEC_CXL_CAP));
+	for (i = 0; i < min(ranges, CXL_DVSEC_RANGES); i++) {
+		high = get_unaligned_le32(dvsec +
+					  PCI_DVSEC_CXL_RANGE_SIZE_HIGH(i));
+		low = get_unaligned_le32(dvsec +
+					 PCI_DVSEC_CXL_RANGE_SIZE_LOW(i));
+		capacity += (u64)high << 32 |
+			    (low & PCI_DVSEC_CXL_MEM_SIZE_LOW);
+	}
+
+	return capacity;
+}
+EXPORT_SYMBOL_GPL(vfio_cxl_emu_capacity);
 
 /**
  * vfio_cxl_emu_configured - whether firmware enabled decoding of the memory
