@@ -436,6 +436,10 @@ static const struct layout_block_case layout_block_cases[] = {
 	  { BLOCK(0, 3, 2), 0, BLOCK(0x10000, 1, 2), 0 }, 0, 2, 0x10000 },
 	{ "in BAR 2", 0x1c,
 	  { BLOCK(0, 1, 2), 0, BLOCK(0, 3, 0), 0 }, 0, 2, 0 },
+	{ "in BAR 1, which is a BAR of 32 bits", 0x1c,
+	  { BLOCK(0, 3, 0), 0, BLOCK(0x10000, 1, 1), 0 }, 0, 1, 0x10000 },
+	{ "in the last BAR, which is one of 32 bits", 0x14,
+	  { BLOCK(0, 1, 5), 0 }, 0, 5, 0 },
 	{ "beyond 4 GiB", 0x14,
 	  { BLOCK(0x20000, 1, 4), 3 }, 0, 4, 0x300020000ULL },
 	{ "in the expansion ROM, which the caller refuses", 0x14,
@@ -484,11 +488,143 @@ static void layout_block(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, offset, param->offset);
 }
 
+/* The component registers in their BAR */
+
+/**
+ * struct layout_bar_case - a BAR
+ * @name: of the row
+ * @block: offset of the component registers in it
+ * @size: of it
+ * @nr: how many parts can be mapped
+ * @areas: where they are
+ */
+struct layout_bar_case {
+	const char *name;
+	u64 block;
+	u64 size;
+	unsigned int nr;
+	struct vfio_cxl_emu_area areas[2];
+};
+
+static const struct layout_bar_case layout_bar_cases[] = {
+	{ "all of the BAR", 0, 0x10000, 0 },
+	{ "at its start", 0, 0x40000,
+	  1, { { 0x10000, 0x30000 } } },
+	{ "behind another block", 0x10000, 0x40000,
+	  2, { { 0, 0x10000 }, { 0x20000, 0x20000 } } },
+	{ "at its end", 0x30000, 0x40000,
+	  1, { { 0, 0x30000 } } },
+	{ "at the end of the largest BAR of 32 bits", 0x7fff0000, 0x80000000,
+	  1, { { 0, 0x7fff0000 } } },
+	{ "up to 4 GiB", 0xffff0000, 0x200000000ULL,
+	  2, { { 0, 0xffff0000 }, { 0x100000000ULL, 0x100000000ULL } } },
+	{ "beyond 4 GiB", 0x300020000ULL, 0x400000000ULL,
+	  2, { { 0, 0x300020000ULL }, { 0x300030000ULL, 0xfffd0000 } } },
+	{ "at the end of a BAR of 1 TiB", 0xffffff0000ULL, 0x10000000000ULL,
+	  1, { { 0, 0xffffff0000ULL } } },
+};
+
+KUNIT_ARRAY_PARAM_DESC(layout_bar, layout_bar_cases, name);
+
+static void layout_mappable(struct kunit *test)
+{
+	const struct layout_bar_case *param = test->param_value;
+	struct vfio_cxl_emu_area areas[2];
+	unsigned int i;
+
+	KUNIT_ASSERT_EQ(test,
+			vfio_cxl_emu_around_block(param->block, param->size,
+						  areas),
+			param->nr);
+	for (i = 0; i < param->nr; i++) {
+		KUNIT_EXPECT_EQ(test, areas[i].offset, param->areas[i].offset);
+		KUNIT_EXPECT_EQ(test, areas[i].size, param->areas[i].size);
+		KUNIT_EXPECT_FALSE(test,
+				   vfio_cxl_emu_overlaps_block(param->block,
+							       areas[i].offset,
+							       areas[i].size));
+	}
+	KUNIT_EXPECT_TRUE(test, vfio_cxl_emu_overlaps_block(param->block, 0,
+							    param->size));
+}
+
+/**
+ * struct layout_access - an access to a BAR, or a mapping of a part of it
+ * @from: where it starts, from the start of the component registers
+ * @len: of it
+ * @overlaps: it overlaps them
+ * @pieces: what it is split into
+ */
+struct layout_access {
+	s64 from;
+	u64 len;
+	bool overlaps;
+	u64 pieces[3];
+};
+
+static const struct layout_access layout_accesses[] = {
+	{ -0x1000, 0x1000, false, { 0x1000 } },
+	{ -8, 8, false, { 8 } },
+	{ -1, 1, false, { 1 } },
+	{ -8, 9, true, { 8, 1 } },
+	{ -4, 8, true, { 4, 4 } },
+	{ -0x1000, 0x2000, true, { 0x1000, 0x1000 } },
+	{ -4, 0x10008, true, { 4, 0x10000, 4 } },
+	{ 0, 1, true, { 1 } },
+	{ 0, 0x10000, true, { 0x10000 } },
+	{ 0, 0x10001, true, { 0x10000, 1 } },
+	{ 0x1128, 8, true, { 8 } },
+	{ 0xffff, 1, true, { 1 } },
+	{ 0xfffc, 8, true, { 4, 4 } },
+	{ 0xf000, 0x2000, true, { 0x1000, 0x1000 } },
+	{ 0x10000, 1, false, { 1 } },
+	{ 0x10000, 0x1000, false, { 0x1000 } },
+	{ 0x20000, 8, false, { 8 } },
+};
+
+static void layout_access(struct kunit *test)
+{
+	const struct layout_bar_case *param = test->param_value;
+	const u64 start = param->block, end = start + SPEC_COMPONENT_SIZE;
+	const struct layout_access *access;
+	unsigned int i, j;
+	u64 pos, left;
+
+	for (i = 0; i < ARRAY_SIZE(layout_accesses); i++) {
+		access = &layout_accesses[i];
+		if (access->from < 0 && !start)
+			continue;
+		pos = start + access->from;
+		left = access->len;
+		KUNIT_ASSERT_EQ_MSG(test,
+				    vfio_cxl_emu_overlaps_block(start, pos,
+								left),
+				    access->overlaps, "access %u", i);
+		for (j = 0; left; j++) {
+			KUNIT_ASSERT_LT(test, j, 3);
+			KUNIT_ASSERT_EQ_MSG(test,
+					    vfio_cxl_emu_piece(start, end, pos,
+							       left),
+					    access->pieces[j],
+					    "access %u, piece %u", i, j);
+			pos += access->pieces[j];
+			left -= access->pieces[j];
+		}
+	}
+
+	/* An end that wraps */
+	KUNIT_EXPECT_TRUE(test, vfio_cxl_emu_overlaps_block(start, end, -end));
+	KUNIT_EXPECT_TRUE(test, vfio_cxl_emu_overlaps_block(start, -0x1000ULL,
+							    0x2000));
+}
+
 static struct kunit_case layout_test_cases[] = {
 	KUNIT_CASE_PARAM(layout_hdm, layout_hdm_gen_params),
 	KUNIT_CASE_PARAM(layout_decoder, layout_decoder_gen_params),
 	KUNIT_CASE_PARAM(layout_capacity, layout_capacity_gen_params),
 	KUNIT_CASE_PARAM(layout_block, layout_block_gen_params),
+	KUNIT_CASE_PARAM(layout_mappable, layout_bar_gen_params),
+	KUNIT_CASE_PARAM(layout_access, layout_bar_gen_params),
 	{}
 };
 

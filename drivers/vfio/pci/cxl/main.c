@@ -201,13 +201,9 @@ static ssize_t vfio_cxl_pci_rw(struct vfio_device *core_vdev, char __user *buf,
 				      trap->end <= pos))
 			trap++;
 
-		if (trap == end)
-			piece = count - done;
-		else if (pos < trap->start)
-			piece = min_t(u64, count - done, trap->start - pos);
-		else
-			piece = min_t(u64, count - done, trap->end - pos);
-
+		piece = trap == end ? count - done :
+				      vfio_cxl_emu_piece(trap->start, trap->end,
+							 pos, count - done);
 		ret = vfio_cxl_pci_rw_piece(cvdev, trap < end &&
 					    pos >= trap->start ? trap : NULL,
 					    buf + done, piece, region, pos,

@@ -92,16 +92,8 @@ int vfio_cxl_regs_init(struct vfio_cxl_device *cvdev)
 bool vfio_cxl_regs_overlap(struct vfio_cxl_device *cvdev, unsigned int region,
 			   u64 start, u64 len)
 {
-	struct vfio_cxl_host *host = &cvdev->host;
-	u64 end;
-
-	if (region != host->bar)
-		return false;
-	if (check_add_overflow(start, len, &end))
-		return true;
-
-	return start < host->offset + CXL_COMPONENT_REG_BLOCK_SIZE &&
-	       end > host->offset;
+	return region == cvdev->host.bar &&
+	       vfio_cxl_emu_overlaps_block(cvdev->host.offset, start, len);
 }
 
 /**
@@ -123,7 +115,8 @@ int vfio_cxl_regs_region_info(struct vfio_cxl_device *cvdev,
 	struct vfio_cxl_host *host = &cvdev->host;
 	DEFINE_RAW_FLEX(struct vfio_region_info_cap_sparse_mmap, sparse, areas,
 			2);
-	u64 end = host->offset + CXL_COMPONENT_REG_BLOCK_SIZE;
+	struct vfio_cxl_emu_area areas[2];
+	unsigned int i;
 
 	if (info->index != host->bar ||
 	    !(info->flags & VFIO_REGION_INFO_FLAG_MMAP))
@@ -131,17 +124,13 @@ int vfio_cxl_regs_region_info(struct vfio_cxl_device *cvdev,
 
 	sparse->header.id = VFIO_REGION_INFO_CAP_SPARSE_MMAP;
 	sparse->header.version = 1;
-	if (host->offset)
-		sparse->areas[sparse->nr_areas++] =
-			(struct vfio_region_sparse_mmap_area) {
-				.size = host->offset,
-			};
-	if (end < info->size)
-		sparse->areas[sparse->nr_areas++] =
-			(struct vfio_region_sparse_mmap_area) {
-				.offset = end,
-				.size = info->size - end,
-			};
+	sparse->nr_areas = vfio_cxl_emu_around_block(host->offset, info->size,
+						     areas);
+	for (i = 0; i < sparse->nr_areas; i++)
+		sparse->areas[i] = (struct vfio_region_sparse_mmap_area) {
+			.offset = areas[i].offset,
+			.size = areas[i].size,
+		};
 	/* Clear the flag if nothing is left: not every client reads areas */
 	if (!sparse->nr_areas)
 		info->flags &= ~VFIO_REGION_INFO_FLAG_MMAP;

@@ -217,8 +217,22 @@ struct vfio_cxl_emu_source {
 	void *device;
 };
 
+/**
+ * struct vfio_cxl_emu_area - a part of a BAR
+ * @offset: in the BAR, in bytes
+ * @size: in bytes
+ */
+struct vfio_cxl_emu_area {
+	u64 offset;
+	u64 size;
+};
+
 int vfio_cxl_emu_find_block(const struct vfio_cxl_emu_source *locator,
 			    u32 length, unsigned int *bar, u64 *offset);
+bool vfio_cxl_emu_overlaps_block(u64 block, u64 start, u64 len);
+unsigned int vfio_cxl_emu_around_block(u64 block, u64 size,
+				       struct vfio_cxl_emu_area areas[2]);
+u64 vfio_cxl_emu_piece(u64 start, u64 end, u64 pos, u64 count);
 int vfio_cxl_emu_find_hdm(const struct vfio_cxl_emu_source *cm,
 			  struct vfio_cxl_emu_cm_config *config,
 			  struct vfio_cxl_emu_layout *layout);

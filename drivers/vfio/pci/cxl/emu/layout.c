@@ -10,6 +10,7 @@
 #include <linux/errno.h>
 #include <linux/export.h>
 #include <linux/kernel.h>
+#include <linux/overflow.h>
 #include <linux/unaligned.h>
 
 #include "cxl_regs.h"
@@ -50,6 +51,72 @@ int vfio_cxl_emu_find_block(const struct vfio_cxl_emu_source *locator,
 	return -ENXIO;
 }
 EXPORT_SYMBOL_GPL(vfio_cxl_emu_find_block);
+
+/**
+ * vfio_cxl_emu_overlaps_block - whether part of a BAR must not be mapped
+ * @block: offset of the component registers in the BAR, in bytes
+ * @start: of the part, as an offset in the BAR
+ * @len: of the part, in bytes
+ *
+ * Return: true if the part overlaps the component registers or its end wraps.
+ */
+bool vfio_cxl_emu_overlaps_block(u64 block, u64 start, u64 len)
+{
+	u64 end;
+
+	if (check_add_overflow(start, len, &end))
+		return true;
+
+	return start < block + CXL_COMPONENT_REG_BLOCK_SIZE && end > block;
+}
+EXPORT_SYMBOL_GPL(vfio_cxl_emu_overlaps_block);
+
+/**
+ * vfio_cxl_emu_around_block - which parts of a BAR can be mapped
+ * @block: offset of the component registers in the BAR, in bytes
+ * @size: of the BAR, in bytes
+ * @areas: set to the parts, in ascending order
+ *
+ * Return: the number of parts, 0 to 2.
+ */
+unsigned int vfio_cxl_emu_around_block(u64 block, u64 size,
+				       struct vfio_cxl_emu_area areas[2])
+{
+	u64 end = block + CXL_COMPONENT_REG_BLOCK_SIZE;
+	unsigned int nr = 0;
+
+	if (block)
+		areas[nr++] = (struct vfio_cxl_emu_area) { .size = block };
+	if (end < size)
+		areas[nr++] = (struct vfio_cxl_emu_area) {
+			.offset = end,
+			.size = size - end,
+		};
+
+	return nr;
+}
+EXPORT_SYMBOL_GPL(vfio_cxl_emu_around_block);
+
+/**
+ * vfio_cxl_emu_piece - split an access at the edges of a range
+ * @start: first byte of the range
+ * @end: byte past its last
+ * @pos: first byte of the access
+ * @count: of the access, in bytes
+ *
+ * Return: how many bytes of the access, from its first on, lie all inside the
+ * range or all outside.
+ */
+u64 vfio_cxl_emu_piece(u64 start, u64 end, u64 pos, u64 count)
+{
+	if (pos < start)
+		return min(count, start - pos);
+	if (pos < end)
+		return min(count, end - pos);
+
+	return count;
+}
+EXPORT_SYMBOL_GPL(vfio_cxl_emu_piece);
 
 static unsigned int layout_decoders(u32 cap)
 {
