@@ -20,6 +20,7 @@
 #include "lib/edu.h"
 #include "lib/fault.h"
 #include "lib/host.h"
+#include "lib/kmsg.h"
 #include "lib/page.h"
 #include "lib/sysfs.h"
 #include "lib/vfio.h"
@@ -224,18 +225,55 @@ static void expect_reach(struct __test_metadata *_metadata, char *map,
 	EXPECT_EQ(0, wrong(map, 0, salt));
 }
 
-/* It does neither: nothing changes at @at */
-static void expect_no_reach(struct __test_metadata *_metadata, char *map,
-			    const struct vfio_cxl_fd *edu, uint64_t at)
+static void set(char *map, uint64_t at, uint64_t val)
 {
 	uint64_t i;
 
 	for (i = 0; i < COUNT; i += 8)
-		put(map + OFFSET + at + i, KEPT);
+		put(map + OFFSET + at + i, val);
+}
+
+static bool all_are(char *map, uint64_t at, uint64_t count, uint64_t val)
+{
+	uint64_t i;
+
+	for (i = 0; i < count; i += 8)
+		if (get(map + OFFSET + at + i) != val)
+			return false;
+
+	return true;
+}
+
+/* It does neither: nothing changes at @at */
+static void expect_no_reach(struct __test_metadata *_metadata, char *map,
+			    const struct vfio_cxl_fd *edu, uint64_t at)
+{
+	set(map, at, KEPT);
 	EXPECT_EQ(0, pass(edu, at));
-	for (i = 0; i < COUNT; i += 8)
-		EXPECT_EQ(KEPT, get(map + OFFSET + at + i))
-			break;
+	EXPECT_TRUE(all_are(map, at, COUNT, KEPT));
+}
+
+/*
+ * Whether the IOMMU reports that the device is not allowed to write there.  The
+ * kernel limits the rate of the reports.
+ */
+static bool faults(int kmsg, const struct host_device *host,
+		   const struct vfio_cxl_fd *edu)
+{
+	const double end = seconds() + time_limit(20);
+	char lines[0x10000], address[32], *line, *rest;
+
+	snprintf(address, sizeof(address), "%#llx ", IOVA);
+	do {
+		if (copy(edu, EDU_BUFFER, IOVA, EDU_FROM_BUFFER))
+			return false;
+		kmsg_read(kmsg, lines, sizeof(lines));
+		for (rest = lines; (line = strsep(&rest, "\n"));)
+			if (strstr(line, host->bdf) && strstr(line, address))
+				return true;
+	} while (seconds() < end);
+
+	return false;
 }
 
 TEST_F(dmabuf, another_device_reaches_the_memory)
@@ -282,22 +320,45 @@ TEST_F(dmabuf, ends_with_memory_decode)
 TEST_F(dmabuf, ends_with_the_close)
 {
 	struct test_device *test = &self->test;
-	uint64_t i;
 
 	ASSERT_EQ(0, share(test, &self->edu));
 	expect_reach(_metadata, self->map, &self->edu, AWAY, 7);
 	munmap(self->map, test->vfio.mem.size);
 	vfio_close(&test->vfio);
-	EXPECT_EQ(0, copy(&self->edu, EDU_BUFFER, IOVA, EDU_FROM_BUFFER));
+	EXPECT_TRUE(faults(test->kmsg, &self->edu_host, &self->edu));
 
 	ASSERT_EQ(0, test_vfio_open(test, VFIO_CDEV_INTERFACE));
 	self->map = test_map(test);
 	ASSERT_NE(MAP_FAILED, self->map);
 	EXPECT_EQ(0, copy(&self->edu, EDU_BUFFER, IOVA, EDU_FROM_BUFFER));
-	for (i = 0; i < LENGTH; i += 8)
-		EXPECT_EQ(0, get(self->map + OFFSET + i))
-			break;
+	EXPECT_TRUE(all_are(self->map, 0, LENGTH, 0));
 	expect_no_reach(_metadata, self->map, &self->edu, AWAY);
+}
+
+/* DMA reads nothing that the last user's CPU or device wrote */
+TEST_F(dmabuf, clean_for_the_next_user)
+{
+	const uint64_t last = LENGTH - COUNT;
+	struct test_device *test = &self->test;
+	uint64_t at;
+
+	ASSERT_EQ(0, share(test, &self->edu));
+	expect_reach(_metadata, self->map, &self->edu, AWAY, 8);
+	munmap(self->map, test->vfio.mem.size);
+	EXPECT_EQ(0, unmap(&self->edu));
+	vfio_close(&test->vfio);
+
+	ASSERT_EQ(0, test_vfio_open(test, VFIO_CDEV_INTERFACE));
+	ASSERT_EQ(0, share(test, &self->edu));
+	self->map = test_map(test);
+	ASSERT_NE(MAP_FAILED, self->map);
+	for (at = 0; at <= AWAY; at += AWAY) {
+		set(self->map, last, KEPT);
+		EXPECT_EQ(0, copy(&self->edu, IOVA + at, EDU_BUFFER, 0));
+		EXPECT_EQ(0, copy(&self->edu, EDU_BUFFER, IOVA + last,
+				  EDU_FROM_BUFFER));
+		EXPECT_TRUE(all_are(self->map, last, COUNT, 0));
+	}
 }
 
 /* A descriptor that was kept cannot be mapped */
