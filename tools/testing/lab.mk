@@ -387,9 +387,13 @@ GUESTARGS_ARM64 = --qemu $$($(RIG) path qemu-guest-arm64) \
 	--initrd $(GUEST_ARM64)/initramfs.cpio
 GUESTRUN_ARM64 = $(RIG) run --arch arm64 --kernel $(KERNEL) --memory 3G
 
+# KiB of a page of a kernel, which its name ends with unless it is 4
+pages = $(or $(patsubst %k,%,$(filter %k,$(lastword $(subst -, ,$(1))))),4)
+
 guest-arm64: tool-arm64
 	@$(GUESTRUN_ARM64) --devices $(GUESTS) --timeout 2400 -- \
 		$(GUEST)/run.py $(GUESTARGS_ARM64) \
+		--pages $(call pages,$(KERNEL)) $(call pages,$(GUEST_KERNEL)) \
 		--tool $(O)/arm64/vfio-cxl/vfio-cxl \
 		$(if $(LONG),--long,$(SEED:%=--seed %)) $(TESTS)
 

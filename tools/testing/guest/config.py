@@ -23,6 +23,7 @@ class Config:
     # Of tests only: see run.py
     seed: int = 0
     long: bool = False
+    pages: list = field(default_factory=list)
     board: Board = field(default_factory=native)
     hosts: list = field(default_factory=list)
 

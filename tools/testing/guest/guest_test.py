@@ -13,7 +13,7 @@ sys.dont_write_bytecode = True
 sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 # pylint: disable=wrong-import-position
-from guest import invalid, tap, topology  # noqa: E402
+from guest import invalid, run, tap, topology  # noqa: E402
 from guest.board import Q35  # noqa: E402
 from guest.config import Config  # noqa: E402
 from guest.orders import ORDERS, SAMPLES, sample  # noqa: E402
@@ -162,6 +162,18 @@ class TapTest(unittest.TestCase):
                          "no good" in line])
         self.assertEqual((1, 1, 1), (result.passed, len(result.failures),
                                      len(result.skipped)))
+
+    def test_status(self):
+        """it is an error if nothing passed of what was named"""
+        for method, named, status in (("good", ["it"], 0),
+                                      ("bad", [], 1),
+                                      ("skipped", [], 0),
+                                      ("skipped", ["it"], 1)):
+            with contextlib.redirect_stdout(io.StringIO()) as out:
+                result = tap.run(unittest.TestSuite([self.Inner(method)]))
+                self.assertEqual(status, run.report(result, named), method)
+            self.assertEqual(method == "skipped" and bool(named),
+                             "none of the tests" in out.getvalue())
 
 
 if __name__ == "__main__":

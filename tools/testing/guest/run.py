@@ -45,6 +45,20 @@ def keep_kvm_in_use():
     host.create_vm()
 
 
+def report(result, named):
+    """Print the sum; return the exit status.
+
+    Tests that somebody named are to be run: it is an error where none was.
+    """
+    idle = named and not result.passed
+    if idle:
+        tap.comment("none of the tests that were named has passed")
+    failed = len(result.failures) + len(result.errors)
+    print(f"guest: {result.passed} passed, {failed} failed, "
+          f"{len(result.skipped)} skipped", flush=True)
+    return 0 if result.wasSuccessful() and not idle else 1
+
+
 def main():
     """Run the tests; exit with 1 where one failed."""
     parser = config.parser(__doc__)
@@ -53,6 +67,9 @@ def main():
                         help="default: of the date")
     parser.add_argument("--long", action="store_true",
                         help="everything at full length")
+    parser.add_argument("--pages", nargs=2, metavar=("HOST", "GUEST"),
+                        type=int, default=[4, 4],
+                        help="KiB of a page on either level (default: 4 4)")
     parser.add_argument("tests", nargs="*", metavar="TEST",
                         help="only these, as test_orders or "
                              "test_hotplug.Hotplug.test_good")
@@ -67,11 +84,7 @@ def main():
                                           for name in args.tests)
     else:
         tests = loader.discover(str(HERE), "test_*.py", str(HERE.parent))
-    result = tap.run(tests)
-    failed = len(result.failures) + len(result.errors)
-    print(f"guest: {result.passed} passed, {failed} failed, "
-          f"{len(result.skipped)} skipped", flush=True)
-    return 0 if result.wasSuccessful() else 1
+    return report(tap.run(tests), args.tests)
 
 
 if __name__ == "__main__":

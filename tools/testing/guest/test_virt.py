@@ -31,9 +31,6 @@ class Virt(GuestCase):
                        "virtio-serial-pci,bus=smmu.0,disable-legacy=on,"
                        "iommu_platform=on"]
         cls.guest = cls.start(parts)
-        pages = cls.guest.run("grep -m 1 KernelPageSize /proc/self/smaps")
-        tap.comment(f"pages of the host: {mmap.PAGESIZE >> 10} kB, of the "
-                    f"guest: {pages.split()[1]} kB")
         cls.guest.run(kernel.modprobe(*kernel.CXL_BUS))
         cls.status = cls.guest.status(f"modprobe accel use={MIB}", 120)
         cls.decoders = view.decoders(cls.guest)
@@ -42,6 +39,12 @@ class Virt(GuestCase):
         """Return where each device should be."""
         return [(FIRST + n * WINDOW, h.size)
                 for n, h in enumerate(self.hosts)]
+
+    def test_pages(self):
+        """host and guest have pages of the sizes that they should have"""
+        of_guest = self.guest.run("grep -m 1 KernelPageSize /proc/self/smaps")
+        self.assertEqual(self.config.pages, [mmap.PAGESIZE >> 10,
+                                             int(of_guest.split()[1])])
 
     def test_windows(self):
         """each window is where virt has it, and has its size"""
