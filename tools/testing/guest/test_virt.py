@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""A guest on QEMU's virt: windows of 256 GiB, and an SMMUv3 of CXL buses."""
+"""A guest on QEMU's virt: windows of 256 GiB, and SMMUv3s of CXL buses."""
 
 import mmap
 import re
@@ -12,10 +12,12 @@ from guest.case import GuestCase, MIB
 # Where virt puts the first window with highmem-mmio-size=4T
 FIRST = 0x80000000000
 WINDOW = 256 << 30
+# Bus numbers of host bridges with an SMMUv3 each, after those of the devices'
+SMMUS = (44, 52)
 
 
 class Virt(GuestCase):
-    """Four devices, and a host bridge with an SMMUv3 of its own."""
+    """Four devices, and two host bridges with an SMMUv3 each."""
 
     @classmethod
     def setUpClass(cls):
@@ -25,11 +27,13 @@ class Virt(GuestCase):
         for h in cls.hosts:
             h.clear(MIB)
         parts = topology.large(cls.hosts)
-        # What is below translates: the SMMUv3 is nobody else's.
-        parts.bridges.append(topology.Bridge("smmu", number=44))
-        parts.more += ["arm-smmuv3,primary-bus=smmu,id=smmuv3",
-                       "virtio-serial-pci,bus=smmu.0,disable-legacy=on,"
-                       "iommu_platform=on"]
+        for bus in SMMUS:
+            parts.bridges.append(topology.Bridge(f"smmu{bus}", number=bus))
+            parts.more += [f"arm-smmuv3,primary-bus=smmu{bus},id=smmuv3.{bus}",
+                           f"virtio-serial-pci,bus=smmu{bus}.0,"
+                           f"id=serial{bus},disable-legacy=on,"
+                           "iommu_platform=on",
+                           f"virtserialport,bus=serial{bus}.0,name=on-{bus}"]
         cls.guest = cls.start(parts)
         cls.guest.run(kernel.modprobe(*kernel.CXL_BUS))
         cls.status = cls.guest.status(f"modprobe accel use={MIB}", 120)
@@ -81,16 +85,24 @@ class Virt(GuestCase):
             self.assertTrue(h.starts_with(h.serial, MIB), h.bdf)
 
     def test_smmu(self):
-        """a device below a host bridge with an SMMUv3 is translated"""
-        pci = self.guest.run("cd /sys/bus/pci/devices; ls -d 0000:2d:*")
-        group = self.guest.run(
-            f"cd /sys/bus/pci/devices/{pci}; readlink iommu; "
-            "cat iommu_group/type; basename $(readlink driver); "
-            "ls iommu_group/devices").split()
-        self.assertIn("arm-smmu-v3", group[0])
-        # Strict or not
-        self.assertRegex(group[1], "^DMA")
-        self.assertEqual(["virtio-pci", pci], group[2:])
+        """a device below a host bridge with an SMMUv3 is translated by it"""
+        found = set()
+        for bus in SMMUS:
+            pci = self.guest.run("cd /sys/bus/pci/devices; "
+                                 f"ls -d 0000:{bus + 1:02x}:*")
+            smmu, kind, *rest = self.guest.run(
+                f"cd /sys/bus/pci/devices/{pci}; readlink iommu; "
+                "cat iommu_group/type; basename $(readlink driver); "
+                "ls iommu_group/devices; "
+                # Of the port; QEMU has written it by DMA.
+                "cat virtio*/virtio-ports/*/name").split()
+            tap.comment(f"{pci}: {smmu}")
+            self.assertIn("arm-smmu-v3", smmu)
+            found.add(smmu)
+            # Strict or not
+            self.assertRegex(kind, "^DMA")
+            self.assertEqual(["virtio-pci", pci, f"on-{bus}"], rest)
+        self.assertEqual(len(SMMUS), len(found))
 
 
 class Nested(GuestCase):
