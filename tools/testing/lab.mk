@@ -229,7 +229,7 @@ selftests-arm64: setup
 # What needs no property of the rig's own device. The last device differs in
 # size and has a base whose lower half is not 0.
 ARM64_TESTS := $(addsuffix _test,regs config feature mem bind reset scrub \
-	poison kvm cache watch)
+	poison kvm cache watch dmabuf)
 
 arm64: selftests-arm64
 	@$(RIG) modules --arch arm64 --kernel $(KERNEL)

@@ -58,6 +58,16 @@ class TopologyTest(unittest.TestCase):
                           "bus": "a.0", "id": "x", "x-cxl": False},
                          device.arguments())
 
+    def test_iommufd(self):
+        """all devices share an address space of iommufd"""
+        parts = Topology(devices=[Device("0", "a"), Device("1", "b")])
+        parts.use_iommufd()
+        options = parts.options("m")
+        self.assertEqual(["-object", "iommufd,id=iommufd0"], options[2:4])
+        self.assertEqual(["vfio-pci,host=0,bus=a,iommufd=iommufd0",
+                          "vfio-pci,host=1,bus=b,iommufd=iommufd0"],
+                         devices(options))
+
     def test_simple_order(self):
         """windows, bridges and devices are created in the given order"""
         hosts = [SimpleNamespace(bdf=f"{i}", mib=256 << i) for i in range(3)]

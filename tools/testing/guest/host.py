@@ -279,6 +279,11 @@ def devices():
                                       os.environ["RIG_QOM"].split())]
 
 
+def has_iommufd():
+    """Tell whether the kernel has IOMMUFD, which Debian's kernels lack."""
+    return os.path.exists("/dev/iommu")
+
+
 def find_edu():
     """Return QEMU's device for DMA, which the machine has; None without."""
     for device in (PCI / "devices").iterdir():

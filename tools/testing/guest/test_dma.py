@@ -25,16 +25,14 @@ class DMA(HotplugCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        if not os.path.exists("/dev/iommu"):
+        if not host.has_iommufd():
             raise unittest.SkipTest("needs a kernel with IOMMUFD")
         cls.device = cls.hosts[0]
         edu = host.find_edu()
         edu.bind("vfio-pci")
         cls.addClassCleanup(edu.unbind)
         parts = topology.simple(cls.hosts[:2])
-        parts.objects = ["iommufd,id=iommufd0"]
-        for device in parts.devices:
-            device.properties = "iommufd=iommufd0"
+        parts.use_iommufd()
         parts.more = [f"vfio-pci,host={edu.bdf},bus=pcie.0,iommufd=iommufd0"]
         cls.plan = parts.devices[0]
         cls.guest = cls.start(parts)

@@ -27,6 +27,8 @@ class Virt(GuestCase):
         for h in cls.hosts:
             h.clear(MIB)
         parts = topology.large(cls.hosts)
+        if host.has_iommufd():
+            parts.use_iommufd()
         for bus in SMMUS:
             parts.bridges.append(topology.Bridge(f"smmu{bus}", number=bus))
             parts.more += [f"arm-smmuv3,primary-bus=smmu{bus},id=smmuv3.{bus}",
@@ -49,6 +51,15 @@ class Virt(GuestCase):
         of_guest = self.guest.run("grep -m 1 KernelPageSize /proc/self/smaps")
         self.assertEqual(self.config.pages, [mmap.PAGESIZE >> 10,
                                              int(of_guest.split()[1])])
+
+    def test_dma(self):
+        """with iommufd each memory region is mapped for DMA"""
+        if not host.has_iommufd():
+            self.skipTest("needs a kernel with IOMMUFD")
+        self.assertLessEqual(
+            {h.bdf for h in self.hosts},
+            set(re.findall(r"vfio_cxl_dma_buf_map +\((\S+)\) ret 0",
+                           self.guest.log())))
 
     def test_windows(self):
         """each window is where virt has it, and has its size"""

@@ -66,6 +66,12 @@ class Topology:
     # Whether the guest's RAM is among its options
     ram = False
 
+    def use_iommufd(self):
+        """Have all devices in one address space of iommufd."""
+        self.objects.append("iommufd,id=iommufd0")
+        for device in self.devices:
+            device.properties = "iommufd=iommufd0"
+
     def uid(self, name):
         """Return a bridge's number, in ACPI and of its bus."""
         index = [bridge.name for bridge in self.bridges].index(name)
