@@ -58,7 +58,7 @@ const char *vfio_cxl_args_text(int err)
 		[EINVAL] =
 			"a structure is missing, or has an argsz that is not its size; set it in every one, in arrays too",
 		[E2BIG] =
-			"it is asked for something that this libvfio-cxl does not know; use a newer one",
+			"a feature was requested that this version of libvfio-cxl does not support; use a newer one",
 	};
 
 	return texts[err];

@@ -82,7 +82,7 @@ int vfio_cxl_dma_buf(int device_fd, const char *name,
 	}
 	if (ret < 0)
 		return vfio_cxl_explain(ret, reason, &device, NULL,
-					"cannot export its memory as a dma-buf (%s); other devices do not reach it",
+					"cannot export its memory as a dma-buf (%s); other devices cannot access it",
 					strerror(-ret));
 	*dma_buf_fd = ret;
 	return vfio_cxl_explain_nothing(reason);

@@ -151,11 +151,11 @@ int vfio_cxl_find(int device_fd, const char *name, struct vfio_cxl_hdm *hdm,
 	ret = find_region(device_fd, info.num_regions, &found);
 	if (ret == -ENOENT)
 		return vfio_cxl_explain(ret, reason, &device, NULL,
-					"none of its %u regions is CXL memory; use versions of vfio-cxl-pci and libvfio-cxl that fit",
+					"none of its %u regions is CXL memory; use matching versions of vfio-cxl-pci and libvfio-cxl",
 					info.num_regions);
 	if (ret)
 		return vfio_cxl_explain(ret, reason, &device, NULL,
-					"cannot read the description of its region %u (%s); use versions of vfio-cxl-pci and libvfio-cxl that fit",
+					"cannot read the description of its region %u (%s); use matching versions of vfio-cxl-pci and libvfio-cxl",
 					found.region_index,
 					strerror(-ret));
 
@@ -166,7 +166,7 @@ int vfio_cxl_find(int device_fd, const char *name, struct vfio_cxl_hdm *hdm,
 					strerror(-ret));
 	if (decoder.size != found.size)
 		return vfio_cxl_explain(-EPROTO, reason, &device, NULL,
-					"its HDM decoder is for 0x%llx bytes, but its region %u of CXL memory has 0x%llx; use versions of vfio-cxl-pci and libvfio-cxl that fit",
+					"its HDM decoder is for 0x%llx bytes, but its region %u of CXL memory has 0x%llx; use matching versions of vfio-cxl-pci and libvfio-cxl",
 					(unsigned long long)decoder.size,
 					found.region_index,
 					(unsigned long long)found.size);

@@ -23,7 +23,7 @@ static const char *const advices[] = {
 	[EBUSY] =
 		"the decoder is locked at another base; to move it, close the device and open it again",
 	[EIO] =
-		"the host's decoder was lost in a reset and could not be restored; see the kernel log, then bind the device again",
+		"the host's decoder was lost in a reset and could not be restored; see the kernel log, then reset the device in sysfs, or bind it to vfio-cxl-pci again",
 	[ENOTTY] =
 		"not a CXL.mem device of vfio-cxl-pci; bind it to that driver",
 };

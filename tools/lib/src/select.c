@@ -298,7 +298,7 @@ static enum vfio_cxl_verdict judge_route(const struct map *map,
 	if (route->another)
 		return refuse(VFIO_CXL_VERDICT_AMBIGUOUS, reason, device, NULL,
 			      "windows " NAME_FMT " and " NAME_FMT
-			      " both target the host bridge; leave one that does",
+			      " both target the host bridge; remove one of them",
 			      vfio_cxl_name(place->window->name),
 			      vfio_cxl_name(route->another->window->name));
 
@@ -320,7 +320,7 @@ static enum vfio_cxl_verdict judge_window(const struct vfio_cxl_window *window,
 	if (window->nr_targets != 1)
 		return refuse(VFIO_CXL_VERDICT_INTERLEAVED, reason, device,
 			      window,
-			      "the window interleaves %zu targets, which one device's memory cannot; make the host bridge its only target",
+			      "the window interleaves %zu targets, which is not possible for the memory of one device; make the host bridge its only target",
 			      window->nr_targets);
 	if (!window->placed)
 		return refuse(VFIO_CXL_VERDICT_UNPLACED, reason, device, window,
@@ -500,7 +500,7 @@ int vfio_cxl_select(const struct vfio_cxl_window *windows, size_t nr_windows,
 	ret = alloc_map(&map, windows);
 	if (ret)
 		return fail_all(ret,
-				"there is no memory to compare all windows and devices; free some and try again",
+				"out of memory; free some and try again",
 				devices, placements, nr_devices);
 
 	sort_windows(&map, windows);
