@@ -30,7 +30,7 @@ class Board:
 
     def options(self, kernel, initrd, append="", ram=True):
         """Return the options of all guests, the topology's left out."""
-        # An SRAT: without one Linux makes no NUMA nodes of windows.
+        # An SRAT: without one Linux creates no NUMA nodes for windows.
         node = ["-object", f"memory-backend-ram,id=ram,size={MIB}M",
                 "-numa", "node,memdev=ram"]
         return ["-nodefaults", "-no-user-config", *self.firmware,

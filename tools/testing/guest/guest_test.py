@@ -147,14 +147,14 @@ class TapTest(unittest.TestCase):
         """Results of all kinds."""
 
         def good(self):
-            """it is good"""
+            """passes"""
 
         def bad(self):
-            """it is bad"""
+            """fails"""
             self.fail("no good")
 
         def skipped(self):
-            """it is skipped"""
+            """is skipped"""
             self.skipTest("for a reason")
 
     def test_lines(self):
@@ -164,10 +164,10 @@ class TapTest(unittest.TestCase):
         with contextlib.redirect_stdout(io.StringIO()) as out:
             result = tap.run(suite)
         lines = out.getvalue().splitlines()
-        self.assertEqual(["TAP version 13", "1..3", "ok 1 - it is good"],
+        self.assertEqual(["TAP version 13", "1..3", "ok 1 - passes"],
                          lines[:3])
-        self.assertIn("not ok 2 - it is bad", lines)
-        self.assertIn("ok 3 - it is skipped # SKIP for a reason", lines)
+        self.assertIn("not ok 2 - fails", lines)
+        self.assertIn("ok 3 - is skipped # SKIP for a reason", lines)
         self.assertTrue([line for line in lines if line.startswith("# ") and
                          "no good" in line])
         self.assertEqual((1, 1, 1), (result.passed, len(result.failures),

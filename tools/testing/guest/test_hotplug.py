@@ -9,7 +9,7 @@ from guest.case import GuestCase, MIB
 from guest.topology import Device
 
 ROUNDS, LONG_ROUNDS = 20, 100
-# Rounds until what is kept for good is there
+# Rounds until what is kept permanently is there
 FIRST_ROUNDS = 10
 
 
@@ -72,7 +72,7 @@ class Hotplug(HotplugCase):
             type(self).plugged = False
 
     def leave(self):
-        """Have the good place empty, and a device been in it before."""
+        """Have the good place empty, after a device was in it."""
         if not self.once_plugged:
             self.plug()
         self.unplug()

@@ -58,11 +58,11 @@ class Plan(Tool):
         for name, (verdict, bridge) in planned.items():
             message = listed.pop(name, "")
             if message and FIRST.search(message):
-                # Whatever else is wrong with it comes after that.
+                # QEMU reports nothing else of this device.
                 self.assertNotIn(verdict, ("accepted", "no-host-bridge",
                                            "below-switch"), said)
             elif verdict == "accepted":
-                # Which of two devices has the window is not the same.
+                # QEMU may give the window to the other one of two devices.
                 if message:
                     self.assertRegex(message, MESSAGES["second-device"])
                     self.assertIn(("second-device", bridge),

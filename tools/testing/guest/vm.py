@@ -172,7 +172,7 @@ class Guest(Console):
         return self.vm.cmd("human-monitor-command", command_line=command)
 
     def state(self):
-        # Two looks tell one that stands still from one that is slow.
+        # Two looks tell one that hangs from one that is slow.
         first = self.monitor("info registers")
         time.sleep(1)
         return "\n".join((
