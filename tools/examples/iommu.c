@@ -126,27 +126,29 @@ int iommu_open_device(struct iommu *iommu, const char *bdf)
 int iommu_map(const struct iommu *iommu, void *memory, uint64_t size,
 	      uint64_t address)
 {
-	struct iommu_ioas_map ioas_map = {
-		.size = sizeof(ioas_map),
-		.flags = IOMMU_IOAS_MAP_FIXED_IOVA | IOMMU_IOAS_MAP_READABLE |
-			 IOMMU_IOAS_MAP_WRITEABLE,
-		.ioas_id = iommu->ioas_id,
-		.user_va = (uintptr_t)memory,
-		.length = size,
-		.iova = address,
-	};
-	struct vfio_iommu_type1_dma_map dma_map = {
-		.argsz = sizeof(dma_map),
+	struct vfio_iommu_type1_dma_map map = {
+		.argsz = sizeof(map),
 		.flags = VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE,
 		.vaddr = (uintptr_t)memory,
 		.iova = address,
 		.size = size,
 	};
-	int ret;
 
-	if (iommu->cdev)
-		ret = ioctl(iommu->fd, IOMMU_IOAS_MAP, &ioas_map);
-	else
-		ret = ioctl(iommu->fd, VFIO_IOMMU_MAP_DMA, &dma_map);
-	return ret ? -errno : 0;
+	return ioctl(iommu->fd, VFIO_IOMMU_MAP_DMA, &map) ? -errno : 0;
+}
+
+int iommu_map_file(const struct iommu *iommu, int fd, uint64_t size,
+		   uint64_t address)
+{
+	struct iommu_ioas_map_file map = {
+		.size = sizeof(map),
+		.flags = IOMMU_IOAS_MAP_FIXED_IOVA | IOMMU_IOAS_MAP_READABLE |
+			 IOMMU_IOAS_MAP_WRITEABLE,
+		.ioas_id = iommu->ioas_id,
+		.fd = fd,
+		.length = size,
+		.iova = address,
+	};
+
+	return ioctl(iommu->fd, IOMMU_IOAS_MAP_FILE, &map) ? -errno : 0;
 }

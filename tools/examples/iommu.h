@@ -42,7 +42,7 @@ void iommu_open(struct iommu *iommu, bool cdev);
 int iommu_open_device(struct iommu *iommu, const char *bdf);
 
 /**
- * iommu_map() - let all devices reach memory of the guest
+ * iommu_map() - let all devices of a container access memory of the guest
  * @iommu: the address space
  * @memory: the VMM's mapping of it
  * @size: in bytes
@@ -52,5 +52,17 @@ int iommu_open_device(struct iommu *iommu, const char *bdf);
  */
 int iommu_map(const struct iommu *iommu, void *memory, uint64_t size,
 	      uint64_t address);
+
+/**
+ * iommu_map_file() - let all devices of an iommufd access memory of the guest
+ * @iommu: the address space
+ * @fd: file descriptor of the memory, such as a dma-buf; may be closed later
+ * @size: in bytes
+ * @address: guest physical address, which is the address for DMA
+ *
+ * Return: 0 or a negative errno.
+ */
+int iommu_map_file(const struct iommu *iommu, int fd, uint64_t size,
+		   uint64_t address);
 
 #endif /* IOMMU_H */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The little of iommufd that the VMM program needs, for systems whose headers
- * are older than it (Linux 6.2 and 6.6)
+ * are older than it (Linux 6.2, 6.6 and 6.13)
  */
 #ifndef IOMMUFD_COMPAT_H
 #define IOMMUFD_COMPAT_H
@@ -13,7 +13,9 @@
 #else
 
 #define IOMMU_IOAS_ALLOC _IO(';', 0x81)
-#define IOMMU_IOAS_MAP _IO(';', 0x85)
+#define IOMMU_IOAS_MAP_FIXED_IOVA 0x1
+#define IOMMU_IOAS_MAP_WRITEABLE 0x2
+#define IOMMU_IOAS_MAP_READABLE 0x4
 
 struct iommu_ioas_alloc {
 	__u32 size;
@@ -21,20 +23,21 @@ struct iommu_ioas_alloc {
 	__u32 out_ioas_id;
 };
 
-struct iommu_ioas_map {
+#endif /* no linux/iommufd.h */
+
+#ifndef IOMMU_IOAS_MAP_FILE
+#define IOMMU_IOAS_MAP_FILE _IO(';', 0x8f)
+
+struct iommu_ioas_map_file {
 	__u32 size;
 	__u32 flags;
-#define IOMMU_IOAS_MAP_FIXED_IOVA 0x1
-#define IOMMU_IOAS_MAP_WRITEABLE 0x2
-#define IOMMU_IOAS_MAP_READABLE 0x4
 	__u32 ioas_id;
-	__u32 __reserved;
-	__aligned_u64 user_va;
+	__s32 fd;
+	__aligned_u64 start;
 	__aligned_u64 length;
 	__aligned_u64 iova;
 };
-
-#endif /* no linux/iommufd.h */
+#endif /* IOMMU_IOAS_MAP_FILE */
 
 #ifndef VFIO_DEVICE_BIND_IOMMUFD
 #define VFIO_DEVICE_BIND_IOMMUFD _IO(VFIO_TYPE, VFIO_BASE + 18)

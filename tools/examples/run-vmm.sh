@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # Inside a machine with CXL.mem devices: give each to vfio-cxl-pci
-# as an administrator does, then run the VMM program on them.
+# as an administrator does, then run the VMM program on them. With an iommufd
+# it has to map their memory for DMA, too.
 #
 # usage: run-vmm.sh VMM		addresses of the devices in $RIG_DEVICES
 
@@ -16,5 +17,12 @@ for bdf in $RIG_DEVICES; do
 	echo "$bdf" > $driver/bind
 done
 
+output=/tmp/vmm.output
 # shellcheck disable=SC2086 # a list of addresses
-exec "$1" $RIG_DEVICES
+if "$1" $RIG_DEVICES > $output; then status=0; else status=$?; fi
+cat $output
+if [ -e /dev/iommu ] && grep -q 'no DMA mapping' $output; then
+	echo "WRONG: /dev/iommu is there"
+	status=1
+fi
+exit $status

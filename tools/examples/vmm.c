@@ -9,7 +9,8 @@
  *   find its memory			vfio_cxl_find()
  *   choose its window, by topology	vfio_cxl_select()
  *   lock its HDM decoder there		vfio_cxl_lock()
- *   map the memory			vfio_cxl_map(), iommu_map()
+ *   map the memory			vfio_cxl_map()
+ *   and for DMA, too			vfio_cxl_dma_buf(), iommu_map_file()
  *
  * and to make that mapping guest memory, at the base of the window.  There is
  * no guest in here, so the program looks at the device as a guest would, and
@@ -81,6 +82,7 @@ struct machine {
 	struct vfio_cxl_device *devices;
 	struct vfio_cxl_placement *placements;
 	struct passthrough *hosts;
+	bool no_dma; /* for at least one of them */
 	size_t nr_attempts;
 	struct attempt attempts[8];
 };
@@ -194,6 +196,47 @@ static void lock_device(struct machine *m, size_t nr)
 	guest_look(host->fd, m->devices[nr].name, &host->view);
 }
 
+/* An iommufd maps a dma-buf of the memory.  Says once why there is none. */
+static int map_dma_buf(const struct machine *m, size_t nr)
+{
+	const struct passthrough *host = &m->hosts[nr];
+	struct vfio_cxl_reason reason;
+	int dma_buf, ret;
+
+	ret = vfio_cxl_dma_buf(host->fd, m->devices[nr].name, &host->hdm,
+			       &dma_buf, &reason);
+	if (ret) {
+		if (!m->no_dma)
+			warnx("%s", reason.text);
+		return ret;
+	}
+	ret = iommu_map_file(&m->iommu, dma_buf, host->hdm.size,
+			     m->placements[nr].window->base);
+	close(dma_buf);
+	return ret;
+}
+
+/*
+ * Let devices access the memory where the guest has it: other devices, and this
+ * one by its address translation services.  If that fails, all else works.
+ *
+ * The memory is mapped while the guest has memory decode on, as guest_look()
+ * has it.  A VMM unmaps it when the guest turns that off.
+ */
+static void map_for_dma(struct machine *m, size_t nr)
+{
+	struct passthrough *host = &m->hosts[nr];
+
+	if (m->iommu.cdev)
+		host->dma_error = map_dma_buf(m, nr);
+	else
+		host->dma_error = iommu_map(&m->iommu, host->data.memory,
+					    host->hdm.size,
+					    m->placements[nr].window->base);
+	if (host->dma_error)
+		m->no_dma = true;
+}
+
 /* Has the lock done what it should, and does the guest see it? */
 static bool is_in_its_window(const struct machine *m, size_t nr)
 {
@@ -214,12 +257,11 @@ static bool is_in_its_window(const struct machine *m, size_t nr)
 
 static void print_table(const struct machine *m)
 {
-	bool no_dma = false;
 	size_t nr;
 
 	printf("%-12s  %-19s  %-7s  %-13s  %-8s  %-17s  %-5s  %s\n", "device",
 	       "host bridge", "window", "guest base", "size", "decoder", "data",
-	       "DMA map");
+	       "DMA");
 	for (nr = 0; nr < m->nr_devices; nr++) {
 		const struct passthrough *host = &m->hosts[nr];
 		const struct guest_view *view = &host->view;
@@ -239,10 +281,9 @@ static void print_table(const struct machine *m)
 		       m->placements[nr].window->name, base, size, state,
 		       host->data_ok ? "ok" : "WRONG",
 		       host->dma_error ? errno_name(host->dma_error) : "ok");
-		no_dma |= host->dma_error;
 	}
-	if (no_dma)
-		puts("no DMA map: other devices do not reach the memory");
+	if (m->no_dma)
+		puts("no DMA mapping: other devices cannot access the memory");
 }
 
 /* What select says of a bad topology: true if it refuses that many */
@@ -471,10 +512,7 @@ int main(int argc, char **argv)
 			.fd = host->fd,
 			.offset = host->hdm.region_offset,
 		};
-		/* So that other devices reach it; it works without, too. */
-		host->dma_error = iommu_map(&m.iommu, host->data.memory,
-					    host->hdm.size,
-					    m.placements[nr].window->base);
+		map_for_dma(&m, nr);
 	}
 
 	try_moves(&m, largest);

@@ -357,7 +357,8 @@ guest: guest-image tool
 		$(if $(LONG),--long,$(SEED:%=--seed %)) $(TESTS)
 
 # Debian's kernels have no IOMMUFD.
-guest-dma:
+guest-dma: examples rig-modules
+	@$(RIG) run -- tools/examples/run-vmm.sh $(O)/examples/vmm
 	@$(MAKE) --no-print-directory guest KERNEL=debug TESTS=test_dma \
 		GUEST_QEMU=qemu-guest-x86_64
 

@@ -126,6 +126,10 @@ int vfio_cxl_find(int device_fd, const char *name, struct vfio_cxl_hdm *hdm,
  * any page.  Unmap it with munmap(2).  Mapping memory that was lost in a reset
  * succeeds: accesses raise SIGBUS.
  *
+ * On arm64, give the mapping to a guest only if KVM has
+ * KVM_CAP_ARM_CACHEABLE_PFNMAP_SUPPORTED (Linux 6.17): without it the guest
+ * fails at its first access.
+ *
  * Return: 0, or
  *
  * * -EINVAL - @hdm is NULL or has a wrong argsz
