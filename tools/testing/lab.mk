@@ -346,7 +346,8 @@ GUESTARGS = --qemu $$($(RIG) path $(GUEST_QEMU)) \
 	--stock-qemu /usr/bin/qemu-system-x86_64 \
 	--python $$($(RIG) path qemu-python) \
 	--kernel $$($(RIG) path image-debian) \
-	--initrd $(O)/guest/initramfs.cpio
+	--initrd $(O)/guest/initramfs.cpio \
+	--fail-ioctl $(O)/guest/fail-ioctl.so
 GUESTRUN = $(RIG) run --kernel $(KERNEL) --memory 5G
 
 guest: guest-image tool

@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What the tests have in common: the devices, a guest, one that counts."""
 
+import os
 import unittest
+from contextlib import contextmanager
+from unittest import mock
 
 from guest import topology, vm
 
@@ -36,6 +39,19 @@ class GuestCase(unittest.TestCase):
         running = vm.Guest(cls.config, parts, append=append)
         cls.addClassCleanup(running.close)
         return running
+
+    @contextmanager
+    def failing(self, request, at, value, error):
+        """Have an ioctl fail for each QEMU that is started meanwhile.
+
+        It is known by its number and a word of its argument.
+        """
+        if not self.config.fail_ioctl:
+            self.skipTest("run with --fail-ioctl")
+        with mock.patch.dict(os.environ,
+                             LD_PRELOAD=self.config.fail_ioctl,
+                             FAIL_IOCTL=f"{request} {at} {value} {error}"):
+            yield
 
     @classmethod
     def simple(cls, order=None):

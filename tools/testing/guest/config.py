@@ -19,6 +19,7 @@ class Config:
     kernel: str
     initrd: str
     tool: str = ""
+    fail_ioctl: str = ""
     time_factor: float = 1.0
     # Of tests only: see run.py
     seed: int = 0
@@ -52,6 +53,8 @@ def parser(doc):
                         help="initramfs of the guest")
     result.add_argument("--tool", default="",
                         help="the command-line tool, which few tests want")
+    result.add_argument("--fail-ioctl", default="", metavar="LIBRARY",
+                        help="what fails QEMU's ioctls, which few tests want")
     result.add_argument("--time-factor", metavar="F", type=float,
                         default=os.environ.get("RIG_TIME_SCALE", "1"),
                         help="multiplies every time limit (default: what the "

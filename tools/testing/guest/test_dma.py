@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """DMA of another assigned device to the memory, by iommufd."""
 
+import errno
 import os
+import re
 import unittest
 
 from guest import host, kernel, topology, view
@@ -15,7 +17,23 @@ COMMAND, ENABLE, DISABLE = 4, 6, 4
 CAPABILITIES, CAP_EXPRESS, DEVICE_CONTROL, FLR = 0x34, 0x10, 8, 1 << 15
 
 
-class DMA(HotplugCase):
+class DMACase(HotplugCase):
+    """Guests with iommufd."""
+
+    @classmethod
+    def start_iommufd(cls, parts):
+        """Start a guest whose devices have iommufd."""
+        if not host.has_iommufd():
+            raise unittest.SkipTest("needs a kernel with IOMMUFD")
+        parts.use_iommufd()
+        running = cls.start(parts)
+        version = running.vm.cmd("query-version")["qemu"]
+        if (version["major"], version["minor"]) < (10, 2):
+            raise unittest.SkipTest("needs QEMU 10.2")
+        return running
+
+
+class DMA(DMACase):
     """Two devices with memory, and one that does DMA where it is told to.
 
     That one is QEMU's edu; all are in one address space of iommufd, which has
@@ -25,20 +43,14 @@ class DMA(HotplugCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        if not host.has_iommufd():
-            raise unittest.SkipTest("needs a kernel with IOMMUFD")
         cls.device = cls.hosts[0]
         edu = host.find_edu()
         edu.bind("vfio-pci")
         cls.addClassCleanup(edu.unbind)
         parts = topology.simple(cls.hosts[:2])
-        parts.use_iommufd()
         parts.more = [f"vfio-pci,host={edu.bdf},bus=pcie.0,iommufd=iommufd0"]
         cls.plan = parts.devices[0]
-        cls.guest = cls.start(parts)
-        version = cls.guest.vm.cmd("query-version")["qemu"]
-        if (version["major"], version["minor"]) < (10, 2):
-            raise unittest.SkipTest("needs QEMU 10.2")
+        cls.guest = cls.start_iommufd(parts)
         cls.guest.run(kernel.modprobe("cxl_acpi"))
         cls.base = view.windows(parts, cls.guest)[0][0]
         cls.bdf = f"0000:{parts.uid('cxl.0') + 1:02x}:00.0"
@@ -130,3 +142,26 @@ class DMA(HotplugCase):
             f"ls /sys/bus/pci/devices/{self.bdf}")[1])
         self.command(self.bdf, ENABLE)
         self.assertTrue(self.copied())
+
+
+class NotExported(DMACase):
+    """A kernel that exports no dma-buf of the memory."""
+
+    def test_warning(self):
+        """QEMU warns of that once, and the guest uses the memory"""
+        hosts = self.hosts[:2]
+        for h in hosts:
+            h.clear(MIB)
+        # The second word is the feature's number, and what is done with it.
+        with self.failing(host.VFIO_DEVICE_FEATURE, 4,
+                          host.VFIO_DEVICE_FEATURE_GET |
+                          host.VFIO_DEVICE_FEATURE_DMA_BUF, errno.EOPNOTSUPP):
+            guest = self.start_iommufd(topology.simple(hosts))
+        warning, = re.findall("warning: (.*)", guest.log())
+        self.assertRegex(warning, "the host's kernel has no dma-buf of CXL "
+                         "memory, which DMA of other devices needs: "
+                         "Operation not supported")
+        guest.run(kernel.modprobe(*kernel.CXL_BUS))
+        guest.run(f"modprobe accel use={MIB}", 120)
+        for h in hosts:
+            self.assertTrue(h.starts_with(h.serial, MIB), h.bdf)

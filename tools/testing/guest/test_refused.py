@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Machines that must not start, and say why."""
 
+import errno
 import re
 import unittest
 
-from guest import invalid, tap, vm
+from guest import host, invalid, tap, vm
 from guest.board import VIRT
 from guest.case import GuestCase
 from guest.topology import Bridge, Device, Topology, Window
@@ -111,6 +112,16 @@ class Refused(GuestCase):
         text = self.refuse(Topology([Window(1 << 32, ["b0"])], [Bridge("b0")],
                                     [Device(h.bdf, "b0.0")]))
         self.assertRegex(text, self.config.board.not_placed)
+
+    def test_unreadable(self):
+        """a region that cannot be read is not taken for one that is absent"""
+        h = self.hosts[0]
+        # The index is the third word, and this one that of the memory.
+        with self.failing(host.VFIO_DEVICE_GET_REGION_INFO, 8,
+                          host.VFIO_PCI_NUM_REGIONS, errno.EIO):
+            text = self.refuse(self.simple([0]))
+        self.assertRegex(text, rf"vfio {h.bdf}: the device's regions cannot "
+                         "be read: Input/output error")
 
     def test_all_are_listed(self):
         """every refusal is listed, in the order of the command line"""
