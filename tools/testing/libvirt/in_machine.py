@@ -1,9 +1,10 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""On a booted host: have libvirt start guests, with the guide's own commands.
+"""On a booted host: start guests with the guide's own commands.
 
-The commands, and what the administrator adds to the configuration, are taken
-from the admin guide. Prints TAP.
+Libvirt starts them, and once a user without privileges. The commands, and what
+the administrator adds to the configuration, are taken from the admin guide.
+Prints TAP.
 """
 
 import argparse
@@ -13,6 +14,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from xml.etree import ElementTree
@@ -77,7 +79,77 @@ def denials():
                       said("dmesg"))
 
 
-class Domain(vm.Console):
+class Guest(vm.Console):
+    """A guest with devices of the host."""
+
+    def uses(self, devices):
+        """Have the guest use the memory of devices; look whether it did."""
+        for device in devices:
+            device.clear(USED)
+        self.run(kernel.modprobe(*kernel.CXL_BUS))
+        self.run(f"modprobe accel use={USED}", 120)
+        decoders = view.decoders(self)["endpoint"]
+        seen = [(hex(each.start), hex(each.size), each.locked)
+                for each in decoders]
+        tap.comment(f"decoders in the guest: {seen}")
+        assert sorted(each.size for each in decoders) == sorted(
+            device.size for device in devices), seen
+        assert len({each.start for each in decoders}) == len(devices), seen
+        assert all(each.locked == "1" for each in decoders), seen
+        for device in devices:
+            assert device.starts_with(device.serial, USED), device.bdf
+
+
+class Plain(Guest):
+    """A guest of a command that a user runs within a limit that root sets."""
+
+    # What a guest needs beside the devices
+    MORE = ("-display none -nic none -monitor none -serial null "
+            # As Board.cpu, where it says why
+            f"-cpu {Q35.cpu} -kernel {IMAGES}/vmlinuz "
+            f"-initrd {IMAGES}/initramfs -append '{Q35.kernel} quiet' "
+            "-chardev socket,id=agent,path=agent,server=on,wait=off "
+            "-device virtio-serial-pci,bus=pcie.0,disable-legacy=on "
+            "-device virtconsole,chardev=agent")
+
+    def __init__(self, limit, command):
+        super().__init__(TIME_FACTOR)
+        # pylint: disable=consider-using-with # __exit__() ends both
+        self.folder = tempfile.TemporaryDirectory()
+        os.chmod(self.folder.name, 0o777)
+        script = (f"PATH=/usr/local/bin:$PATH; {limit}; exec setpriv "
+                  "--reuid=nobody --regid=nogroup --groups=kvm "
+                  f"--no-new-privs {command} {self.MORE}")
+        with open(f"{self.folder.name}/log", "wb") as log:
+            self.process = subprocess.Popen(
+                ["bash", "-ec", script], cwd=self.folder.name,
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+
+    def __enter__(self):
+        deadline = self.deadline(60)
+        agent = f"{self.folder.name}/agent"
+        while not os.path.exists(agent):
+            assert self.process.poll() is None, self.log()
+            assert time.monotonic() < deadline, self.log()
+            time.sleep(0.1)
+        self.agent.connect(agent)
+        self.wait_ready()
+        return self
+
+    def __exit__(self, *_):
+        self.agent.close()
+        self.process.kill()
+        self.process.wait()
+        self.folder.cleanup()
+
+    def log(self):
+        return Path(self.folder.name, "log").read_text("utf-8", "replace")
+
+    def state(self):
+        return f"; {self.log()[-4000:]}"
+
+
+class Domain(Guest):
     """A guest of a domain that libvirt has just started."""
 
     def __init__(self, name):
@@ -103,23 +175,6 @@ class Domain(vm.Console):
         """Return the process of QEMU's, in /proc."""
         pid = Path(f"/run/libvirt/qemu/{self.name}.pid").read_text("ascii")
         return Path("/proc", pid.strip())
-
-    def uses(self, devices):
-        """Have the guest use the memory of devices; look whether it did."""
-        for device in devices:
-            device.clear(USED)
-        self.run(kernel.modprobe(*kernel.CXL_BUS))
-        self.run(f"modprobe accel use={USED}", 120)
-        decoders = view.decoders(self)["endpoint"]
-        seen = [(hex(each.start), hex(each.size), each.locked)
-                for each in decoders]
-        tap.comment(f"decoders in the guest: {seen}")
-        assert sorted(each.size for each in decoders) == sorted(
-            device.size for device in devices), seen
-        assert len({each.start for each in decoders}) == len(devices), seen
-        assert all(each.locked == "1" for each in decoders), seen
-        for device in devices:
-            assert device.starts_with(device.serial, USED), device.bdf
 
 
 class Host:
@@ -253,6 +308,19 @@ class Host:
                     os.readlink("/proc/self/ns/mnt"))
             domain.uses([self.first])
         assert not denials(), denials()
+
+    def test_plain(self):
+        """the tool's command, run by a user who may access the device"""
+        timed("; ".join(
+            self.on_devices(line, [self.first]).replace("USER", "nobody")
+            for line in guide("group=$(basename")))
+        line, *_ = guide("# vfio-cxl generate --ram")
+        command = said("sh", "-ec", self.on_devices(line[2:], [self.first]))
+        # In KiB; the memory of the device is not locked.
+        with Plain(f"ulimit -l {MIB << 11}", command.strip()) as guest:
+            owner = Path("/proc", str(guest.process.pid)).stat().st_uid
+            assert owner == pwd.getpwnam("nobody").pw_uid, owner
+            guest.uses([self.first])
 
     def test_persistent(self):
         """vfio-cxl and driverctl bind devices for the next boot, too"""
