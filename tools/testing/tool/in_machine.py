@@ -42,16 +42,20 @@ def modprobe(*names):
     subprocess.run(["modprobe", "-a", *names], check=True)
 
 
+def sysfs(device, name):
+    """Return a file of a device."""
+    return host.PCI / "devices" / device.bdf / name
+
+
 def driver(device):
     """Return the name of a device's driver, or None."""
-    link = host.PCI / "devices" / device.bdf / "driver"
+    link = sysfs(device, "driver")
     return link.resolve().name if link.exists() else None
 
 
 def override(device):
     """Return a device's driver_override."""
-    return (host.PCI / "devices" / device.bdf / "driver_override"
-            ).read_text().strip()
+    return sysfs(device, "driver_override").read_text().strip()
 
 
 def companion(device):
@@ -104,9 +108,27 @@ def registers(address):
                 yield words
 
 
+@contextmanager
+def mounted(folder, place):
+    """Have a file or folder in the place of another one for a while."""
+    subprocess.run(["mount", "--bind", folder, place], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", place], check=True)
+
+
+@contextmanager
+def read_only(file):
+    """Let nobody write to a file for a while."""
+    with mounted(file, file):
+        subprocess.run(["mount", "-o", "remount,ro,bind", file], check=True)
+        yield
+
+
 def bar(device):
     """Return the address of a device's component registers."""
-    text = (host.PCI / "devices" / device.bdf / "resource").read_text()
+    text = sysfs(device, "resource").read_text()
     return int(text.split()[0], 16)
 
 
@@ -190,13 +212,11 @@ class MachineCase(ToolCase):
              ).write_text(name)
         for device in self.devices:
             device.unbind()
-            (host.PCI / "devices" / device.bdf / "driver_override"
-             ).write_text("\n")
+            sysfs(device, "driver_override").write_text("\n")
         other = companion(self.pair)
         if driver(other) != OTHER_DRIVER:
             other.bind(OTHER_DRIVER)
-        (host.PCI / "devices" / other.bdf / "driver_override"
-         ).write_text("\n")
+        sysfs(other, "driver_override").write_text("\n")
         host.delete_regions()
         for device in self.devices:
             with registers(bridge(device)) as words:
@@ -265,7 +285,7 @@ class Unbound(MachineCase):
     def test_memory_decode_is_put_back(self):
         """info reads registers where memory decode is off"""
         device = self.memory
-        path = host.PCI / "devices" / device.bdf / "config"
+        path = sysfs(device, "config")
         with open(path, "r+b", buffering=0) as config:
             before = os.pread(config.fileno(), 2, host.PCI_COMMAND)
             off = bytes([before[0] & ~host.PCI_COMMAND_MEMORY, before[1]])
@@ -351,7 +371,7 @@ class Agreement(MachineCase):
 
         def change():
             at = host.device_dvsec(device.config()) + host.DVSEC_CONTROL
-            path = host.PCI / "devices" / device.bdf / "config"
+            path = sysfs(device, "config")
             with open(path, "r+b", buffering=0) as config:
                 value = os.pread(config.fileno(), 2, at)
                 os.pwrite(config.fileno(), bytes(
@@ -379,7 +399,7 @@ class Agreement(MachineCase):
 
     def test_no_reset(self):
         """no reset method is a warning"""
-        path = host.PCI / "devices" / self.memory.bdf / "reset_method"
+        path = sysfs(self.memory, "reset_method")
         before = path.read_text()
         path.write_text("\n")
         self.addCleanup(path.write_text, before)
@@ -406,8 +426,7 @@ class Recovered(MachineCase):
     def test_cleared(self):
         """a reset has cleared it"""
         for device in self.devices:
-            path = host.PCI / "devices" / device.bdf / "reset"
-            path.write_text("1")
+            device.reset()
             self.assertEqual((0, 0), host.decoder0(device.block())[:2])
             self.recover(device, device.size)
 
@@ -424,14 +443,14 @@ class Recovered(MachineCase):
     def test_part(self):
         """the host bridge routes less than the device has"""
         device = self.accelerator
-        (host.PCI / "devices" / device.bdf / "reset").write_text("1")
+        device.reset()
         unroute(device, device.size // 2)
         self.recover(device, device.size // 2)
 
     def test_more(self):
         """the host bridge routes more than the device has"""
         device = self.memory
-        (host.PCI / "devices" / device.bdf / "reset").write_text("1")
+        device.reset()
         unroute(device, 2 * device.size)
         self.assertEqual("no", self.checks(device, NO)["decoder"])
 
@@ -469,7 +488,7 @@ class Bound(MachineCase):
     def test_waits(self):
         """bind waits until the memory is clear, with a bar on a terminal"""
         device = self.accelerator
-        left = host.PCI / "devices" / device.bdf / "hdm_uncleared_bytes"
+        left = sysfs(device, "hdm_uncleared_bytes")
         bars = self.bars("bind", device.bdf)
         self.assertEqual("0", left.read_text().strip())
         shown = re.findall(r"clearing the memory \[(#*) *\] (\d+) of (\d+) MiB",
@@ -567,11 +586,8 @@ class Undone(MachineCase):
         files = [command.split(" > ")[1] for command in commands
                  if command.startswith("echo")]
         for file in dict.fromkeys(files):
-            subprocess.run(["mount", "--bind", file, file], check=True)
-            subprocess.run(["mount", "-o", "remount,ro,bind", file],
-                           check=True)
-            result = run(verb, device.bdf)
-            subprocess.run(["umount", file], check=True)
+            with read_only(file):
+                result = run(verb, device.bdf)
             with suppress(TimeoutError):
                 wait(lambda: before == state(device), 5)
             self.assertEqual(NO, result.returncode, file)
@@ -639,8 +655,7 @@ class Core(Undone):
         else:
             subprocess.run(["modprobe", "-r", "dax_cxl"], check=True)
         self.device.bind("cxl_pci")
-        (host.PCI / "devices" / self.device.bdf / "driver_override"
-         ).write_text("\n")
+        sysfs(self.device, "driver_override").write_text("\n")
         wait(regions)
         if memory:
             wait(lambda: blocks(self.device) and dax())
