@@ -499,7 +499,7 @@ static enum status run_unbind(const struct args *args)
 static const struct verb_option bind_options[] = {
 	{ "no-wait", NULL, "do not wait until the memory is clear" },
 	{ "dry-run", NULL, "print the commands, and do nothing" },
-	{ "persistent", NULL, "when the host starts, too, by a rule of udev" },
+	{ "persistent", NULL, "also at every boot, by a udev rule" },
 	{ 0 }
 };
 
@@ -509,12 +509,12 @@ const struct verb verb_bind = {
 	.summary = "Give a device to vfio-cxl-pci, for virtual machines",
 	.details =
 		"Checks the device as 'vfio-cxl check' does, frees its memory in\n"
-		"the right order where the host uses it, takes it from its driver\n"
+		"the right order if the host uses it, unbinds it from its driver\n"
 		"and binds it, and its other functions to vfio-pci. A decoder that\n"
-		"was cleared is committed again where the host bridge still routes a\n"
-		"range to the device alone. What was done is undone where a step\n"
-		"fails. At last it waits until the driver has cleared the memory,\n"
-		"before which no virtual machine gets it.\n",
+		"was cleared is committed again if the host bridge still routes a\n"
+		"range to the device alone. If a step fails, those before it are\n"
+		"undone. Finally it waits until the driver has cleared the memory;\n"
+		"no virtual machine can use it before.\n",
 	.options = bind_options,
 	.min_operands = 1,
 	.max_operands = 1,
@@ -523,7 +523,7 @@ const struct verb verb_bind = {
 
 static const struct verb_option unbind_options[] = {
 	{ "dry-run", NULL, "print the commands, and do nothing" },
-	{ "persistent", NULL, "remove the rule of bind --persistent, too" },
+	{ "persistent", NULL, "also remove the rule of bind --persistent" },
 	{ 0 }
 };
 
@@ -531,7 +531,7 @@ const struct verb verb_unbind = {
 	.name = "unbind",
 	.synopsis = "DEV",
 	.summary =
-		"Take a device from vfio-cxl-pci, back to the driver that had it",
+		"Unbind a device from vfio-cxl-pci and restore its previous driver",
 	.details = "Does nothing while a process has the device open.\n",
 	.options = unbind_options,
 	.min_operands = 1,

@@ -83,12 +83,11 @@ const struct verb verb_check = {
 	.name = "check",
 	.synopsis = "DEV",
 	.summary =
-		"Say whether a device can be bound, and what stands in the way",
+		"Say whether a device can be bound, and why not",
 	.details =
-		"Each line begins with what a check came to: ok; todo, which\n"
-		"'vfio-cxl bind' sees to; warning; unknown; no. Exit status: 0\n"
-		"where the device can be bound, 1 where it cannot, 3 where that is\n"
-		"not known.\n",
+		"Each line begins with the result of a check: ok; todo, handled by\n"
+		"'vfio-cxl bind'; warning; unknown; no. Exit status: 0 if the\n"
+		"device can be bound, 1 if it cannot, 3 if that is not known.\n",
 	.min_operands = 1,
 	.max_operands = 1,
 	.run = run_check,

@@ -81,7 +81,7 @@ static void check_module(struct context *context)
 	}
 	options = show_module();
 	if (options) {
-		found(context, OUTCOME_TODO, "%s is installed, and not loaded",
+		found(context, OUTCOME_TODO, "%s is installed but not loaded",
 		      DRIVER);
 		free(options);
 		return;
@@ -98,7 +98,7 @@ static void check_class(struct context *context)
 	bool ok;
 
 	if (context->device->class != CLASS_CXL_MEMORY) {
-		found(context, OUTCOME_OK, "class %04xh, no memory device",
+		found(context, OUTCOME_OK, "class %04xh, not a memory device",
 		      context->device->class);
 		return;
 	}
@@ -119,7 +119,7 @@ static void check_class(struct context *context)
 	} else {
 		found(context, OUTCOME_NO,
 		      "a memory device, class 0502h, without allow_unsafe_mailbox: what one user sets by mailbox commands, the next one finds");
-		advise(context, "where all guests belong to one tenant: %s",
+		advise(context, "if all guests belong to one tenant: %s",
 		       allowed ?
 		       "echo Y > " PARAMETERS "/allow_unsafe_mailbox" :
 		       "echo options vfio-cxl-pci allow_unsafe_mailbox=1 > /etc/modprobe.d/vfio-cxl-pci.conf");
@@ -173,7 +173,7 @@ static void check_decoder(struct context *context)
 		      !device->hdm.enabled ? "enabled" :
 					     "in use: CXL.mem is off");
 		advise(context,
-		       "let platform firmware configure CXL memory; a reset or a driver may have cleared it, then start the host again");
+		       "let platform firmware configure CXL memory; a reset or a driver may have cleared it, then reboot");
 		return;
 	}
 	if (decoder->ways != 1) {
@@ -215,7 +215,7 @@ static void check_others(struct context *context)
 		if (!device->hdm.decoders[i].committed ||
 		    !device->hdm.decoders[i].size)
 			continue;
-		found(context, OUTCOME_NO, "HDM decoder %u is committed, too",
+		found(context, OUTCOME_NO, "HDM decoder %u is also committed",
 		      i);
 		advise(context,
 		       "let platform firmware use decoder 0 alone for this device");
@@ -236,7 +236,7 @@ static void check_window(struct context *context)
 	window = device_window(context->host, context->device);
 	if (!window) {
 		found(context, OUTCOME_NO,
-		      "no window of ACPI CEDT has all of the memory");
+		      "no window of ACPI CEDT contains all of the memory");
 		advise(context, "update platform firmware");
 		return;
 	}
@@ -304,7 +304,7 @@ static void check_route(struct context *context)
 	if (decoder.base != wanted->base || decoder.size != wanted->size ||
 	    decoder.ways != 1) {
 		found(context, OUTCOME_NO,
-		      "host bridge %s routes 0x%llx bytes at 0x%llx, %u ways, the device decodes 0x%llx at 0x%llx",
+		      "host bridge %s routes 0x%llx bytes at 0x%llx, interleaved %u ways, the device decodes 0x%llx at 0x%llx",
 		      context->device->root, (unsigned long long)decoder.size,
 		      (unsigned long long)decoder.base, decoder.ways,
 		      (unsigned long long)wanted->size,
@@ -370,13 +370,13 @@ static void check_in_use(struct context *context)
 	}
 	if (region)
 		found(context, OUTCOME_TODO,
-		      "%s of the CXL core has it: the region has to be deleted",
+		      "%s of the CXL core uses it: the region must be deleted",
 		      cxl_region_get_devname(region));
 	else if (dax)
 		found(context, OUTCOME_TODO,
-		      "%s has it: the DAX device has to be unbound", dax->name);
+		      "%s uses it: the DAX device must be unbound", dax->name);
 	else
-		found(context, OUTCOME_OK, "nobody uses it");
+		found(context, OUTCOME_OK, "not in use");
 }
 
 static void check_memory_map(struct context *context)
@@ -390,7 +390,7 @@ static void check_memory_map(struct context *context)
 				    decoder->base + decoder->size - 1);
 	if (!type) {
 		found(context, OUTCOME_OK,
-		      "the firmware's memory map leaves it out");
+		      "the firmware's memory map does not list it");
 	} else if (!strcmp(type, "Soft Reserved") ||
 		   !strcmp(type, "Reserved")) {
 		found(context, OUTCOME_OK, "the firmware's memory map says %s",
@@ -399,7 +399,7 @@ static void check_memory_map(struct context *context)
 		found(context, OUTCOME_WARNING,
 		      "the firmware's memory map says %s", type);
 		advise(context,
-		       "look for a setting of special-purpose or CXL memory in the firmware's setup; the driver claims memory only where no other resource of /proc/iomem is");
+		       "look for a setting of special-purpose or CXL memory in the firmware's setup; the driver claims memory only if no other resource of /proc/iomem is there");
 	}
 	free(type);
 }
@@ -419,11 +419,11 @@ static void check_driver(struct context *context)
 		      "bound to %s, and the decoder is not locked: unbinding clears it",
 		      driver);
 		advise(context,
-		       "keep that driver away from it: vfio-cxl bind --persistent %s, then start the host again",
+		       "keep that driver away from it: vfio-cxl bind --persistent %s, then reboot",
 		       context->device->address);
 	} else {
 		found(context, OUTCOME_TODO,
-		      "bound to %s: it has to be unbound", driver);
+		      "bound to %s: it must be unbound", driver);
 	}
 }
 
@@ -437,9 +437,9 @@ static void check_memory_state(struct context *context)
 	}
 	found(context, OUTCOME_WARNING, "%s",
 	      device->info_valid ? "the memory is not active yet" :
-				   "the device does not know its memory yet");
+				   "the device has not reported its memory yet");
 	advise(context,
-	       "wait; if it stays so, look at the device's own diagnostics");
+	       "wait; if this persists, look at the device's own diagnostics");
 }
 
 /* IOMMU and reset */
@@ -453,7 +453,7 @@ static void check_iommu(struct context *context)
 	}
 	found(context, OUTCOME_NO, "no IOMMU translates for the device");
 	advise(context,
-	       "turn the IOMMU on in the firmware's setup and, on Intel, by intel_iommu=on on the kernel's command line");
+	       "enable the IOMMU in the firmware's setup and, on Intel, by intel_iommu=on on the kernel's command line");
 }
 
 /* Functions that bind gives to vfio-pci leave a group viable */
@@ -478,7 +478,7 @@ static void check_companions(struct context *context)
 		if (companion_is_ready(each))
 			continue;
 		found(context, OUTCOME_TODO,
-		      "%s is another function of it, bound to %s: it has to be bound to "
+		      "%s is another function of the device, bound to %s: it must be bound to "
 		      COMPANION_DRIVER, each->address,
 		      each->driver ?: "no driver");
 		return;
@@ -550,9 +550,9 @@ static void check_reset(struct context *context)
 		return;
 	}
 	found(context, OUTCOME_WARNING,
-	      "no reset of the device works: after its first user nobody can open it");
+	      "no reset of the device works: it can be opened only once, unless the bus can be reset");
 	advise(context,
-	       "where all guests belong to one tenant, load the module with scrub=off");
+	       "if all guests belong to one tenant, load the module with scrub=off");
 }
 
 static void check_cacheable(struct context *context)

@@ -9,11 +9,11 @@
 
 /**
  * enum outcome - of a check
- * @OUTCOME_OK: as it has to be
- * @OUTCOME_TODO: not yet, but binding the device sees to it
- * @OUTCOME_WARNING: works, with a disadvantage
- * @OUTCOME_UNKNOWN: cannot be found out
- * @OUTCOME_NO: stands in the way
+ * @OUTCOME_OK: requirement met
+ * @OUTCOME_TODO: handled by bind
+ * @OUTCOME_WARNING: works with a restriction
+ * @OUTCOME_UNKNOWN: cannot be determined
+ * @OUTCOME_NO: prevents binding
  */
 enum outcome {
 	OUTCOME_OK,
@@ -24,7 +24,7 @@ enum outcome {
 };
 
 /**
- * struct finding - what a check came to
+ * struct finding - the result of a check
  * @name: of the check, one word that does not change
  * @outcome: of it
  * @text: what was found
@@ -64,7 +64,7 @@ struct findings check_device(const struct host *host,
 void findings_free(struct findings *findings);
 
 /**
- * findings_worst() - what stands in the way
+ * findings_worst() - what prevents binding
  * @findings: of a device
  *
  * Return: the first with OUTCOME_NO, or else with OUTCOME_UNKNOWN, or NULL.

@@ -337,7 +337,7 @@ static const struct board *find_board(const char *name)
 	for (i = 0; i < ARRAY_SIZE(boards); i++)
 		if (!strcmp(boards[i].name, name))
 			return &boards[i];
-	die(STATUS_USAGE, "--machine %s: it is q35 or virt", name);
+	die(STATUS_USAGE, "--machine %s: must be q35 or virt", name);
 }
 
 static void add_device(struct wanted *wanted, const char *text,
@@ -352,7 +352,7 @@ static void add_device(struct wanted *wanted, const char *text,
 		    "'%s' is not a PCI address such as 0000:21:00.0", text);
 	for (i = 0; i < wanted->nr_devices; i++)
 		if (!strcmp(wanted->devices[i].address, address))
-			die(STATUS_USAGE, "%s is there twice", address);
+			die(STATUS_USAGE, "%s is given twice", address);
 	if (wanted->libvirt && has_large_domain(address))
 		die(STATUS_NO,
 		    "%s: libvirt gives QEMU host=, which takes a domain of four digits only",
@@ -380,7 +380,7 @@ static uint64_t ram_size(const struct args *args)
 		return UINT64_C(4) << 30;
 	if (!parse_size(text, UINT64_C(1) << 20, &ram) || !ram ||
 	    ram % (1 << 20))
-		die(STATUS_USAGE, "--ram %s: it is a size such as 4G", text);
+		die(STATUS_USAGE, "--ram %s: must be a size such as 4G", text);
 	return ram;
 }
 
@@ -394,7 +394,8 @@ static enum status run_generate(const struct args *args)
 
 	wanted.libvirt = !strcmp(format, "libvirt");
 	if (!wanted.libvirt && strcmp(format, "qemu"))
-		die(STATUS_USAGE, "--format %s: it is qemu or libvirt", format);
+		die(STATUS_USAGE, "--format %s: must be qemu or libvirt",
+		    format);
 	if (wanted.libvirt && args->json)
 		die(STATUS_USAGE, "--json is for --format qemu");
 	if (args->nr_operands > MAX_DEVICES)
@@ -433,7 +434,7 @@ const struct verb verb_generate = {
 	.summary = "Write a virtual machine that gets these devices",
 	.details =
 		"Each device gets a host bridge, a root port, and a window as large\n"
-		"as its memory. Disks, network and firmware are for you to add.\n"
+		"as its memory. Disks, network and firmware must be added.\n"
 		"What it writes passes 'vfio-cxl plan'; it needs QEMU with the\n"
 		"series of tools/qemu.\n",
 	.options = options,

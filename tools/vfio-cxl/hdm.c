@@ -87,7 +87,7 @@ static const char *parse(struct hdm *hdm, const volatile uint8_t *block)
 	block += CACHE_MEM + at;
 	hdm->nr = decode_count(read32(block, HDM_CAP));
 	if (!hdm->nr || at + HDM_DECODER(hdm->nr) > CACHE_MEM_SIZE)
-		return "the number of HDM decoders makes no sense";
+		return "the number of HDM decoders is invalid";
 	memset(hdm->decoders, 0, sizeof(hdm->decoders));
 	hdm->enabled = read32(block, HDM_GLOBAL_CTRL) & HDM_GLOBAL_ENABLE;
 	for (i = 0; i < hdm->nr; i++) {

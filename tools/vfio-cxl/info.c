@@ -190,7 +190,7 @@ static void print_table(const struct host *host, const struct device *device,
 		    xprintf("%s, process %d", more->users[i].name,
 			    (int)more->users[i].pid));
 	if (!more->nr_users)
-		row(table, "Opened by", xstrdup("nobody"));
+		row(table, "Opened by", xstrdup("none"));
 	row(table, "Last message", xstrdup(more->message ?: "none"));
 	table_print(table);
 }

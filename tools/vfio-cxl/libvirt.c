@@ -184,10 +184,10 @@ void vm_from_libvirt(struct vm *vm, const char *name, const char *text,
 	document = xmlReadMemory(text, (int)size, name, NULL,
 				 XML_PARSE_NONET | XML_PARSE_NOERROR);
 	if (!document)
-		die(STATUS_USAGE, "%s: this is not well-formed XML", name);
+		die(STATUS_USAGE, "%s: not well-formed XML", name);
 	domain = xmlDocGetRootElement(document);
 	if (!is_named(domain, "domain"))
-		die(STATUS_USAGE, "%s: this is no libvirt domain", name);
+		die(STATUS_USAGE, "%s: not a libvirt domain", name);
 	add_machine(&words, domain);
 	add_memory(&words, domain);
 	add_host_devices(&words, domain);

@@ -83,7 +83,7 @@ const struct verb verb_list = {
 	.synopsis = "",
 	.summary = "Show the CXL.mem devices of this host",
 	.details =
-		"Each with its driver, its memory, the window that has it, its\n"
+		"Each with its driver, its memory, the window that contains it, its\n"
 		"NUMA node, its IOMMU group, and whether it can be bound to\n"
 		"vfio-cxl-pci: yes, or the one reason why not. 'vfio-cxl check'\n"
 		"has all reasons and what to do.\n",

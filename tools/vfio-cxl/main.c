@@ -66,13 +66,13 @@ static void print_verbs(void)
 	size_t i;
 
 	printf("Usage: vfio-cxl VERB [OPTION...] [OPERAND...]\n\n"
-	       "CXL.mem devices of this host, for virtual machines.\n\n"
+	       "Manage CXL.mem devices for virtual machines.\n\n"
 	       "Verbs:\n");
 	for (i = 0; i < ARRAY_SIZE(verbs); i++)
 		printf("  %-10s %s\n", verbs[i]->name, verbs[i]->summary);
-	printf("\n'vfio-cxl VERB --help' has more, vfio-cxl(1) all.\n\n"
+	printf("\nSee 'vfio-cxl VERB --help' and vfio-cxl(1).\n\n"
 	       "Exit status: 0 done, or yes; 1 refused, or no; 2 wrong usage; "
-	       "3 not found out\n");
+	       "3 unknown\n");
 }
 
 static void __noreturn wrong_usage(const struct verb *verb)
@@ -146,7 +146,7 @@ static struct args parse(const struct verb *verb, int argc, char **argv)
 		wrong_usage(verb);
 	}
 	if (args.nr_operands > verb->max_operands) {
-		warn("%s: what is '%s' for?", verb->name,
+		warn("%s: unexpected argument '%s'", verb->name,
 		     args.operands[verb->max_operands]);
 		wrong_usage(verb);
 	}
@@ -180,7 +180,7 @@ int main(int argc, char **argv)
 	struct args args;
 
 	if (argc < 2) {
-		warn("a verb is missing");
+		warn("no verb given");
 		die(STATUS_USAGE, "see 'vfio-cxl --help'");
 	}
 	if (!strcmp(argv[1], "--help")) {

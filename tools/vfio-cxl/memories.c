@@ -44,11 +44,11 @@ void memories_check(const struct memories *memories)
 		if (!strchr(value, '=') ||
 		    !parse_size(strchr(value, '=') + 1, 1, &size))
 			die(STATUS_USAGE,
-			    "--memory %s: it is DEV=SIZE, such as 0000:21:00.0=512M",
+			    "--memory %s: must be DEV=SIZE, such as 0000:21:00.0=512M",
 			    value);
 		if (size % VFIO_CXL_ALIGN)
 			die(STATUS_USAGE,
-			    "--memory %s: the size of CXL memory is a multiple of 256M",
+			    "--memory %s: the size of CXL memory must be a multiple of 256M",
 			    value);
 	}
 }

@@ -118,8 +118,8 @@ const struct verb verb_plan = {
 		"FILE, - for standard input, has a QEMU command line, a libvirt\n"
 		"domain, or JSON as vfio-cxl(1) describes it. Each device gets its\n"
 		"window, or the reason of vfio_cxl_select() for refusing it,\n"
-		"without anything being started. Exit status: 0 where each device\n"
-		"has a window, 1 where one is refused.\n",
+		"without anything being started. Exit status: 0 if each device\n"
+		"has a window, 1 if one is refused.\n",
 	.options = options,
 	.min_operands = 1,
 	.max_operands = SIZE_MAX,

@@ -55,8 +55,8 @@ const char *platform_uncached(uint64_t start, uint64_t end,
 	(void)start;
 	(void)end;
 	if (kvm < 0) {
-		*advice = "turn virtualization on in the firmware's setup";
-		return "there is no /dev/kvm to ask";
+		*advice = "enable virtualization in the firmware's setup";
+		return "/dev/kvm does not exist";
 	}
 	vm = ioctl(kvm, KVM_CREATE_VM, 0);
 	ret = ioctl(vm, KVM_CHECK_EXTENSION,
@@ -83,8 +83,8 @@ const char *platform_uncached(uint64_t start, uint64_t end,
 	free(type);
 	if (!intel || ram)
 		return NULL;
-	*advice = "the guest's processors reach the memory slowly; its device "
-		  "does not";
+	*advice = "CPU accesses of the guest are slow; accesses by the device "
+		  "are not affected";
 	return "KVM on Intel maps the memory uncached, because the firmware's "
 	       "memory map does not call it System RAM";
 }

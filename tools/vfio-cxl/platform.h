@@ -12,7 +12,7 @@
  * @start: first address
  * @end: its last
  *
- * Return: the kernel's name of the type, to be freed; NULL where the map has
+ * Return: the kernel's name of the type, to be freed; NULL if the map has
  * nothing there, or the kernel does not show it.
  */
 char *platform_memory_type(uint64_t start, uint64_t end);

@@ -112,7 +112,7 @@ static void parse_json(struct options *options, const char *text)
 	struct json_object *json = json_tokener_parse(text);
 
 	if (!json || !json_object_is_type(json, json_type_object))
-		die(STATUS_USAGE, "-device %s: this is not JSON", text);
+		die(STATUS_USAGE, "-device %s: not JSON", text);
 	json_object_object_foreach(json, name, value)
 		add(options, xstrdup(name),
 		    xstrdup(json_object_get_string(value) ?: ""));
@@ -147,7 +147,7 @@ static void read_option(struct machine *machine, const char *name,
 			parse_options(&part->options, "driver", value);
 	} else if (!strcmp(name, "readconfig")) {
 		die(STATUS_USAGE,
-		    "-readconfig %s: give what is in it as options instead",
+		    "-readconfig %s: not supported; pass its contents as options",
 		    value);
 	}
 }
@@ -334,7 +334,7 @@ static char *device_name(const struct part *part)
 	}
 	if (!id)
 		die(STATUS_USAGE,
-		    "a vfio-pci device has neither host, sysfsdev nor id: which is it?");
+		    "a vfio-pci device needs host, sysfsdev or id");
 	return xstrdup(id);
 }
 

@@ -96,7 +96,7 @@ void vm_from_json(struct vm *vm, const char *name, const char *text)
 		die(STATUS_USAGE, "%s: %s", name,
 		    json_tokener_error_desc(error));
 	if (!json_object_is_type(json, json_type_object))
-		die(STATUS_USAGE, "%s: this is no JSON object", name);
+		die(STATUS_USAGE, "%s: not a JSON object", name);
 	nr = get_array(name, json, "windows", &array);
 	for (i = 0; i < nr; i++)
 		read_window(append(vm->windows, vm->nr_windows), name,
@@ -146,7 +146,7 @@ static char **split_words(const char *name, const char *text, size_t *nr)
 			begun = true;
 		} else if ((*text == '$' || *text == '`') && quote != '\'') {
 			die(STATUS_USAGE,
-			    "%s: a shell would replace '%.10s': write what by",
+			    "%s: a shell would replace '%.10s': write its value",
 			    name, text);
 		} else {
 			*to++ = *text;

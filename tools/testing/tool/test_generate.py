@@ -111,7 +111,7 @@ class Generate(ToolCase):
 
     def test_refused(self):
         for status, pattern, *words in (
-                (USAGE, "there twice", "--memory", "1:0.0=256M", "1:0.0",
+                (USAGE, "given twice", "--memory", "1:0.0=256M", "1:0.0",
                  "0000:01:00.0"),
                 (USAGE, "q35 or virt", "--machine", "pc", "1:0.0"),
                 (USAGE, "qemu or libvirt", "--format", "vmx", "1:0.0"),

@@ -161,9 +161,9 @@ class Command(ToolCase):
                 ("a ' is missing", "-device 'vfio-pci"),
                 (r"a shell would replace '\$HOME'", "-device $HOME"),
                 ("not JSON", "-device '{'"),
-                ("give what is in it", "-readconfig file"),
+                ("not supported; pass", "-readconfig file"),
                 ("not a PCI address", "-device vfio-pci,host=eth0"),
-                ("which is it", "-device vfio-pci,bus=a"),
+                ("needs host, sysfsdev or id", "-device vfio-pci,bus=a"),
                 ("leads to itself", "-device vfio-pci,host=21:0.0,bus=a "
                  "-device cxl-rp,id=a,bus=b -device cxl-rp,id=b,bus=a")):
             with self.subTest(text):
@@ -311,4 +311,4 @@ class Libvirt(ToolCase):
 
     def test_malformed(self):
         self.refuse(USAGE, "well-formed XML", "plan", "-", text="<domain>")
-        self.refuse(USAGE, "no libvirt domain", "plan", "-", text="<a/>")
+        self.refuse(USAGE, "not a libvirt domain", "plan", "-", text="<a/>")

@@ -41,7 +41,7 @@ class Usage(ToolCase):
                 self.assertLessEqual(max(map(len, text.splitlines())), 100)
 
     def test_no_verb(self):
-        self.refuse(USAGE, "verb is missing")
+        self.refuse(USAGE, "no verb given")
         self.refuse(USAGE, "no verb 'lisst'", "lisst")
 
     def test_wrong_option(self):
@@ -51,7 +51,7 @@ class Usage(ToolCase):
                             "--nonsense")
 
     def test_operands(self):
-        self.refuse(USAGE, "what is 'a' for", "list", "a")
+        self.refuse(USAGE, "unexpected argument 'a'", "list", "a")
         for verb, needed in VERBS.items():
             if needed:
                 with self.subTest(verb):
