@@ -174,9 +174,10 @@ static void unbind_all_dax(struct steps *steps, uint64_t start, uint64_t end)
 }
 
 /* What comes back by itself with the driver needs no undoing. */
-static void delete_region(struct steps *steps, const struct device *device)
+static void delete_region(struct steps *steps, const struct host *host,
+			  const struct hdm_decoder *memory)
 {
-	struct cxl_region *region = core_region(device);
+	struct cxl_region *region = core_region(host, memory);
 	struct cxl_decoder *decoder;
 
 	if (!region)
@@ -235,15 +236,14 @@ static void take_companions(struct steps *steps, const struct device *device)
 	}
 }
 
-static void free_memory(struct steps *steps, const struct device *device)
+static void free_memory(struct steps *steps, const struct hdm_decoder *memory)
 {
-	const struct hdm_decoder *decoder = &device->hdm.decoders[0];
-	uint64_t end = decoder->base + decoder->size - 1;
+	uint64_t end = memory->base + memory->size - 1;
 
-	if (device->no_decoders || !decoder->committed)
+	if (!memory->size)
 		return;
-	offline_memory(steps, decoder->base, end);
-	unbind_all_dax(steps, decoder->base, end);
+	offline_memory(steps, memory->base, end);
+	unbind_dax(steps, memory->base, end);
 }
 
 /*
@@ -272,13 +272,14 @@ static void keep_bound(struct steps *steps, const struct device *device)
 		  old ? action_create(path, old) : action_remove(path));
 }
 
-static void plan_bind(struct steps *steps, const struct device *device,
+static void plan_bind(struct steps *steps, const struct host *host,
+		      const struct device *device,
 		      const struct hdm_decoder *memory, bool wait)
 {
 	steps_add(steps, action_load(DRIVER), NO_ACTION);
-	free_memory(steps, device);
+	free_memory(steps, memory);
 	unbind_from(steps, device->driver, device->address);
-	delete_region(steps, device);
+	delete_region(steps, host, memory);
 	steps_add(steps,
 		  action_create(state_path(device), state_text(device)),
 		  action_remove(state_path(device)));
@@ -446,7 +447,7 @@ static enum status run_bind(const struct args *args)
 		if (persistent)
 			keep_bound(&steps, device);
 		if (!is_bound(device))
-			plan_bind(&steps, device, &findings.memory,
+			plan_bind(&steps, &host, device, &findings.memory,
 				  !arg_value(args, "no-wait"));
 		status = finish(args, device, &steps, "is bound to " DRIVER);
 	}

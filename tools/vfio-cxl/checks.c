@@ -339,7 +339,7 @@ static void check_in_use(struct context *context)
 	if (!decoder)
 		return;
 	end = decoder->base + decoder->size - 1;
-	region = core_region(device);
+	region = core_region(context->host, decoder);
 	while ((line = iomem_next(&context->host->iomem, line, decoder->base,
 				  end))) {
 		if (!strncmp(line->name, "CXL Window ", 11))
@@ -410,11 +410,11 @@ static void check_driver(struct context *context)
 	const char *driver = context->device->driver;
 
 	if (!driver) {
-		found(context, OUTCOME_OK, "no driver has the device");
+		found(context, OUTCOME_OK, "not bound to a driver");
 	} else if (is_ours(context->device)) {
 		found(context, OUTCOME_OK, "bound to %s", DRIVER);
-	} else if (core_region(context->device) && decoder &&
-		   !decoder->locked) {
+	} else if (decoder && !decoder->locked &&
+		   core_region(context->host, decoder)) {
 		found(context, OUTCOME_NO,
 		      "bound to %s, and the decoder is not locked: unbinding clears it",
 		      driver);

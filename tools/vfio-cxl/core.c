@@ -60,34 +60,24 @@ bool core_decoders(struct device *device)
 	return hdm->nr;
 }
 
-static bool is_in(const struct device *device, struct cxl_region *region)
-{
-	uint64_t base = cxl_region_get_resource(region);
-	unsigned int i;
-
-	for (i = 0; i < device->hdm.nr; i++)
-		if (device->hdm.decoders[i].committed &&
-		    device->hdm.decoders[i].base == base)
-			return true;
-	return false;
-}
-
 /*
- * By its address: Linux 6.12 leaves a region behind, without a target, where it
- * could not add the endpoint's decoder to it.
+ * By its address: a region outlives the driver of its device, and Linux 6.12
+ * leaves one without a target if it could not add the endpoint's decoder.
  */
-struct cxl_region *core_region(const struct device *device)
+struct cxl_region *core_region(const struct host *host,
+			       const struct hdm_decoder *memory)
 {
 	struct cxl_decoder *decoder;
 	struct cxl_region *region;
 	struct cxl_bus *bus;
 
-	if (!device->memdev)
+	if (!memory->size)
 		return NULL;
-	cxl_bus_foreach(cxl_memdev_get_ctx(device->memdev), bus)
+	cxl_bus_foreach(host->cxl, bus)
 		cxl_decoder_foreach(cxl_bus_get_port(bus), decoder)
 			cxl_region_foreach(decoder, region)
-				if (is_in(device, region))
+				if (cxl_region_get_resource(region) ==
+				    memory->base)
 					return region;
 	return NULL;
 }

@@ -29,11 +29,13 @@ bool core_decoders(struct device *device);
 
 /**
  * core_region() - the region that a device's memory belongs to
- * @device: the device
+ * @host: the host
+ * @memory: range of the memory, of size 0 if it is not known
  *
  * Return: it, or NULL.
  */
-struct cxl_region *core_region(const struct device *device);
+struct cxl_region *core_region(const struct host *host,
+			       const struct hdm_decoder *memory);
 
 /**
  * core_bridge() - decoders of a device's host bridge

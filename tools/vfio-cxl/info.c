@@ -26,9 +26,11 @@ struct more {
 	char *message;
 };
 
-static struct more find_more(const struct device *device)
+static struct more find_more(const struct host *host,
+			     const struct device *device)
 {
-	struct cxl_region *region = core_region(device);
+	struct cxl_region *region =
+		core_region(host, &device->hdm.decoders[0]);
 	struct more more = { .poisoned = -1, .uncleared = -1 };
 
 	more.nr_users = users_find(device->address, &more.users);
@@ -203,7 +205,7 @@ static enum status run_info(const struct args *args)
 
 	host_open(&host);
 	device = host_find(&host, args->operands[0]);
-	more = find_more(device);
+	more = find_more(&host, device);
 	if (args->json)
 		print_json(&host, device, &more);
 	else

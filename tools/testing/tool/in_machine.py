@@ -688,9 +688,28 @@ class Core(Undone):
         wait(regions)
         self.assertEqual(before, state(self.device))
 
+    def test_unbound_by_hand(self):
+        """the region outlives its driver, and bind deletes it"""
+        self.take()
+        region, = regions()
+        self.device.unbind()
+        self.assertEqual([region], regions())
+        self.assertRegex(self.succeed("check", self.device.bdf),
+                         f"todo +in-use +{region} of the CXL core uses it: "
+                         "the region must be deleted")
+        self.succeed("bind", self.device.bdf)
+        self.assertEqual((OURS, []), (driver(self.device), regions()))
+
     def test_memory(self):
-        """bind takes the memory from the kernel"""
+        """bind takes the memory from the kernel, unbind gives it back"""
+        def offline():
+            """Leave out what unbind does not do: put the memory online."""
+            found = list(state(self.device))
+            found[3] = sorted(found[3])
+            return found
+
         self.take(memory=True)
+        before = offline()
         self.assertEqual({"online"}, {
             each for each, _ in blocks(self.device).values()})
         self.assertEqual("todo", self.checks(self.device)["in-use"])
@@ -732,6 +751,12 @@ class SoftReserved(MachineCase):
                 return path
         return None
 
+    def attach(self):
+        """Bind the DAX device to device_dax."""
+        modprobe("device_dax")
+        (DAX.parent / "drivers/device_dax/new_id").write_text(self.dax().name)
+        wait(lambda: dax() == {self.dax().name: "device_dax"})
+
     def use(self):
         """See that the driver has the memory, and a user gets it."""
         self.assertEqual((OURS, {}, {}),
@@ -750,17 +775,29 @@ class SoftReserved(MachineCase):
         self.use()
 
         self.succeed("unbind", self.device.bdf)
-        modprobe("device_dax")
-        driver_dax = DAX.parent / "drivers/device_dax"
-        (driver_dax / "new_id").write_text(self.dax().name)
-        wait(lambda: dax() == {self.dax().name: "device_dax"})
+        self.attach()
         self.assertEqual("todo", self.checks(self.device)["in-use"])
+        self.succeed("bind", self.device.bdf)
+        self.use()
+
+    def test_cleared(self):
+        """the DAX device has memory of which a reset has cleared the decoder"""
+        modprobe(*MODULES, "vfio_iommu_type1", "dax_hmem")
+        self.restore()
+        wait(self.dax)
+        self.attach()
+        self.device.reset()
+        found = self.checks(self.device)
+        self.assertEqual(("todo", "todo"), (found["decoder"], found["in-use"]))
         self.succeed("bind", self.device.bdf)
         self.use()
 
 
 def main():
-    """Run the tests, or those named; exit with 1 where one failed."""
+    """Run the tests, or those named; exit with 1 where one failed.
+
+    The machine is started for those that are named: they must not be skipped.
+    """
     modprobe("cxl_acpi")
     module = sys.modules[__name__]
     loader = unittest.defaultTestLoader
