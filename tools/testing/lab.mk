@@ -311,7 +311,7 @@ tool-machine: setup tool
 	@$(RIG) run --kernel debian --devices $(TOOL_DEVICES) \
 		--append $(TOOL_MEMMAP) -- \
 		env VFIO_CXL=$(O)/tool/vfio-cxl \
-		tools/testing/tool/in_machine.py SoftReserved
+		tools/testing/tool/in_machine.py SoftReserved Stuck
 
 # Guests in the machine, on Debian's kernel on both levels
 

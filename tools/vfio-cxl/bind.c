@@ -2,7 +2,6 @@
 /*
  * bind and unbind: give a device to vfio-cxl-pci, and back
  */
-#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +11,7 @@
 
 #include "checks.h"
 #include "core.h"
+#include "dax.h"
 #include "host.h"
 #include "kmsg.h"
 #include "out.h"
@@ -21,7 +21,6 @@
 
 #define DRIVERS		"/sys/bus/pci/drivers"
 #define MEMORY		"/sys/devices/system/memory"
-#define DAX		"/sys/bus/dax"
 #define STATE		"/run/vfio-cxl"
 #define RULES		"/etc/udev/rules.d"
 
@@ -140,37 +139,23 @@ static void offline_memory(struct steps *steps, uint64_t start, uint64_t end)
 		offline_block(steps, number);
 }
 
-static void unbind_dax(struct steps *steps, const char *name)
+static void unbind_dax(struct steps *steps, uint64_t start, uint64_t end)
 {
-	char *driver = read_link(DAX "/devices/%s/driver", name);
+	struct dax *devices;
+	size_t i, nr = dax_find(start, end, &devices);
 
-	if (!driver)
-		return;
-	steps_add(steps,
-		  action_write(xprintf(DAX "/drivers/%s/unbind", driver),
-			       xstrdup(name)),
-		  action_write(xprintf(DAX "/drivers/%s/bind", driver),
-			       xstrdup(name)));
-	free(driver);
-}
+	for (i = 0; i < nr; i++) {
+		const struct dax *each = &devices[i];
 
-static void unbind_all_dax(struct steps *steps, uint64_t start, uint64_t end)
-{
-	DIR *folder = opendir(DAX "/devices");
-	struct dirent *entry;
-
-	if (!folder)
-		return;
-	while ((entry = readdir(folder))) {
-		long long resource;
-
-		if (*entry->d_name != '.' &&
-		    read_number(&resource, DAX "/devices/%s/resource",
-				entry->d_name) &&
-		    (uint64_t)resource >= start && (uint64_t)resource <= end)
-			unbind_dax(steps, entry->d_name);
+		steps_add(steps,
+			  action_write(xprintf(DAX "/drivers/%s/unbind",
+					       each->driver),
+				       xstrdup(each->name)),
+			  action_write(xprintf(DAX "/drivers/%s/bind",
+					       each->driver),
+				       xstrdup(each->name)));
 	}
-	closedir(folder);
+	dax_free(devices, nr);
 }
 
 /* What comes back by itself with the driver needs no undoing. */

@@ -17,6 +17,7 @@
 #include "checks.h"
 #include "command.h"
 #include "core.h"
+#include "dax.h"
 #include "platform.h"
 #include "route.h"
 #include "util.h"
@@ -328,6 +329,26 @@ static void check_route(struct context *context)
 
 /* What the host itself does with the memory */
 
+/* Memory that was online when its driver was unbound is stuck there. */
+static void found_ram(struct context *context, const char *name, uint64_t start,
+		      uint64_t end)
+{
+	struct dax *devices;
+	size_t nr = dax_find(start, end, &devices);
+
+	if (nr) {
+		found(context, OUTCOME_TODO,
+		      "the host uses it as %s: it must be taken offline", name);
+	} else {
+		found(context, OUTCOME_NO,
+		      "the host uses it as %s, and no driver can release it",
+		      name);
+		advise(context,
+		       "reboot; if it is in use again, look for a setting of special-purpose or CXL memory in the firmware's setup");
+	}
+	dax_free(devices, nr);
+}
+
 static void check_in_use(struct context *context)
 {
 	const struct hdm_decoder *decoder = context->memory;
@@ -349,9 +370,7 @@ static void check_in_use(struct context *context)
 			return;
 		}
 		if (!strncmp(line->name, "System RAM", 10)) {
-			found(context, OUTCOME_TODO,
-			      "the host uses it as %s: it has to be offlined",
-			      line->name);
+			found_ram(context, line->name, decoder->base, end);
 			return;
 		}
 		if (!strncmp(line->name, "dax", 3)) {

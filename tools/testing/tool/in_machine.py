@@ -638,8 +638,8 @@ class Companion(Undone):
         self.assertEqual(5, len(self.fail_each(self.pair, "unbind")))
 
 
-class Core(Undone):
-    """Devices that the CXL core has, with a region, and memory in use."""
+class CoreCase(MachineCase):
+    """Devices that the CXL core has."""
 
     def setUp(self):
         super().setUp()
@@ -663,6 +663,10 @@ class Core(Undone):
                 path = MEMORY / f"memory{number}/state"
                 if path.read_text().strip() != "online":
                     path.write_text("online_movable")
+
+
+class Core(CoreCase, Undone):
+    """With a region, and memory in use."""
 
     def test_core(self):
         """what the core knows is what the registers have"""
@@ -733,6 +737,25 @@ class Core(Undone):
         modprobe(OURS)
         self.take(memory=True)
         self.assertGreater(len(self.fail_each(self.device, "bind")), 4)
+
+
+class Stuck(CoreCase):
+    """What only a reboot ends: the machine is good for nothing afterwards."""
+
+    def setUp(self):
+        if type(self).__name__ not in sys.argv[1:]:
+            self.skipTest("only where it is named, as the last one")
+        super().setUp()
+
+    def test_memory_unbound_by_hand(self):
+        """memory that was online when its driver was unbound"""
+        self.take(memory=True)
+        self.device.unbind()
+        self.assertRegex(
+            self.succeed("check", self.device.bdf, status=NO),
+            r"no +in-use +the host uses it as System RAM \(kmem\), and no "
+            r"driver can release it\n +-> reboot;")
+        self.refuse(NO, "no driver can release it", "bind", self.device.bdf)
 
 
 class SoftReserved(MachineCase):
