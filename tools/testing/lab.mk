@@ -12,9 +12,11 @@ HEADERS	= $(shell $(RIG) path headers)
 DEMO	:= 256M,512M,1G,2G
 GUEST	:= tools/testing/guest
 GUESTS	:= 512M,512M,256M,256M
-# A memory device, and one of an accelerator's class
-TOOL_DEVICES := 256M,512M:x-accel=on,256M:x-flr=on:companion=virtio-rng-pci
-# The memory of the latter is Soft Reserved, type 0xefffffff, in the memory map
+# A memory device, one of an accelerator's class that has D3hot, and one with
+# another function
+TOOL_DEVICES := 256M,512M:x-accel=on:x-pm=on
+TOOL_DEVICES := $(TOOL_DEVICES),256M:x-flr=on:companion=virtio-rng-pci
+# The second one's memory is Soft Reserved, type 0xefffffff, in the memory map
 TOOL_MEMMAP := memmap=512M%0x1d0000000+0xefffffff
 # Debian packages of the checks, beside those of the rig
 CHECKERS := busybox-static clang coccinelle flake8 g++ groff-base llvm \

@@ -29,21 +29,30 @@ static char *state_path(const struct device *device)
 	return xprintf(STATE "/%s", device->address);
 }
 
-/* The driver, and a line for each companion with the one that it had */
+/* What a function had before: address, driver, driver_override */
+static void add_state(char **text, const char *address, const char *driver,
+		      const char *override)
+{
+	char *more = xprintf("%s%s %s %s\n", *text, address, driver ?: "",
+			     override ?: "");
+
+	free(*text);
+	*text = more;
+}
+
+/* A line for each function that bind takes */
 static char *state_text(const struct device *device)
 {
-	char *text = xprintf("%s\n", device->driver ?: ""), *more;
+	char *text = xstrdup("");
 	size_t i;
 
+	add_state(&text, device->address, device->driver, device->override);
 	for (i = 0; i < device->nr_companions; i++) {
 		const struct companion *each = &device->companions[i];
 
-		if (companion_is_ready(each))
-			continue;
-		more = xprintf("%s%s %s\n", text, each->address,
-			       each->driver ?: "");
-		free(text);
-		text = more;
+		if (!companion_is_ready(each))
+			add_state(&text, each->address, each->driver,
+				  each->override);
 	}
 	return text;
 }
@@ -284,34 +293,40 @@ static void plan_bind(struct steps *steps, const struct host *host,
 
 /* Back to the driver that it had, where nobody has taken it since */
 static void give_back(struct steps *steps, const char *address,
-		      const char *from, const char *to)
+		      const char *from, const char *driver,
+		      const char *override)
 {
-	char *driver = read_link(PCI_DEVICES "/%s/driver", address);
+	char *current = read_link(PCI_DEVICES "/%s/driver", address);
 
-	if (driver && !strcmp(driver, from)) {
+	if (current && !strcmp(current, from)) {
 		unbind_from(steps, from, address);
-		set_override(steps, address, from, "");
-		if (*to)
-			bind_to(steps, to, address);
+		set_override(steps, address, from, override);
+		if (*driver)
+			bind_to(steps, driver, address);
 	}
-	free(driver);
+	free(current);
 }
 
 static void plan_unbind(struct steps *steps, const struct device *device)
 {
 	char *path = state_path(device), *state = read_file(path, NULL);
 	char *text = xstrdup(state ?: ""), *rest = text, *line;
+	bool found = false;
 
-	line = strsep(&rest, "\n");
-	give_back(steps, device->address, DRIVER, line);
-	while (rest && *(line = strsep(&rest, "\n"))) {
-		char *driver = strchr(line, ' ');
+	while ((line = strsep(&rest, "\n"))) {
+		const char *address = strsep(&line, " ");
+		const char *driver = strsep(&line, " ");
+		bool is_it = !strcmp(address, device->address);
 
-		if (!driver)
+		if (!line)
 			continue;
-		*driver++ = '\0';
-		give_back(steps, line, COMPANION_DRIVER, driver);
+		found |= is_it;
+		give_back(steps, address, is_it ? DRIVER : COMPANION_DRIVER,
+			  driver, line);
 	}
+	/* A rule, or a user by hand, has bound it. */
+	if (!found)
+		give_back(steps, device->address, DRIVER, "", "");
 	free(text);
 	if (state)
 		steps_add(steps, action_remove(path),

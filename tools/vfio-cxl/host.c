@@ -114,7 +114,7 @@ static void find_block(struct device *device)
  * Without a driver memory decode may be off, and the registers need it: turn it
  * on as long as they are read, as the driver does.
  */
-static const char *read_registers(struct device *device)
+static const char *read_decoding(struct device *device)
 {
 	uint16_t command = pci_read_word(device->pci, PCI_COMMAND);
 	bool off = !(command & PCI_COMMAND_MEMORY);
@@ -132,6 +132,27 @@ static const char *read_registers(struct device *device)
 	free(path);
 	if (off)
 		pci_write_word(device->pci, PCI_COMMAND, command);
+	return why;
+}
+
+/*
+ * They need D0, too.  A driver may let an idle device go to D3hot, as vfio-pci
+ * does: keep it awake.
+ */
+static const char *read_registers(struct device *device)
+{
+	char *path = xprintf(PCI_DEVICES "/%s/power/control", device->address);
+	char *control = read_text("%s", path);
+	bool may_sleep = control && !strcmp(control, "auto");
+	const char *why;
+
+	if (may_sleep)
+		write_text(path, 0, "on\n");
+	why = read_decoding(device);
+	if (may_sleep)
+		write_text(path, 0, "auto\n");
+	free(control);
+	free(path);
 	return why;
 }
 

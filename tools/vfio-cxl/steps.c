@@ -67,23 +67,6 @@ char *action_command(const struct action *action)
 	return xstrdup(":");
 }
 
-/* As a whole: sysfs takes a value in one write. */
-static bool write_text(const char *path, int flags, const char *text)
-{
-	int fd = open(path, flags | O_WRONLY | O_CLOEXEC, 0644);
-	size_t length = strlen(text);
-	ssize_t ret;
-	int err;
-
-	if (fd < 0)
-		return false;
-	ret = write(fd, text, length);
-	err = errno;
-	close(fd);
-	errno = ret < 0 ? err : EIO;
-	return ret == (ssize_t)length;
-}
-
 static bool create(const char *path, const char *text)
 {
 	char *folder = xstrndup(path, (size_t)(strrchr(path, '/') - path));

@@ -4,6 +4,7 @@
  */
 #include <ctype.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -137,6 +138,22 @@ char *read_text(const char *fmt, ...)
 	if (text)
 		text[strcspn(text, "\n")] = '\0';
 	return text;
+}
+
+bool write_text(const char *path, int flags, const char *text)
+{
+	int fd = open(path, flags | O_WRONLY | O_CLOEXEC, 0644);
+	size_t length = strlen(text);
+	ssize_t ret;
+	int err;
+
+	if (fd < 0)
+		return false;
+	ret = write(fd, text, length);
+	err = errno;
+	close(fd);
+	errno = ret < 0 ? err : EIO;
+	return ret == (ssize_t)length;
 }
 
 bool read_number(long long *number, const char *fmt, ...)

@@ -85,6 +85,16 @@ char *read_file(const char *path, size_t *size);
 char *__printf(1, 2) read_text(const char *fmt, ...);
 
 /**
+ * write_text() - write a file as a whole: sysfs takes a value in one write
+ * @path: of the file
+ * @flags: of open(2), such as O_CREAT, beside O_WRONLY
+ * @text: to write
+ *
+ * Return: whether that worked; errno says why not.
+ */
+bool write_text(const char *path, int flags, const char *text);
+
+/**
  * read_number() - read a file with one number
  * @number: set where there is one
  * @fmt: path, as for printf(3)

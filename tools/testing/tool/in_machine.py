@@ -233,6 +233,10 @@ class MachineCase(ToolCase):
                     words[at + 8 + 8 * n] = 0
             device.commit()
 
+    def sleep(self, device):
+        """Wait until vfio-pci has put an idle device into D3hot."""
+        wait(lambda: sysfs(device, "power_state").read_text() == "D3hot\n")
+
     def checks(self, device, status=OK):
         """Return the outcome of each check of a device."""
         return {each["name"]: each["outcome"] for each in
@@ -440,6 +444,16 @@ class Recovered(MachineCase):
         device.unbind()
         self.recover(device, device.size)
 
+    def test_idle(self):
+        """vfio-pci has cleared it, and the device is idle in D3hot"""
+        device = self.accelerator
+        modprobe("vfio-pci", "vfio_iommu_type1")
+        device.bind("vfio-pci")
+        with device.opened():
+            pass
+        self.sleep(device)
+        self.recover(device, device.size)
+
     def test_part(self):
         """the host bridge routes less than the device has"""
         device = self.accelerator
@@ -472,6 +486,24 @@ class Bound(MachineCase):
             self.succeed("bind", device.bdf)
             self.succeed("unbind", device.bdf)
             self.assertEqual(before, state(device))
+
+    def test_stock_driver(self):
+        """bind takes a device from vfio-pci, and unbind gives it back"""
+        modprobe("vfio-pci")
+        control = sysfs(self.accelerator, "power/control")
+        for device in self.devices:
+            device.bind("vfio-pci")
+        self.sleep(self.accelerator)
+        for device in self.devices:
+            self.assertEqual("ok", self.checks(device)["decoder"])
+        self.assertEqual("auto\n", control.read_text())
+        self.sleep(self.accelerator)
+        for device in self.devices:
+            self.succeed("bind", device.bdf)
+            self.assertEqual((OURS, OURS), (driver(device), override(device)))
+            self.succeed("unbind", device.bdf)
+            self.assertEqual(("vfio-pci", "vfio-pci"),
+                             (driver(device), override(device)))
 
     def bars(self, *words):
         """Run the tool on a terminal; return what it wrote there."""
