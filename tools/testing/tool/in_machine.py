@@ -242,6 +242,18 @@ class MachineCase(ToolCase):
         return {each["name"]: each["outcome"] for each in
                 self.ask("check", device.bdf, status=status)["checks"]}
 
+    def rule(self, device):
+        """Let the test write to /etc; return the udev rule of a device."""
+        work = tempfile.mkdtemp()
+        for name in ("upper", "work"):
+            os.mkdir(f"{work}/{name}")
+        subprocess.run(
+            ["mount", "-t", "overlay", "etc", "/etc", "-o", "lowerdir=/etc,"
+             f"upperdir={work}/upper,workdir={work}/work"], check=True)
+        self.addCleanup(subprocess.run, ["umount", "/etc"], check=True)
+        os.makedirs("/etc/udev/rules.d", exist_ok=True)
+        return Path(f"/etc/udev/rules.d/05-vfio-cxl-{device.bdf}.rules")
+
     def listed(self, device):
         """Return what list says of a device."""
         return next(each for each in self.ask("list")["devices"]
@@ -582,16 +594,8 @@ class Bound(MachineCase):
         self.assertEqual(before, state(device))
 
     def test_persistent(self):
-        """a rule of udev is written, and removed"""
-        work = tempfile.mkdtemp()
-        for name in ("upper", "work"):
-            os.mkdir(f"{work}/{name}")
-        subprocess.run(
-            ["mount", "-t", "overlay", "etc", "/etc", "-o", "lowerdir=/etc,"
-             f"upperdir={work}/upper,workdir={work}/work"], check=True)
-        self.addCleanup(subprocess.run, ["umount", "/etc"], check=True)
-        os.makedirs("/etc/udev/rules.d", exist_ok=True)
-        rule = Path(f"/etc/udev/rules.d/05-vfio-cxl-{self.memory.bdf}.rules")
+        """a udev rule is written, and removed"""
+        rule = self.rule(self.memory)
         self.succeed("bind", "--persistent", self.memory.bdf)
         self.assertEqual(OURS, driver(self.memory))
         self.assertIn(f'KERNEL=="{self.memory.bdf}", '
@@ -601,7 +605,8 @@ class Bound(MachineCase):
         self.succeed("unbind", "--persistent", self.memory.bdf)
         self.assertFalse(rule.exists())
         self.succeed("bind", "--persistent", self.pair.bdf)
-        rule = Path(str(rule).replace(self.memory.bdf, self.pair.bdf))
+        rule = rule.with_name(rule.name.replace(self.memory.bdf,
+                                                self.pair.bdf))
         self.assertEqual(
             [(self.pair.bdf, OURS), (companion(self.pair).bdf, "vfio-pci")],
             re.findall('KERNEL=="([^"]*)", ATTR{driver_override}="([^"]*)"',
@@ -752,6 +757,9 @@ class Core(CoreCase, Undone):
         self.succeed("bind", self.device.bdf)
         self.assertEqual((OURS, [], {}), (
             driver(self.device), regions(), blocks(self.device)))
+        self.succeed("unbind", self.device.bdf)
+        wait(lambda: blocks(self.device) and dax())
+        self.assertEqual(before, offline())
 
     def test_unlocked(self):
         """a decoder that unbinding would clear: nothing is done"""
@@ -764,8 +772,31 @@ class Core(CoreCase, Undone):
                     self.device.bdf)
         self.assertEqual(before, state(self.device))
 
+    def test_unlocked_memory(self):
+        """the same with its memory online"""
+        unlock(self.device)
+        self.take(memory=True)
+        before = state(self.device)
+        self.refuse(NO, "not locked: unbinding clears it", "bind",
+                    self.device.bdf)
+        self.assertEqual(before, state(self.device))
+
+    def test_unlocked_persistent(self):
+        """a rule for the next boot is written, and nothing else is done"""
+        rule = self.rule(self.device)
+        unlock(self.device)
+        self.take()
+        before = state(self.device)
+        self.assertEqual(
+            f"{self.device.bdf} will be bound at the next boot\n",
+            self.succeed("bind", "--persistent", self.device.bdf))
+        self.assertEqual(before, state(self.device))
+        self.assertIn(f'ATTR{{driver_override}}="{OURS}"', rule.read_text())
+        self.succeed("unbind", "--persistent", self.device.bdf)
+        self.assertFalse(rule.exists())
+
     def test_each_step_is_undone(self):
-        """where a step fails, all is as before"""
+        """where a step fails, all is unchanged"""
         modprobe(OURS)
         self.take(memory=True)
         self.assertGreater(len(self.fail_each(self.device, "bind")), 4)
