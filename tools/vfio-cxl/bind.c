@@ -386,25 +386,44 @@ static enum status finish(const struct args *args, const struct device *device,
 {
 	bool dry_run = arg_value(args, "dry-run");
 	unsigned long long since = kmsg_next();
-	bool ok = true;
+	enum steps_result result = STEPS_DONE;
 	char *why = NULL;
 
 	if (!dry_run) {
-		ok = steps_do(steps, &why);
-		if (!ok)
+		result = steps_do(steps, &why);
+		if (result != STEPS_DONE)
 			explain(device, since, &why);
 	}
 	if (args->json)
-		print_json(device, steps, ok && !dry_run, why);
+		print_json(device, steps, result == STEPS_DONE && !dry_run,
+			   why);
 	else if (dry_run)
 		print_commands(steps);
-	else if (ok)
+	else if (result == STEPS_DONE)
 		printf("%s %s\n", device->address, done);
 	else
-		warn("%s is as before: %s", device->address, why);
+		warn("%s %s: %s", device->address,
+		     result == STEPS_UNDONE ? "is unchanged" :
+					      "could not be restored", why);
 	free(why);
 	steps_free(steps);
-	return ok ? STATUS_OK : STATUS_NO;
+	return result == STEPS_DONE ? STATUS_OK : STATUS_NO;
+}
+
+/* Nothing was done, and why */
+static enum status refuse(const struct args *args, const struct device *device,
+			  const char *what, const char *why, const char *advice)
+{
+	const struct steps none = { 0 };
+
+	if (args->json) {
+		print_json(device, &none, false, why);
+	} else {
+		warn("%s cannot be %s: %s", device->address, what, why);
+		if (advice)
+			warn("%s", advice);
+	}
+	return STATUS_NO;
 }
 
 /* What cannot be found out is left for the driver to check. */
@@ -433,16 +452,14 @@ static enum status run_bind(const struct args *args)
 	device = host_find(&host, args->operands[0]);
 	findings = check_device(&host, device);
 	obstacle = is_bound(device) ? NULL : find_obstacle(&findings);
-	/* What its driver would take along is kept at the next start. */
+	/* What unbinding would clear is still there at the next boot. */
 	if (obstacle && persistent && !strcmp(obstacle->name, "driver")) {
 		keep_bound(&steps, device);
 		status = finish(args, device, &steps,
-				"is bound when the host has started again");
+				"will be bound at the next boot");
 	} else if (obstacle) {
-		warn("%s cannot be bound: %s", device->address, obstacle->text);
-		if (obstacle->advice)
-			warn("%s", obstacle->advice);
-		status = STATUS_NO;
+		status = refuse(args, device, "bound", obstacle->text,
+				obstacle->advice);
 	} else {
 		if (persistent)
 			keep_bound(&steps, device);
@@ -456,14 +473,38 @@ static enum status run_bind(const struct args *args)
 	return status;
 }
 
-/* To unbind it, the kernel would wait for its users. */
-static void must_not_be_open(const char *address)
+/* To unbind it, the kernel would wait for its users: NULL if it has none. */
+static char *find_user(const char *address)
 {
 	struct user *users;
+	size_t nr = users_find(address, &users);
+	char *text = NULL;
 
-	if (users_find(address, &users))
-		die(STATUS_NO, "%s is open: end %s, process %d, first", address,
-		    users[0].name, (int)users[0].pid);
+	if (nr)
+		text = xprintf("%s is in use: stop %s (process %d) first",
+			       address, users[0].name, (int)users[0].pid);
+	users_free(users, nr);
+	return text;
+}
+
+static char *find_users(const struct device *device)
+{
+	char *text = find_user(device->address);
+	size_t i;
+
+	for (i = 0; !text && i < device->nr_companions; i++)
+		text = find_user(device->companions[i].address);
+	return text;
+}
+
+static void drop_rule(struct steps *steps, const struct device *device)
+{
+	char *path = rule_path(device), *rule = read_file(path, NULL);
+
+	if (rule)
+		steps_add(steps, action_remove(xstrdup(path)),
+			  action_create(xstrdup(path), rule));
+	free(path);
 }
 
 static enum status run_unbind(const struct args *args)
@@ -472,27 +513,22 @@ static enum status run_unbind(const struct args *args)
 	struct device *device;
 	enum status status;
 	struct host host;
-	char *path;
-	size_t i;
+	char *user;
 
 	host_open(&host);
 	device = host_find(&host, args->operands[0]);
-	must_not_be_open(device->address);
-	for (i = 0; i < device->nr_companions; i++)
-		must_not_be_open(device->companions[i].address);
-	path = rule_path(device);
-	if (arg_value(args, "persistent") && !access(path, F_OK))
-		steps_add(&steps, action_remove(xstrdup(path)),
-			  action_create(xstrdup(path),
-					read_file(path, NULL)));
-	free(path);
-	if (is_bound(device))
+	user = find_users(device);
+	if (!user && arg_value(args, "persistent"))
+		drop_rule(&steps, device);
+	if (!user && is_bound(device))
 		plan_unbind(&steps, device);
-	else if (!steps.nr)
-		die(STATUS_NO,
-		    "%s is not bound to vfio-cxl-pci: 'vfio-cxl info %s' says more",
-		    device->address, device->address);
-	status = finish(args, device, &steps, "is given back");
+	if (steps.nr)
+		status = finish(args, device, &steps,
+				"is unbound from " DRIVER);
+	else
+		status = refuse(args, device, "unbound",
+				user ?: "it is not bound to " DRIVER, NULL);
+	free(user);
 	host_close(&host);
 	return status;
 }

@@ -182,27 +182,28 @@ static bool undo_action(const struct action *action, char **why)
 }
 
 /* Each of them is tried, whatever becomes of the others. */
-static void undo(const struct steps *steps, size_t nr)
+static enum steps_result undo(const struct steps *steps, size_t nr)
 {
+	enum steps_result result = STEPS_UNDONE;
 	char *why;
 
 	while (nr--)
 		if (!undo_action(&steps->each[nr].undo, &why)) {
 			warn("could not be undone: %s", why);
 			free(why);
+			result = STEPS_STUCK;
 		}
+	return result;
 }
 
-bool steps_do(const struct steps *steps, char **why)
+enum steps_result steps_do(const struct steps *steps, char **why)
 {
 	size_t i;
 
 	for (i = 0; i < steps->nr; i++)
-		if (!do_action(&steps->each[i].action, why)) {
-			undo(steps, i);
-			return false;
-		}
-	return true;
+		if (!do_action(&steps->each[i].action, why))
+			return undo(steps, i);
+	return STEPS_DONE;
 }
 
 static void free_action(struct action *action)

@@ -62,6 +62,18 @@ struct steps {
 };
 
 /**
+ * enum steps_result - what became of steps
+ * @STEPS_DONE: all are done
+ * @STEPS_UNDONE: one failed, and those before it are undone
+ * @STEPS_STUCK: one failed, and not all of those before it could be undone
+ */
+enum steps_result {
+	STEPS_DONE,
+	STEPS_UNDONE,
+	STEPS_STUCK,
+};
+
+/**
  * steps_add() - add a step
  * @steps: the steps
  * @action: to do; its texts belong to @steps from then on
@@ -90,10 +102,12 @@ char *action_command(const struct action *action);
  * @steps: the steps
  * @why: set to what went wrong, to be freed, where something did
  *
- * Return: whether all are done.  Where one fails, those before it are undone,
- * and what cannot be undone is said on stderr.
+ * Where one fails, those before it are undone, and what cannot be undone is
+ * said on stderr.
+ *
+ * Return: what became of them.
  */
-bool steps_do(const struct steps *steps, char **why);
+enum steps_result steps_do(const struct steps *steps, char **why);
 
 void steps_free(struct steps *steps);
 

@@ -329,6 +329,10 @@ class Agreement(MachineCase):
         before = state(device)
         result = run("bind", device.bdf)
         self.assertEqual(NO, result.returncode, result.stderr)
+        answer = self.ask("bind", device.bdf, status=NO)
+        self.assertEqual(
+            (False, self.listed(device)["reason"], []),
+            tuple(answer[name] for name in ("done", "reason", "commands")))
         self.assertEqual(before, state(device))
 
     def poke(self, device, register, value):
@@ -570,7 +574,12 @@ class Bound(MachineCase):
                             info["decoders"][0]["committed"], info)
             self.assertEqual((device.size, "open"),
                              (info["uncleared_bytes"], info["gate"]), info)
-            self.refuse(NO, "is open: end .*, process", "unbind", device.bdf)
+            reason = (rf"{device.bdf} is in use: stop \S+ "
+                      rf"\(process {os.getpid()}\) first")
+            self.refuse(NO, reason, "unbind", device.bdf)
+            answer = self.ask("unbind", device.bdf, status=NO)
+            self.assertFalse(answer["done"])
+            self.assertRegex(answer["reason"], reason)
         info = self.ask("info", device.bdf)
         self.assertEqual(([], 0), (info["users"], info["poisoned_pages"]))
         self.assertIn("unclean", info["gate"].split())
@@ -628,7 +637,7 @@ class Undone(MachineCase):
             with suppress(TimeoutError):
                 wait(lambda: before == state(device), 5)
             self.assertEqual(NO, result.returncode, file)
-            self.assertRegex(result.stderr, "is as before: .*Read-only")
+            self.assertRegex(result.stderr, "is unchanged: .*Read-only")
             self.assertNotIn("could not be undone", result.stderr)
             self.assertEqual(before, state(device), file)
         return files
@@ -651,7 +660,7 @@ class Companion(Undone):
         with self.pair.opened():
             pass
         with other.opened():
-            self.refuse(NO, f"{other.bdf} is open: end .*, process", "unbind",
+            self.refuse(NO, f"{other.bdf} is in use: stop ", "unbind",
                         self.pair.bdf)
         self.succeed("unbind", self.pair.bdf)
         self.assertEqual((OTHER_DRIVER, "(null)"),
@@ -666,6 +675,20 @@ class Companion(Undone):
         self.assertEqual("vfio-pci", driver(other))
         self.succeed("unbind", self.pair.bdf)
         self.assertIsNone(driver(other))
+
+    def test_cannot_be_undone(self):
+        """a step fails, and so does what would undo another one"""
+        drivers = host.PCI / "drivers"
+        modprobe(OURS, "vfio-pci")
+        with read_only(drivers / OURS / "bind"), \
+                read_only(drivers / OTHER_DRIVER / "bind"):
+            result = run("bind", self.pair.bdf)
+        self.assertEqual(NO, result.returncode)
+        self.assertRegex(result.stderr,
+                         f"could not be undone: .*/{OTHER_DRIVER}/bind")
+        self.assertRegex(result.stderr,
+                         f"{self.pair.bdf} could not be restored: ")
+        self.assertIsNone(driver(companion(self.pair)))
 
     def test_each_step_is_undone(self):
         """bind and unbind of both functions, where a step fails"""
