@@ -191,6 +191,9 @@ static void check_decoder(struct context *context)
 		      "HDM decoder 0 decodes %s, not a multiple of 256 MiB",
 		      size);
 		advise(context, "update platform firmware");
+	} else if (!decoder->base) {
+		found(context, OUTCOME_NO,
+		      "HDM decoder 0 begins at address 0: the platform translates the addresses of its devices (AMD's normalized addresses), which is not supported");
 	} else if (decoder->size > MAX_MEMORY) {
 		found(context, OUTCOME_NO,
 		      "HDM decoder 0 decodes %s, more than the 1 TiB that a VFIO region can hold",

@@ -406,6 +406,19 @@ class Agreement(MachineCase):
                 self.poke(self.memory, register, value)()
         self.agree(self.memory, "window", change)
 
+    def test_address_0(self):
+        """a decoder at address 0, as with AMD's normalized addresses"""
+        # In a copy: the emulator would have the memory in place of its RAM.
+        block = bytearray(self.memory.block())
+        base = host.hdm_offset(block) + 0x10
+        block[base:base + 8] = bytes(8)
+        copy = Path(tempfile.mkdtemp(), "resource0")
+        copy.write_bytes(block)
+        with mounted(copy, sysfs(self.memory, copy.name)):
+            self.assertEqual("no", self.checks(self.memory, NO)["decoder"])
+            self.refuse(NO, "HDM decoder 0 begins at address 0", "bind",
+                        self.memory.bdf)
+
     def test_class(self):
         """a memory device, where the parameter is off"""
         modprobe(OURS)
