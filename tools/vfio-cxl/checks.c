@@ -406,7 +406,7 @@ static void check_memory_map(struct context *context)
 	const struct hdm_decoder *decoder = context->memory;
 	char *type;
 
-	if (!decoder)
+	if (!decoder || !platform_has_memory_map())
 		return;
 	type = platform_memory_type(decoder->base,
 				    decoder->base + decoder->size - 1);

@@ -18,6 +18,11 @@
 
 #define MEMMAP	"/sys/firmware/memmap"
 
+bool platform_has_memory_map(void)
+{
+	return !access(MEMMAP, F_OK);
+}
+
 char *platform_memory_type(uint64_t start, uint64_t end)
 {
 	DIR *folder = opendir(MEMMAP);

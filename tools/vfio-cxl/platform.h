@@ -8,6 +8,13 @@
 #include "host.h"
 
 /**
+ * platform_has_memory_map() - does the kernel show the firmware's memory map?
+ *
+ * Return: whether it does, which it never does on arm64.
+ */
+bool platform_has_memory_map(void);
+
+/**
  * platform_memory_type() - what the firmware's memory map says of a range
  * @start: first address
  * @end: its last
