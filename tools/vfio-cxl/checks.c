@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/utsname.h>
 #include <unistd.h>
 
 #include <cxl/libcxl.h>
@@ -91,6 +90,28 @@ static void check_module(struct context *context)
 	      DRIVER);
 	advise(context,
 	       "build and install it: make modules; make install; depmod");
+}
+
+/* The module's information has what it lacks in the kernel it was built for. */
+static void check_kernel(struct context *context)
+{
+	char *output = command_output((const char *const[]){
+		"modinfo", "-F", "missing", DRIVER, NULL });
+	const char *missing;
+
+	if (!output)
+		return;
+	missing = output + strspn(output, " ");
+	if (*missing) {
+		found(context, OUTCOME_WARNING,
+		      "not available on this kernel: %.*s",
+		      (int)strcspn(missing, "\n"), missing);
+		advise(context,
+		       "see vfio-cxl-kernels.rst, or use a newer kernel");
+	} else {
+		found(context, OUTCOME_OK, "it has all that %s uses", DRIVER);
+	}
+	free(output);
 }
 
 static void check_class(struct context *context)
@@ -600,6 +621,7 @@ static const struct {
 	void (*run)(struct context *context);
 } checks[] = {
 	{ "module", check_module },
+	{ "kernel", check_kernel },
 	{ "class", check_class },
 	{ "registers", check_registers },
 	{ "decoder", check_decoder },

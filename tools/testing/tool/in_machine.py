@@ -439,6 +439,66 @@ class Agreement(MachineCase):
         self.assertEqual("warning", self.checks(self.memory)["reset"])
 
 
+class Surroundings(MachineCase):
+    """What check finds beside the device itself."""
+
+    def test_group(self):
+        """a device of the same IOMMU group that another driver has"""
+        device, other = self.memory, companion(self.pair)
+        folder = tempfile.mkdtemp()
+        for each in (device, other):
+            Path(folder, each.bdf).touch()
+        group = sysfs(device, "iommu_group").resolve() / "devices"
+        with mounted(folder, group):
+            self.assertEqual("no", self.checks(device, NO)["iommu-group"])
+            self.refuse(NO, f"{other.bdf} is in the same group and bound to "
+                        f"{OTHER_DRIVER}", "bind", device.bdf)
+            other.bind("vfio-pci")
+            self.assertEqual("ok", self.checks(device)["iommu-group"])
+
+    def test_module(self):
+        """a module that is not loaded, and one that is not installed"""
+        subprocess.run(["modprobe", "-r", OURS], check=True)
+        self.assertEqual("todo", self.checks(self.memory)["module"])
+        result = run("check", self.memory.bdf, env={
+            **os.environ, "MODPROBE_OPTIONS": "--set-version=none"})
+        self.assertEqual(NO, result.returncode)
+        self.assertRegex(result.stdout,
+                         rf"no +module +{OURS} is not installed")
+
+    def test_kernel(self):
+        """what the kernel lacks is what the module says when it is loaded"""
+        subprocess.run(["modprobe", "-r", OURS], check=True)
+        subprocess.run(["dmesg", "-C"], check=True)
+        modprobe(OURS)
+        log = subprocess.run(["dmesg"], stdout=subprocess.PIPE, check=True,
+                             universal_newlines=True).stdout
+        limits = re.findall(r"not available on this kernel: .*;", log)
+        line = next(each for each in
+                    self.ask("check", self.memory.bdf)["checks"]
+                    if each["name"] == "kernel")
+        self.assertEqual("warning" if limits else "ok", line["outcome"])
+        self.assertEqual(limits or [f"it has all that {OURS} uses"],
+                         [line["text"]])
+
+    def test_memory_map(self):
+        """what the firmware's memory map says of the memory"""
+        device = self.memory
+        folder = Path(tempfile.mkdtemp())
+        with mounted(folder, "/sys/firmware/memmap"):
+            self.assertIn("memory map does not list it",
+                          self.succeed("check", device.bdf))
+            (folder / "0").mkdir()
+            for name, text in (("start", hex(device.base)), (
+                    "end", hex(device.base + device.size - 1))):
+                (folder / "0" / name).write_text(text)
+            for text, outcome in (("Reserved", "ok"), ("Soft Reserved", "ok"),
+                                  ("System RAM", "warning")):
+                (folder / "0/type").write_text(text)
+                self.assertEqual(outcome,
+                                 self.checks(device)["memory-map"], text)
+
+
 class Recovered(MachineCase):
     """A decoder that somebody has cleared, and the host bridge's is there."""
 

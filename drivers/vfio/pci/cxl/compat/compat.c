@@ -110,30 +110,51 @@ long vfio_cxl_compat_ioctl(struct vfio_device *core_vdev, unsigned int cmd,
 }
 #endif
 
-/* Rows of the table in Documentation/driver-api/vfio-cxl-kernels.rst */
-static const char compat_missing[] = ""
+/*
+ * Rows of the table in Documentation/driver-api/vfio-cxl-kernels.rst, for the
+ * log and for modinfo, through which "vfio-cxl check" reads them
+ */
 #ifdef VFIO_CXL_NO_DMABUF
-	" dma-buf export;"
+#define MISSING_DMABUF	" dma-buf export;"
+#else
+#define MISSING_DMABUF
 #endif
 #ifdef VFIO_CXL_NO_POISON
-	" reports of poison;"
+#define MISSING_POISON	" reports of poison;"
+#else
+#define MISSING_POISON
 #endif
 #ifdef VFIO_CXL_NO_RECOVERY
-	" reports of failed PCIe recovery;"
+#define MISSING_RECOVERY	" reports of failed PCIe recovery;"
+#else
+#define MISSING_RECOVERY
 #endif
 #if defined(CONFIG_ARM64) && defined(VFIO_CXL_NO_CACHEABLE)
-	" cacheable KVM mappings;"
+#define MISSING_CACHEABLE	" cacheable KVM mappings;"
+#else
+#define MISSING_CACHEABLE
 #endif
 #ifdef VFIO_CXL_NO_INVALIDATE
-	" cache invalidation by range;"
+#define MISSING_INVALIDATE	" cache invalidation by range;"
+#else
+#define MISSING_INVALIDATE
 #endif
 #ifdef VFIO_CXL_NO_MATCH_TOKEN_UUID
-	" VF tokens through iommufd;"
+#define MISSING_TOKEN	" VF tokens through iommufd;"
+#else
+#define MISSING_TOKEN
 #endif
 #ifdef VFIO_CXL_NO_PASID
-	" PASIDs through iommufd;"
+#define MISSING_PASID	" PASIDs through iommufd;"
+#else
+#define MISSING_PASID
 #endif
-	;
+#define COMPAT_MISSING	"" MISSING_DMABUF MISSING_POISON MISSING_RECOVERY \
+			MISSING_CACHEABLE MISSING_INVALIDATE MISSING_TOKEN \
+			MISSING_PASID
+
+static const char compat_missing[] = COMPAT_MISSING;
+MODULE_INFO(missing, COMPAT_MISSING);
 
 /**
  * vfio_cxl_compat_register_driver - pci_register_driver() that logs what this
