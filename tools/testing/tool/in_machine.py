@@ -985,7 +985,11 @@ def main():
     loader = unittest.defaultTestLoader
     suite = (loader.loadTestsFromNames(sys.argv[1:], module)
              if sys.argv[1:] else loader.loadTestsFromModule(module))
-    return 0 if tap.run(suite).wasSuccessful() else 1
+    result = tap.run(suite)
+    skipped = result.skipped if sys.argv[1:] else []
+    for test, reason in skipped:
+        tap.comment(f"{test.id()} must not be skipped: {reason}")
+    return 0 if result.wasSuccessful() and not skipped else 1
 
 
 if __name__ == "__main__":
