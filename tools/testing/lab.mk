@@ -20,7 +20,7 @@ TOOL_DEVICES := $(TOOL_DEVICES),256M:x-flr=on:companion=virtio-rng-pci
 TOOL_MEMMAP := memmap=512M%0x1d0000000+0xefffffff
 # Debian packages of the checks, beside those of the rig
 CHECKERS := busybox-static clang coccinelle flake8 g++ groff-base llvm \
-	ocaml-nox python3-sphinx python3-tap shellcheck
+	musl-tools ocaml-nox python3-sphinx python3-tap shellcheck
 # What the tool is built with
 CHECKERS += libcxl-dev libjson-c-dev libpci-dev libsmartcols-dev libxml2-dev
 # Debian's kernels, and the one of the machine where none is needed
