@@ -32,7 +32,7 @@
 #define MTRR		"/proc/mtrr"
 #define UNCACHED	"the memory is not cached"
 
-/* A part of the address space that no window of the rig comes near to */
+/* A part of the address space far from all windows of the rig */
 #define NOWHERE		0x200000000000ULL
 
 /*
@@ -377,7 +377,7 @@ TEST_F(bind_failure, has_an_errno_and_a_message)
  * A range that is named for a device without a committed decoder
  */
 
-/* What a reset leaves of the decoder where nobody puts it back */
+/* Leave the decoder as a reset does if it is not restored */
 static int wipe(const struct host_device *host)
 {
 	int ret = sysfs_unbind(host->bdf);
@@ -450,7 +450,7 @@ TEST_F(new_range, is_committed_at_bind)
 	expect_works(_metadata, &self->test);
 }
 
-/* Whose open resets the device, and who puts nothing back */
+/* Its open resets the device, and it does not restore the decoder */
 TEST_F(new_range, after_stock_vfio_pci)
 {
 	const struct host_device *host = self->host;
@@ -621,7 +621,7 @@ FIXTURE_TEARDOWN(bind)
 	end_bind(_metadata, &self->test);
 }
 
-/* One that nobody uses: no driver, no bridge, none of the rig's */
+/* A device without a driver, no bridge, none of the rig's */
 static int find_other_device(char *bdf, size_t size)
 {
 	const char *const rigs = getenv("RIG_DEVICES");
@@ -674,8 +674,8 @@ TEST_F(bind, nothing_but_driver_override_matches)
 }
 
 /*
- * Whoever looks for the driver of a device by its modalias, as libvirt does,
- * gets this one for memory devices, and for nothing else.
+ * Software that looks up the driver of a device by its modalias, such as
+ * libvirt, gets this one for memory devices only.
  */
 TEST_F(bind, alias_is_no_catch_all)
 {
@@ -884,7 +884,7 @@ TEST_F(bind, host_only_decoder_is_reported)
 	ASSERT_EQ(0, host_restore_decoder(host));
 }
 
-/* Firmware commits and locks what nobody is to use */
+/* Firmware commits and locks decoders that are not to be used */
 TEST_F(bind, empty_decoders_stay_committed)
 {
 	const uint32_t locked = HDM_COMMIT | HDM_COMMITTED | HDM_LOCK;
@@ -1024,7 +1024,7 @@ TEST_F(bind, module_can_be_loaded_again)
 	EXPECT_EQ(1, iomem_find(is_window, host, &line));
 	EXPECT_FINE(test_differs(&self->test));
 
-	/* driver_override says whose the device is */
+	/* By driver_override, which is still set */
 	ASSERT_EQ(0, system("modprobe " DRIVER));
 	EXPECT_TRUE(have_driver());
 	EXPECT_TRUE(is_bound(host));

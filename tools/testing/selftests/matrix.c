@@ -48,7 +48,7 @@ struct state;
  * @map: all the memory with marks in it, or NULL
  * @threads: at work during the reset
  * @stop: for the threads
- * @errors: what the threads met that they should not
+ * @errors: unexpected failures that the threads counted
  * @fd: a dma-buf, or -1
  */
 struct run {
@@ -332,8 +332,7 @@ static int reset_aer(struct run *run, const char *method)
 	need(poll(&event, 1, 10000) == 1, "no error event");
 	while ((ret = reset_by_ioctl(run->user, NULL)) == -EAGAIN)
 		usleep(1000);
-	close(event.fd);
-	/* Until then the memory was not there, and threads met that */
+	/* Until then the memory was inaccessible, which the threads counted */
 	stop(run);
 	run->errors = 0;
 
@@ -408,7 +407,7 @@ static void run_case(const void *arg)
 	uint64_t val;
 	long faults;
 
-	/* Whatever a case left that did not get to its end */
+	/* A case that failed before its end may have left these set */
 	need(!rig_memory_delay(user->host.index, 0) &&
 	     !rig_commit_fails(user->host.index, false), "the rig's device");
 	need(!test_vfio_open(user, run.interface), "open");

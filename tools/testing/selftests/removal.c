@@ -2,8 +2,8 @@
 /*
  * removal [ROUNDS] - a device is pulled out while it is used, and plugged in
  *
- * The root port's slot loses its power behind the kernel's back, so that the
- * device is gone before anybody is asked.
+ * The root port's slot loses its power behind the kernel's back: the device is
+ * gone before the kernel can ask its user for it.
  *
  * Needs lockdep.prove_locking=0: Linux 7.3's pciehp takes its own reset_lock
  * and pci_rescan_remove_lock in either order, whatever driver there is.  The
@@ -137,7 +137,7 @@ static bool wait_slot_off(int port)
 	return control & PCI_EXP_SLTCTL_PCC;
 }
 
-/* QEMU does not let go of a memory backend: another one of the same file */
+/* QEMU keeps a memory backend: another one of the same file */
 static int plug_in(const struct host_device *host, unsigned int round)
 {
 	const unsigned int i = host->index;

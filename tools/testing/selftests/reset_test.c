@@ -251,7 +251,7 @@ static void set_by_firmware(const struct host_device *host, uint32_t uncor,
 	host_config_write(host, host->dvsec + PCI_DVSEC_CXL_CTRL, 2, ctrl);
 }
 
-/* Masks of RAS and Cache_Enable, which no decoder needs, come back as well */
+/* RAS masks and Cache_Enable, which no decoder needs, are restored as well */
 TEST_F(reset, masks_and_cache_enable)
 {
 	struct test_device *user = self->user;
@@ -310,7 +310,7 @@ TEST_F(reset, sysfs_while_closed)
 	EXPECT_EQ(0, use_memory(user, 13));
 }
 
-/* Opened, locked and scribbled on, closed: nothing of it is left */
+/* Opened, locked, written to and closed: no trace of that is left */
 TEST_F(reset, lock_ends_with_last_close)
 {
 	struct image *image = malloc(2 * sizeof(*image));
@@ -347,7 +347,7 @@ TEST_F(reset, lock_ends_with_last_close)
 	free(image);
 }
 
-/* A user that is killed at any moment, in the middle of a reset too */
+/* A user that is killed at various moments, also during a reset */
 TEST_F(reset, killed)
 {
 	const unsigned int delays_ms[] = { 0, 40, 130 };
@@ -772,7 +772,10 @@ static void expect_dead(struct __test_metadata *_metadata,
 				     test_base(user) + SZ_256M, GUEST_WINDOW));
 }
 
-/* The decoder does not come back: the memory is dead, all else is alive */
+/*
+ * The decoder cannot be restored: the memory is inaccessible; the rest of the
+ * device works
+ */
 TEST_F(reset, failed_restore)
 {
 	struct test_device *user = self->user;
@@ -817,7 +820,7 @@ TEST_F(reset, failed_restore)
 	free(info);
 
 	ASSERT_EQ(0, rig_commit_fails(user->host.index, false));
-	/* Not by itself: a reset is what makes it good */
+	/* It is restored by the next reset, not before */
 	expect_dead(_metadata, user, map, base);
 	EXPECT_EQ(0, reset_by_ioctl(user, NULL));
 	EXPECT_HOST_INTACT(user);
@@ -928,9 +931,9 @@ static bool read_waits(struct __test_metadata *_metadata,
 
 /*
  * A device in reset must not get config cycles.  Only the state of its memory
- * is the hardware's, so only who reads that has to wait.  Who loses the
- * processor at the wrong time looks like one who waits, or comes too late to
- * wait for long: neither happens most times.
+ * is read from the hardware, so only reads of that have to wait.  A reader that
+ * is preempted at the wrong time seems to wait, or begins too late to wait for
+ * long: most rounds have neither.
  */
 TEST_F(reset, dvsec_reads_in_a_reset)
 {
@@ -1066,7 +1069,7 @@ TEST_F(reset, cxl_errors)
 	close(event.fd);
 }
 
-/* A fatal error, hence a reset, that no user hears of */
+/* A fatal error, hence a reset, while the device has no user */
 TEST_F(reset, aer_while_closed)
 {
 	struct test_device *user = self->user;
