@@ -725,7 +725,7 @@ TEST_F_TIMEOUT(reset, faults_during_200_resets, time_limit(300))
 }
 
 /* What the log says where the decoder is lost */
-static const char lost[] = "did not come back";
+static const char lost[] = "could not be restored";
 
 /* Lines of the log with @text, and @never in none of them */
 static unsigned int count_lines(int kmsg, const char *text, const char *never,

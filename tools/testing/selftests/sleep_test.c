@@ -62,7 +62,7 @@ TEST_F(sleep, not_while_open)
 {
 	ASSERT_TRUE(memory_works(self->vfio, 1));
 	EXPECT_EQ(-EBUSY, sysfs_write(STATE, "freeze"));
-	EXPECT_EQ(1, kmsg_contains(self->test.kmsg, "the system cannot sleep"));
+	EXPECT_EQ(1, kmsg_contains(self->test.kmsg, "refusing system sleep"));
 	EXPECT_TRUE(memory_works(self->vfio, 2));
 }
 

@@ -42,7 +42,7 @@ static int pm_notify(struct notifier_block *nb, unsigned long action,
 		if (pm_prepare(cvdev))
 			break;
 		pci_err(vfio_cxl_pdev(cvdev),
-			"in use, the system cannot sleep: end the virtual machine that has the device\n");
+			"in use, refusing system sleep: stop the virtual machine that uses the device\n");
 		return notifier_from_errno(-EBUSY);
 	default:
 		/* Also when another driver has refused to sleep */

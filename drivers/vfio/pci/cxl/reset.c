@@ -27,7 +27,7 @@
 static void reset_lose(struct vfio_cxl_device *cvdev, int why)
 {
 	dev_err_ratelimited(&vfio_cxl_pdev(cvdev)->dev,
-			    "HDM decoder 0 did not come back after a reset (%d), the memory is not usable: reset the device again\n",
+			    "HDM decoder 0 could not be restored after a reset (%d), the memory is not usable: reset the device again\n",
 			    why);
 	vfio_cxl_gate_change(cvdev, VFIO_CXL_SHUT_LOST,
 			     VFIO_CXL_SHUT_SETTLING);
