@@ -21,10 +21,12 @@
 
 #include "kselftest.h"
 #include "apart.h"
+#include "lib/aer.h"
 #include "lib/device.h"
 #include "lib/env.h"
 #include "lib/fault.h"
 #include "lib/host.h"
+#include "lib/kmsg.h"
 #include "lib/page.h"
 #include "lib/qmp.h"
 #include "lib/sysfs.h"
@@ -230,22 +232,36 @@ static void enter_d3(struct run *run)
 	guest_config_write(vfio, at + PCI_PM_CTRL, 2, 3);
 }
 
-/* An error of the device's own, that nobody recovered it from */
-static void enter_error(struct run *run)
+/*
+ * An error, until the user is told and the host is done with it.  The kernel
+ * tells the user while it holds the device lock, without which a reset fails
+ * with EAGAIN, and that of config space does nothing.
+ */
+static void meet_error(const struct run *run, const char *error)
 {
 	struct pollfd event = { .events = POLLIN };
+	int kmsg = kmsg_open();
 
-	enter_mapped(run);
+	need(kmsg >= 0, "no kernel log");
 	event.fd = vfio_irq_eventfd(run->user->vfio.device,
 				    VFIO_PCI_ERR_IRQ_INDEX);
 	need(event.fd >= 0, "no eventfd for errors");
-	need(!rig_inject(run->user->host.index, "COMP_ABORT"), "no error");
+	need(!rig_inject(run->user->host.index, error), "no error");
 	need(poll(&event, 1, 1000 * CASE_TIMEOUT_S / 4) == 1,
 	     "no error event");
+	need(aer_wait(kmsg) == 1, "no recovery");
 	close(event.fd);
+	close(kmsg);
 }
 
-/* The decoder did not come back after a reset */
+/* An error of the device itself, after which its user has not reset it */
+static void enter_error(struct run *run)
+{
+	enter_mapped(run);
+	meet_error(run, "COMP_ABORT");
+}
+
+/* The decoder could not be restored after a reset */
 static void enter_lost(struct run *run)
 {
 	const unsigned int index = run->user->host.index;
@@ -319,17 +335,10 @@ static int reset_parent(struct run *run, const char *method)
 /* A fatal error: the host resets the device, then the user does */
 static int reset_aer(struct run *run, const char *method)
 {
-	struct pollfd event = { .events = POLLIN };
 	int ret;
 
 	(void)method;
-	event.fd = vfio_irq_eventfd(run->user->vfio.device,
-				    VFIO_PCI_ERR_IRQ_INDEX);
-	need(event.fd >= 0, "no eventfd for errors");
-	ret = rig_inject(run->user->host.index, "MALF_TLP");
-	if (ret)
-		return ret;
-	need(poll(&event, 1, 10000) == 1, "no error event");
+	meet_error(run, "MALF_TLP");
 	while ((ret = reset_by_ioctl(run->user, NULL)) == -EAGAIN)
 		usleep(1000);
 	/* Until then the memory was inaccessible, which the threads counted */
