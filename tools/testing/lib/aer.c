@@ -81,5 +81,5 @@ int host_rediscover(struct host_device *host)
 	if (!ret)
 		ret = sysfs_write("/sys/bus/pci/rescan", "1");
 
-	return ret ?: host_replug(host);
+	return ret ?: host_replug(host) ?: host_restore_decoder(host);
 }

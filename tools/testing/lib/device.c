@@ -99,6 +99,16 @@ int test_reopen(struct test_device *test, const char *driver)
 	return test_vfio_open(test, interface);
 }
 
+int test_new_range(const char *bdf, uint64_t base, uint64_t size)
+{
+	char text[128];
+
+	snprintf(text, sizeof(text), "%s %#llx %#llx\n", bdf,
+		 (unsigned long long)base, (unsigned long long)size);
+
+	return sysfs_write("/sys/bus/pci/drivers/" DRIVER "/new_range", text);
+}
+
 int test_reload(const char *options)
 {
 	char command[128];

@@ -44,6 +44,8 @@ int test_reopen(struct test_device *test, const char *driver);
 int test_begin(struct test_device *test, unsigned int index);
 const char *test_end(struct test_device *test);
 int test_vfio_open(struct test_device *test, enum vfio_interface interface);
+/* The range for decoder 0 of a device where it is not committed, until bind */
+int test_new_range(const char *bdf, uint64_t base, uint64_t size);
 /* Load the driver anew, with options for modprobe, bound to no device */
 int test_reload(const char *options);
 /* NULL, or what of the host's side is not as it was */

@@ -305,8 +305,6 @@ int host_replug(struct host_device *host)
 	ret = open_config(host);
 	if (!ret)
 		ret = map_regs(host);
-	if (!ret)
-		ret = host_restore_decoder(host);
 	if (ret)
 		host_close(host);
 

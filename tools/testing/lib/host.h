@@ -62,7 +62,7 @@ unsigned int host_count(void);
 unsigned int host_with_flr(void);
 int host_open(struct host_device *host, unsigned int index);
 void host_close(struct host_device *host);
-/* The same device in the same place, new: do what firmware had done */
+/* The same device in the same place, new: its registers, not yet its decoder */
 int host_replug(struct host_device *host);
 uint32_t host_read32(const struct host_device *host, uint32_t offset);
 void host_write32(const struct host_device *host, uint32_t offset,

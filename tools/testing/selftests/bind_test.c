@@ -388,16 +388,6 @@ static int wipe(const struct host_device *host)
 	return ret ?: host_hdm(host, HDM_CTRL) & HDM_COMMITTED ? -EBUSY : 0;
 }
 
-static int name_range(const char *bdf, uint64_t base, uint64_t size)
-{
-	char text[128];
-
-	snprintf(text, sizeof(text), "%s %#llx %#llx\n", bdf,
-		 (unsigned long long)base, (unsigned long long)size);
-
-	return driver_write("new_range", text);
-}
-
 FIXTURE(new_range) {
 	struct test_device test;
 	const struct host_device *host;
@@ -440,7 +430,7 @@ TEST_F(new_range, is_committed_at_bind)
 	const struct host_device *host = self->host;
 
 	EXPECT_EQ(-ENODATA, driver_write("bind", host->bdf));
-	ASSERT_EQ(0, name_range(host->bdf, host->base, host->size));
+	ASSERT_EQ(0, test_new_range(host->bdf, host->base, host->size));
 	ASSERT_EQ(0, driver_write("bind", host->bdf));
 	expect_works(_metadata, &self->test);
 
@@ -461,7 +451,7 @@ TEST_F(new_range, after_stock_vfio_pci)
 				    vfio_usable(VFIO_CDEV_INTERFACE)));
 	vfio_close(&self->test.vfio);
 	EXPECT_EQ(-ENODATA, sysfs_bind(host->bdf, DRIVER));
-	ASSERT_EQ(0, name_range(host->bdf, host->base, host->size));
+	ASSERT_EQ(0, test_new_range(host->bdf, host->base, host->size));
 	ASSERT_EQ(0, sysfs_bind(host->bdf, DRIVER));
 	expect_works(_metadata, &self->test);
 }
@@ -470,8 +460,8 @@ TEST_F(new_range, last_one_counts_and_once_only)
 {
 	const struct host_device *host = self->host;
 
-	ASSERT_EQ(0, name_range(host->bdf, NOWHERE, host->size));
-	ASSERT_EQ(0, name_range(host->bdf, host->base, host->size));
+	ASSERT_EQ(0, test_new_range(host->bdf, NOWHERE, host->size));
+	ASSERT_EQ(0, test_new_range(host->bdf, host->base, host->size));
 	ASSERT_EQ(0, driver_write("bind", host->bdf));
 	ASSERT_EQ(0, wipe(host));
 	EXPECT_EQ(-ENODATA, driver_write("bind", host->bdf));
@@ -484,7 +474,7 @@ TEST_F(new_range, is_not_needed)
 
 	ASSERT_LE(0, kmsg);
 	ASSERT_EQ(0, host_restore_decoder(host));
-	ASSERT_EQ(0, name_range(host->bdf, NOWHERE, host->size));
+	ASSERT_EQ(0, test_new_range(host->bdf, NOWHERE, host->size));
 	ASSERT_EQ(0, driver_write("bind", host->bdf));
 	EXPECT_TRUE(is_claimed(host));
 	expect_log(_metadata, &self->test, kmsg, host->bdf,
@@ -593,7 +583,7 @@ TEST_F(bad_range, commits_nothing)
 
 	ASSERT_EQ(0, wipe(host));
 	variant->choose(host, &base, &size);
-	ASSERT_EQ(0, name_range(host->bdf, base, size));
+	ASSERT_EQ(0, test_new_range(host->bdf, base, size));
 	kmsg = kmsg_open();
 	ASSERT_LE(0, kmsg);
 	EXPECT_EQ(variant->ret, driver_write("bind", host->bdf));
