@@ -4,8 +4,10 @@
  */
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
+#include <regex.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -34,6 +36,9 @@
 
 /* A part of the address space far from all windows of the rig */
 #define NOWHERE		0x200000000000ULL
+
+#define FUZZ_TEXTS	4000
+#define FUZZ_BINDS	40
 
 /*
  * /proc/iomem
@@ -505,6 +510,169 @@ TEST_F(new_range, takes_no_other_text)
 			TH_LOG("%s", text);
 	}
 	EXPECT_EQ(-ENODATA, driver_write("bind", self->host->bdf));
+}
+
+/*
+ * Random texts.  random() gives the same ones each time.
+ */
+
+struct text {
+	size_t len;
+	char bytes[256];
+};
+
+struct range {
+	char bdf[32];
+	uint64_t base;
+	uint64_t size;
+};
+
+static void make_text(const struct host_device *host, struct text *text)
+{
+	const bool own = random() % 4;
+	uint64_t base = host->base, size = host->size;
+	char bdf[32];
+
+	snprintf(bdf, sizeof(bdf), "%04lx:%02lx:%02lx.%lx", random() % 0x20000,
+		 random() % 0x100, random() % 0x20, random() % 8);
+	if (random() % 2)
+		base = (uint64_t)random() * SZ_256M;
+	if (random() % 2)
+		size = random() % 4 * SZ_256M;
+	text->len = snprintf(text->bytes, sizeof(text->bytes), "%s %#llx %#llx",
+			     own ? host->bdf : bdf, (unsigned long long)base,
+			     (unsigned long long)size);
+}
+
+/* Replace @old bytes at a random place by @len others */
+static void change(struct text *text, size_t old, const char *with, size_t len)
+{
+	size_t at = random() % (text->len + 1);
+
+	old = old < text->len - at ? old : text->len - at;
+	memmove(text->bytes + at + len, text->bytes + at + old,
+		text->len - at - old + 1);
+	memcpy(text->bytes + at, with, len);
+	text->len += len - old;
+}
+
+static void mutate(struct text *text)
+{
+	static const char bytes[] =
+		"0123456789abcdefABCDEFxX:. +-\t\n\v\r\xa0_";
+	static const char number[] = "10000000000000000";
+	const char any = random() % 8 ? bytes[random() % sizeof(bytes)] :
+					random();
+
+	switch (random() % 4) {
+	case 0:
+		change(text, 1, &any, 1);
+		break;
+	case 1:
+		change(text, 0, &any, 1);
+		break;
+	case 2:
+		change(text, random() % 4, NULL, 0);
+		break;
+	case 3:
+		/* Too large for 32 or 64 bits */
+		change(text, 0, number, 1 + random() % (sizeof(number) - 1));
+		break;
+	}
+}
+
+/* What Documentation/ABI/testing/sysfs-driver-vfio-cxl-pci says of new_range */
+#define SPACE	"[ \t\n\v\f\r\xa0]"
+#define NUMBER	"((0[xX])?[0-9a-fA-F]+)"
+#define DOMAIN	"([0-9a-f]{4}|[1-9a-f][0-9a-f]{4,6}|[1-7][0-9a-f]{7})"
+#define DEVICE	"(" DOMAIN ":[0-9a-f]{2}:[01][0-9a-f][.][0-7])"
+#define GRAMMAR	"^" SPACE "*" DEVICE SPACE "+" NUMBER SPACE "+" NUMBER \
+		SPACE "*$"
+
+static bool parse_range(const regex_t *grammar, const struct text *text,
+			struct range *range)
+{
+	regmatch_t at[6];
+
+	if (strlen(text->bytes) != text->len ||
+	    regexec(grammar, text->bytes, ARRAY_SIZE(at), at, 0))
+		return false;
+	snprintf(range->bdf, sizeof(range->bdf), "%.*s",
+		 (int)(at[1].rm_eo - at[1].rm_so), text->bytes + at[1].rm_so);
+	errno = 0;
+	range->base = strtoull(text->bytes + at[3].rm_so, NULL, 16);
+	range->size = strtoull(text->bytes + at[5].rm_so, NULL, 16);
+
+	return !errno && range->base && range->size &&
+	       !((range->base | range->size) % SZ_256M) &&
+	       range->base + range->size > range->base;
+}
+
+/* What a bind with the range returns, or 1 if that cannot be told */
+static int expected_bind(const struct host_device *host,
+			 const struct range *range)
+{
+	const struct host_device other = { .base = range->base };
+	struct iomem window;
+
+	if (range->size > host->size)
+		return -EINVAL;
+	if (range->base == host->base)
+		return 0;
+
+	return iomem_find(is_window, &other, &window) ? 1 : -EADDRNOTAVAIL;
+}
+
+TEST_F(new_range, random_texts)
+{
+	const struct host_device *host = self->host;
+	unsigned int i, binds = 0, accepted = 0;
+	struct text text = { };
+	struct range range;
+	ssize_t written;
+	regex_t grammar;
+	int fd, ret;
+
+	ASSERT_EQ(0, regcomp(&grammar, GRAMMAR, REG_EXTENDED));
+	fd = open("/sys/bus/pci/drivers/" DRIVER "/new_range",
+		  O_WRONLY | O_CLOEXEC);
+	ASSERT_LE(0, fd);
+	for (i = 0; i < FUZZ_TEXTS; i++) {
+		unsigned int n = random() % 4;
+
+		make_text(host, &text);
+		while (n--)
+			mutate(&text);
+		written = pwrite(fd, text.bytes, text.len, 0);
+		if (written < 0)
+			written = -errno;
+		if (!parse_range(&grammar, &text, &range)) {
+			ASSERT_EQ(-EINVAL, written)
+				TH_LOG("text %u: \"%s\"", i, text.bytes);
+			continue;
+		}
+		ASSERT_EQ((ssize_t)text.len, written)
+			TH_LOG("text %u: \"%s\"", i, text.bytes);
+		accepted++;
+
+		/* The bind of a device takes a while */
+		ret = expected_bind(host, &range);
+		if (strcmp(range.bdf, host->bdf) || ret > 0 ||
+		    binds == FUZZ_BINDS)
+			continue;
+		binds++;
+		ASSERT_EQ(ret, driver_write("bind", host->bdf))
+			TH_LOG("text %u: \"%s\"", i, text.bytes);
+		if (!ret)
+			ASSERT_EQ(0, wipe(host));
+		ASSERT_EQ(-ENODATA, driver_write("bind", host->bdf));
+	}
+	/* Many of either kind */
+	EXPECT_LT(FUZZ_TEXTS / 10, accepted);
+	EXPECT_LT(FUZZ_TEXTS / 10, FUZZ_TEXTS - accepted);
+	EXPECT_EQ(FUZZ_BINDS, binds);
+	close(fd);
+	regfree(&grammar);
 }
 
 FIXTURE(bad_range) {

@@ -12,28 +12,31 @@
  * driver before bind.
  */
 #include <linux/cleanup.h>
+#include <linux/ctype.h>
+#include <linux/kstrtox.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/overflow.h>
 #include <linux/pci.h>
 #include <linux/slab.h>
+#include <linux/sprintf.h>
+#include <linux/string.h>
 
 #include "private.h"
+
+/* As large as the name of any PCI device */
+#define RANGE_NAME_SIZE		sizeof("7fffffff:ff:1f.7")
 
 /**
  * struct vfio_cxl_range - range that decoder 0 of a device is to decode
  * @node: in ranges
- * @domain: of the device's address
- * @bus: of the device's address
- * @devfn: of the device's address
+ * @name: of the device, as pci_name() returns it
  * @base: host physical address
  * @size: in bytes
  */
 struct vfio_cxl_range {
 	struct list_head node;
-	int domain;
-	unsigned int bus;
-	unsigned int devfn;
+	char name[RANGE_NAME_SIZE];
 	u64 base;
 	u64 size;
 };
@@ -41,52 +44,82 @@ struct vfio_cxl_range {
 static LIST_HEAD(ranges);
 static DEFINE_MUTEX(ranges_lock);
 
-static struct vfio_cxl_range *range_find(int domain, unsigned int bus,
-					 unsigned int devfn)
+static struct vfio_cxl_range *range_find(const char *name)
 {
 	struct vfio_cxl_range *range;
 
 	lockdep_assert_held(&ranges_lock);
 	list_for_each_entry(range, &ranges, node)
-		if (range->domain == domain && range->bus == bus &&
-		    range->devfn == devfn)
+		if (!strcmp(range->name, name))
 			return range;
 
 	return NULL;
 }
 
-static ssize_t new_range_store(struct device_driver *driver, const char *buf,
-			       size_t count)
+/* Only the text that sysfs shows: the fields of sscanf() overflow silently */
+static bool range_is_name(const char *word)
 {
 	unsigned int domain, bus, slot, function;
+	char name[RANGE_NAME_SIZE];
+
+	if (sscanf(word, "%x:%x:%x.%x", &domain, &bus, &slot, &function) != 4 ||
+	    domain > INT_MAX || bus > 0xff || slot > 0x1f || function > 7)
+		return false;
+	snprintf(name, sizeof(name), "%04x:%02x:%02x.%x", domain, bus, slot,
+		 function);
+
+	return !strcmp(name, word);
+}
+
+/* kstrtou64() accepts a sign as well */
+static bool range_is_number(const char *word, u64 *val)
+{
+	return isxdigit(*word) && !kstrtou64(word, 16, val);
+}
+
+static int range_set(char **words)
+{
 	struct vfio_cxl_range *range;
 	u64 base, size, end;
-	int length = 0;
 
-	if (sscanf(buf, "%x:%x:%x.%x %llx %llx %n", &domain, &bus, &slot,
-		   &function, &base, &size, &length) != 6 ||
-	    length != count || domain > INT_MAX || bus > 0xff || slot > 0x1f ||
-	    function > 7 || !base || !size ||
+	if (!range_is_name(words[0]) || !range_is_number(words[1], &base) ||
+	    !range_is_number(words[2], &size) || !base || !size ||
 	    !IS_ALIGNED(base | size, VFIO_CXL_EMU_HDM_ALIGN) ||
 	    check_add_overflow(base, size, &end))
 		return -EINVAL;
 
 	guard(mutex)(&ranges_lock);
 
-	range = range_find(domain, bus, PCI_DEVFN(slot, function));
+	range = range_find(words[0]);
 	if (!range) {
 		range = kzalloc_obj(*range);
 		if (!range)
 			return -ENOMEM;
-		range->domain = domain;
-		range->bus = bus;
-		range->devfn = PCI_DEVFN(slot, function);
+		strscpy(range->name, words[0]);
 		list_add(&range->node, &ranges);
 	}
 	range->base = base;
 	range->size = size;
 
-	return count;
+	return 0;
+}
+
+static ssize_t new_range_store(struct device_driver *driver, const char *buf,
+			       size_t count)
+{
+	char **words;
+	int nr, ret;
+
+	/* The rest of a text with a NUL would be ignored */
+	if (strlen(buf) != count)
+		return -EINVAL;
+	words = argv_split(GFP_KERNEL, buf, &nr);
+	if (!words)
+		return -ENOMEM;
+	ret = nr == 3 ? range_set(words) : -EINVAL;
+	argv_free(words);
+
+	return ret ?: count;
 }
 static DRIVER_ATTR_WO(new_range);
 
@@ -118,8 +151,7 @@ bool vfio_cxl_range_take(struct pci_dev *pdev, u64 *base, u64 *size)
 
 	guard(mutex)(&ranges_lock);
 
-	range = range_find(pci_domain_nr(pdev->bus), pdev->bus->number,
-			   pdev->devfn);
+	range = range_find(pci_name(pdev));
 	if (!range)
 		return false;
 	*base = range->base;
