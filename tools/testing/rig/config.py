@@ -41,6 +41,9 @@ class Device:
     sparse: bool = False
     # QEMU's name of a device that is function 1 beside it
     companion: str = ""
+    # Integrated into the root complex, as of CXL 1.1: no port is above it, no
+    # window and no firmware. Such devices come last.
+    integrated: bool = False
 
     @property
     def bus(self):
@@ -68,6 +71,7 @@ def parse_devices(text):
         window = -(-size // GIB) * GIB
         sparse = False
         companion = ""
+        integrated = False
         own = []
         for entry in properties:
             name, _, value = entry.partition("=")
@@ -80,6 +84,8 @@ def parse_devices(text):
                 sparse = value == "on"
             elif name == "companion":
                 companion = value
+            elif name == "integrated":
+                integrated = value == "on"
             else:
                 own.append(entry)
         if not size or size % GRANULE or window % GRANULE:
@@ -87,7 +93,10 @@ def parse_devices(text):
                            "multiples of 256M")
         if window < size:
             raise RigError(f"{part}: the window is smaller than the device")
-        devices.append(Device(index, size, window, own, sparse, companion))
+        if devices and devices[-1].integrated and not integrated:
+            raise RigError(f"{part}: integrated devices come last")
+        devices.append(Device(index, size, window, own, sparse, companion,
+                              integrated))
     if len(devices) > MAX_DEVICES:
         raise RigError(f"{len(devices)} devices: at most {MAX_DEVICES}")
     return devices

@@ -34,7 +34,7 @@ def options(config, kernel, root, initrd):
     windows = "".join(
         f",cxl-fmw.{n}.targets.0=cxl-bridge{device.index}"
         f",cxl-fmw.{n}.size={size_text(device.window)}"
-        for n, device in enumerate(ordered))
+        for n, device in enumerate(ordered) if not device.integrated)
     argv = [
         "-nodefaults", "-no-user-config", "-no-reboot",
         "-display", "none", "-vga", "none", "-nic", "none",
@@ -77,18 +77,28 @@ def _share(tag, path, how=""):
     ]
 
 
+def _memory(device):
+    """Return the options of a device's memory."""
+    i = device.index
+    return ["-object", f"memory-backend-file,id=cxl-ram{i},share=on,"
+            f"mem-path=share/mem/{i},size={size_text(device.size)}"]
+
+
 def _device(device):
     """Return the options of a device, its root port and host bridge."""
     i = device.index
     properties = "".join(f",{entry}" for entry in device.properties)
+    if device.integrated:
+        return [*_memory(device), "-device",
+                f"cxl-type3,id=cxl-mem{i},bus=pcie.0,"
+                f"volatile-memdev=cxl-ram{i},sn={i + 1}{properties}"]
     companion = []
     if device.companion:
         properties += ",multifunction=on"
         companion = ["-device",
                      f"{device.companion},bus=cxl-port{i},addr=0.1"]
     return [
-        "-object", f"memory-backend-file,id=cxl-ram{i},share=on,"
-                   f"mem-path=share/mem/{i},size={size_text(device.size)}",
+        *_memory(device),
         "-device", f"pxb-cxl,id=cxl-bridge{i},bus=pcie.0,"
                    f"bus_nr={device.bus},hdm_for_passthrough=on",
         "-device", f"cxl-rp,id=cxl-port{i},bus=cxl-bridge{i},port={i},"

@@ -114,9 +114,9 @@ def initrd(config, kernel, common, folder):
     interactive = config.command is None
     size = shutil.get_terminal_size()
     term = os.environ.get("TERM", "dumb") if interactive else "dumb"
-    indices = range(len(config.devices))
+    devices = [d for d in config.devices if not d.integrated]
     settings = {
-        "devices_expected": len(config.devices),
+        "devices_expected": len(devices),
         "environment": f"TERM={term}",
         "setsid": "-c" if interactive else "",
         "leaks": "1" if config.leaks else "",
@@ -129,9 +129,9 @@ def initrd(config, kernel, common, folder):
         "stdin": "/dev/hvc0" if interactive else "/dev/null",
         "stty": (f"sane rows {size.lines} cols {size.columns}"
                  if interactive else "raw -echo"),
-        "RIG_FILES": " ".join(f"/run/rig/mem/{i}" for i in indices),
-        "RIG_QOM": " ".join(d.qom for d in config.devices),
-        "RIG_PORTS": " ".join(d.port for d in config.devices),
+        "RIG_FILES": " ".join(f"/run/rig/mem/{d.index}" for d in devices),
+        "RIG_QOM": " ".join(d.qom for d in devices),
+        "RIG_PORTS": " ".join(d.port for d in devices),
         "RIG_SPLATS": splats.PATTERNS,
         "RIG_KNOWN": config.known,
         "RIG_TIME_SCALE": config.time_scale,

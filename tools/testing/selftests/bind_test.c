@@ -779,8 +779,8 @@ FIXTURE_TEARDOWN(bind)
 	end_bind(_metadata, &self->test);
 }
 
-/* A device without a driver, no bridge, none of the rig's */
-static int find_other_device(char *bdf, size_t size)
+/* A device without a driver, no bridge, not in RIG_DEVICES: a CXL one or not */
+static int find_other_device(bool cxl, char *bdf, size_t size)
 {
 	const char *const rigs = getenv("RIG_DEVICES");
 	char driver[64], class[16];
@@ -796,7 +796,8 @@ static int find_other_device(char *bdf, size_t size)
 		    *sysfs_driver(entry->d_name, driver, sizeof(driver)) ||
 		    sysfs_device_read(entry->d_name, "class", class,
 				      sizeof(class)) ||
-		    !strncmp(class, "0x06", 4))
+		    !strncmp(class, "0x06", 4) ||
+		    cxl != !strncmp(class, "0x0502", 6))
 			continue;
 		snprintf(bdf, size, "%.31s", entry->d_name);
 		ret = 0;
@@ -806,19 +807,37 @@ static int find_other_device(char *bdf, size_t size)
 	return ret;
 }
 
+static void expect_refusal(struct __test_metadata *_metadata,
+			   const struct test_device *test, const char *bdf,
+			   int error, const char *message)
+{
+	int kmsg = kmsg_open();
+
+	ASSERT_EQ(0, set_override(bdf, DRIVER));
+	EXPECT_EQ(error, driver_write("bind", bdf));
+	ASSERT_EQ(0, set_override(bdf, "\n"));
+	expect_log(_metadata, test, kmsg, bdf, message);
+	close(kmsg);
+}
+
 TEST_F(bind, not_a_cxl_device)
 {
 	char bdf[64];
-	int kmsg;
 
-	if (find_other_device(bdf, sizeof(bdf)))
+	if (find_other_device(false, bdf, sizeof(bdf)))
 		SKIP(return, "no other device is without a driver");
-	kmsg = kmsg_open();
-	ASSERT_EQ(0, set_override(bdf, DRIVER));
-	EXPECT_EQ(-ENODEV, driver_write("bind", bdf));
-	ASSERT_EQ(0, set_override(bdf, "\n"));
-	expect_log(_metadata, &self->test, kmsg, bdf, "not a CXL device");
-	close(kmsg);
+	expect_refusal(_metadata, &self->test, bdf, -ENODEV,
+		       "not a CXL device");
+}
+
+TEST_F(bind, integrated_into_the_root_complex)
+{
+	char bdf[64];
+
+	if (find_other_device(true, bdf, sizeof(bdf)))
+		SKIP(return, "no device without a port (integrated=on)");
+	expect_refusal(_metadata, &self->test, bdf, -EOPNOTSUPP,
+		       "integrated into the root complex");
 }
 
 TEST_F(bind, nothing_but_driver_override_matches)

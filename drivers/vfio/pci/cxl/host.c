@@ -109,6 +109,12 @@ static int host_find_dvsec(struct vfio_cxl_device *cvdev)
 	}
 	host->dvsec_length = PCI_DVSEC_HEADER1_LEN(header);
 
+	/* Its component registers are in the RCRB, and no port can reset it */
+	if (pci_pcie_type(pdev) == PCI_EXP_TYPE_RC_END) {
+		pci_err(pdev, "integrated into the root complex, as a CXL 1.1 device: only devices below a root port are supported\n");
+		return -EOPNOTSUPP;
+	}
+
 	/*
 	 * The body starts at 0x0a and some host bridges refuse a dword that is
 	 * not aligned: read 16 bits at a time.
@@ -567,7 +573,8 @@ static int host_save_config(struct vfio_cxl_device *cvdev)
  * the log that says what to do:
  *
  * * -ENODEV - no CXL Device DVSEC
- * * -EOPNOTSUPP - no CXL.mem capability, or Back-Invalidate or UIO in use
+ * * -EOPNOTSUPP - integrated into the root complex, no CXL.mem capability, or
+ *   Back-Invalidate or UIO in use
  * * -ENXIO - no component registers
  * * -ERANGE - component registers outside any memory BAR
  * * -ENOENT - no HDM Decoder Capability

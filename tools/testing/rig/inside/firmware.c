@@ -428,6 +428,23 @@ static void set_up(const char *name)
 	close(port_config.fd);
 }
 
+/* An endpoint that is integrated into the root complex has no decoders above */
+static bool is_below_port(const char *name)
+{
+	char path[512], *device, *parent;
+	bool below = false;
+
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s", name);
+	device = realpath(path, NULL);
+	if (device) {
+		*strrchr(device, '/') = '\0';
+		parent = strrchr(device, '/') + 1;
+		below = strncmp(parent, "pci", 3);
+	}
+	free(device);
+	return below;
+}
+
 static bool is_cxl_device(const char *name)
 {
 	char path[512];
@@ -455,7 +472,8 @@ int main(void)
 	if (count < 0)
 		fail("/sys/bus/pci/devices: %s", strerror(errno));
 	for (i = 0; i < count; i++) {
-		if (is_cxl_device(names[i]->d_name))
+		if (is_cxl_device(names[i]->d_name) &&
+		    is_below_port(names[i]->d_name))
 			set_up(names[i]->d_name);
 		free(names[i]);
 	}

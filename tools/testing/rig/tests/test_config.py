@@ -51,6 +51,9 @@ class Devices(unittest.TestCase):
         device, = config.parse_devices("256M:sparse=off")
         self.assertFalse(device.sparse)
         self.assertEqual(device.companion, "")
+        self.assertFalse(device.integrated)
+        _, device = config.parse_devices("256M,256M:integrated=on")
+        self.assertTrue(device.integrated)
 
     def test_names_differ(self):
         devices = config.parse_devices(",".join(["256M"] *
@@ -63,7 +66,8 @@ class Devices(unittest.TestCase):
     def test_refused(self):
         many = ",".join(["256M"] * (config.MAX_DEVICES + 1))
         for text in ("", "256M,", "0M", "128M", "300M", "256M:x-flr",
-                     "256M:x-flr=", "2G:window=1G", "256M:window=300M", many):
+                     "256M:integrated=on,256M", "256M:x-flr=",
+                     "2G:window=1G", "256M:window=300M", many):
             with self.subTest(text), self.assertRaises(RigError):
                 config.parse_devices(text)
 

@@ -71,6 +71,17 @@ class MachineCase(unittest.TestCase):
             "sn=1,multifunction=on",
             "edu,bus=cxl-port0,addr=0.1"])
 
+    def test_integrated(self):
+        self.config = dataclasses.replace(
+            self.config, order=[0, 1],
+            devices=config.parse_devices("256M,256M:integrated=on"))
+        self.assertEqual(self.options("-device")[-2:], [
+            "cxl-type3,id=cxl-mem0,bus=cxl-port0,volatile-memdev=cxl-ram0,"
+            "sn=1",
+            "cxl-type3,id=cxl-mem1,bus=pcie.0,volatile-memdev=cxl-ram1,sn=2"])
+        self.assertNotIn("cxl-bridge1", self.options("-machine")[0])
+        self.assertIn("id=cxl-ram1", self.options("-object")[1])
+
     def test_memory_is_in_the_runs_folder(self):
         self.assertEqual(self.options("-object")[0],
                          "memory-backend-file,id=cxl-ram1,share=on,"
