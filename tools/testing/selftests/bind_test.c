@@ -1102,36 +1102,6 @@ TEST_F(bind, memory_decode_off_at_bind)
 	host_config_write(self->host, PCI_COMMAND, 2, cmd);
 }
 
-/* A device that nobody used sleeps, and the port above it as well */
-TEST_F(bind, suspended_before_bind)
-{
-	const struct host_device *host = self->host;
-	char path[PATH_MAX], text[32];
-	unsigned int i;
-
-	ASSERT_EQ(0, sysfs_unbind(host->bdf));
-	snprintf(path, sizeof(path),
-		 "/sys/bus/pci/devices/%s/../power/control", host->bdf);
-	ASSERT_EQ(0, sysfs_write(path, "auto"));
-	ASSERT_EQ(0, sysfs_device_write(host->bdf, "power/control", "auto"));
-	for (i = 0; i < 100; i++) {
-		ASSERT_EQ(0, sysfs_device_read(host->bdf,
-					       "power/runtime_status", text,
-					       sizeof(text)));
-		if (!strcmp(text, "suspended"))
-			break;
-		sleep_ms(10);
-	}
-	EXPECT_STREQ("suspended", text);
-
-	ASSERT_EQ(0, sysfs_bind(host->bdf, DRIVER));
-	ASSERT_EQ(0, test_vfio_open(&self->test,
-				    vfio_usable(VFIO_CDEV_INTERFACE)));
-	EXPECT_EQ(0, use_memory(&self->test, 1));
-	vfio_close(&self->test.vfio);
-	ASSERT_EQ(0, sysfs_device_write(host->bdf, "power/control", "on"));
-}
-
 /* What a device does cannot be ended then by the methods of the PCI core */
 TEST_F(bind, no_reset_method)
 {
@@ -1206,6 +1176,133 @@ TEST_F(bind, module_can_be_loaded_again)
 	EXPECT_TRUE(have_driver());
 	EXPECT_TRUE(is_bound(host));
 	EXPECT_TRUE(is_claimed(host));
+}
+
+/*
+ * A device that an earlier driver has left in low power
+ */
+
+FIXTURE(low_power) {
+	struct test_device test;
+	const struct host_device *host;
+	uint32_t pmcsr;		/* in its config space */
+	char port[8];		/* power/control of the port above it, before */
+};
+
+FIXTURE_VARIANT(low_power) {
+	const char *control;
+};
+
+/* The driver finds the device in D3hot */
+FIXTURE_VARIANT_ADD(low_power, on) {
+	.control = "on",
+};
+
+/* The PCI core resumes it before that, and the port above it */
+FIXTURE_VARIANT_ADD(low_power, suspended) {
+	.control = "auto",
+};
+
+static uint32_t find_pmcsr(const struct host_device *host)
+{
+	uint32_t at = host_config(host, PCI_CAPABILITY_LIST, 1);
+
+	while (at && host_config(host, at, 1) != PCI_CAP_ID_PM)
+		at = host_config(host, at + 1, 1);
+
+	return at ? at + PCI_PM_CTRL : 0;
+}
+
+static uint32_t power_state(const struct host_device *host, uint32_t pmcsr)
+{
+	return host_config(host, pmcsr, 2) & PCI_PM_CTRL_STATE_MASK;
+}
+
+FIXTURE_SETUP(low_power)
+{
+	ASSERT_EQ(0, test_begin(&self->test, host_count() - 1));
+	self->host = &self->test.host;
+	self->pmcsr = find_pmcsr(self->host);
+	if (!self->pmcsr)
+		SKIP(return, "no power management capability (x-pm=on)");
+	ASSERT_EQ(0, sysfs_device_read(self->host->bdf, "../power/control",
+				       self->port, sizeof(self->port)));
+	ASSERT_EQ(0, sysfs_unbind(self->host->bdf));
+}
+
+FIXTURE_TEARDOWN(low_power)
+{
+	host_config_write(self->host, self->pmcsr, 2, 0);
+	sysfs_device_write(self->host->bdf, "../power/control", self->port);
+	sysfs_device_write(self->host->bdf, "power/control", "on");
+	end_bind(_metadata, &self->test);
+}
+
+/* An attribute that changes to @text in the end */
+static bool wait_attribute(const struct host_device *host, const char *name,
+			   const char *text)
+{
+	const double end = seconds() + time_limit(5);
+	char now[32] = "";
+
+	while (!sysfs_device_read(host->bdf, name, now, sizeof(now)) &&
+	       strcmp(now, text) && seconds() < end)
+		sleep_ms(10);
+
+	return !strcmp(now, text);
+}
+
+static void expect_awake(struct __test_metadata *_metadata,
+			 struct test_device *test, uint32_t pmcsr)
+{
+	char state[16] = "";
+
+	EXPECT_EQ(0, power_state(&test->host, pmcsr));
+	EXPECT_EQ(0, sysfs_device_read(test->host.bdf, "power_state", state,
+				       sizeof(state)));
+	EXPECT_STREQ("D0", state);
+	ASSERT_EQ(0, test_vfio_open(test, vfio_usable(VFIO_CDEV_INTERFACE)));
+	EXPECT_EQ(0, use_memory(test, 1));
+	vfio_close(&test->vfio);
+}
+
+/* Only the register says so: the PCI core still has it in D0 */
+TEST_F(low_power, left_by_the_last_driver)
+{
+	const struct host_device *host = self->host;
+	const bool suspends = !strcmp(self->port, "auto");
+
+	host_config_write(host, self->pmcsr, 2, 3);
+	ASSERT_EQ(0, sysfs_device_write(host->bdf, "power/control",
+					variant->control));
+	if (!strcmp(variant->control, "auto")) {
+		EXPECT_TRUE(wait_attribute(host, "power/runtime_status",
+					   "suspended"));
+		/* With pcie_port_pm=force */
+		EXPECT_TRUE(!suspends ||
+			    wait_attribute(host, "../power/runtime_status",
+					   "suspended"));
+	}
+	EXPECT_EQ(3, power_state(host, self->pmcsr));
+
+	ASSERT_EQ(0, sysfs_bind(host->bdf, DRIVER));
+	expect_awake(_metadata, &self->test, self->pmcsr);
+}
+
+/* A device that vfio-pci has and nobody has opened is in D3hot */
+TEST_F(low_power, idle_with_vfio_pci)
+{
+	const struct host_device *host = self->host;
+
+	ASSERT_EQ(0, sysfs_bind(host->bdf, "vfio-pci"));
+	ASSERT_EQ(0, sysfs_device_write(host->bdf, "power/control", "auto"));
+	EXPECT_TRUE(wait_attribute(host, "power_state", "D3hot"));
+	EXPECT_EQ(3, power_state(host, self->pmcsr));
+	ASSERT_EQ(0, sysfs_device_write(host->bdf, "power/control",
+					variant->control));
+
+	ASSERT_EQ(0, sysfs_bind(host->bdf, DRIVER));
+	expect_awake(_metadata, &self->test, self->pmcsr);
 }
 
 /*

@@ -383,7 +383,11 @@ static int vfio_cxl_pci_probe(struct pci_dev *pdev,
 	vfio_cxl_mem_init(cvdev);
 	vfio_cxl_scrub_init(cvdev);
 
-	/* A previous driver may have left the device in low power */
+	/*
+	 * The device may have been left in low power, and not by way of the PCI
+	 * core: have it read the state from the device.
+	 */
+	pdev->current_state = PCI_UNKNOWN;
 	ret = pci_set_power_state(pdev, PCI_D0);
 	if (ret)
 		goto err_put;
