@@ -33,6 +33,9 @@
 
 #define MTRR		"/proc/mtrr"
 #define UNCACHED	"the memory is not cached"
+#define NO_RESET	"device cannot be reset"
+#define ONCE_ONLY	"it can be opened only once, unless the bus can be reset"
+#define POWER_CYCLE	"power-cycle it before it can be opened again"
 
 /* A part of the address space far from all windows of the rig */
 #define NOWHERE		0x200000000000ULL
@@ -1102,25 +1105,27 @@ TEST_F(bind, memory_decode_off_at_bind)
 	host_config_write(self->host, PCI_COMMAND, 2, cmd);
 }
 
-/* What a device does cannot be ended then by the methods of the PCI core */
-TEST_F(bind, no_reset_method)
+/* The methods of the PCI core cannot stop what the device does then */
+TEST_F(bind, no_reset_method_but_the_bus)
 {
 	const struct host_device *host = self->host;
 
 	ASSERT_EQ(0, sysfs_unbind(host->bdf));
 	ASSERT_EQ(0, sysfs_device_write(host->bdf, "reset_method", "\n"));
-	kmsg_contains(self->test.kmsg, "no reset works");
+	kmsg_contains(self->test.kmsg, NO_RESET);
 	EXPECT_EQ(0, sysfs_bind(host->bdf, DRIVER));
-	EXPECT_EQ(1, kmsg_contains(self->test.kmsg, "no reset works"));
+	EXPECT_EQ(1, kmsg_contains(self->test.kmsg, ONCE_ONLY));
 	EXPECT_EQ(0, test_vfio_open(&self->test,
 				    vfio_usable(VFIO_CDEV_INTERFACE)));
 	EXPECT_EQ(0, use_memory(&self->test, 1));
 	EXPECT_EQ(-EINVAL, reset_by_ioctl(&self->test, NULL));
 	EXPECT_EQ(0, use_memory(&self->test, 1));
 	vfio_close(&self->test.vfio);
+	/* The close has reset the bus */
 	EXPECT_EQ(0, test_vfio_open(&self->test,
 				    vfio_usable(VFIO_CDEV_INTERFACE)));
 	vfio_close(&self->test.vfio);
+	EXPECT_EQ(0, kmsg_contains(self->test.kmsg, NO_RESET));
 	EXPECT_EQ(0, sysfs_device_write(host->bdf, "reset_method", "default"));
 }
 
@@ -1303,6 +1308,79 @@ TEST_F(low_power, idle_with_vfio_pci)
 
 	ASSERT_EQ(0, sysfs_bind(host->bdf, DRIVER));
 	expect_awake(_metadata, &self->test, self->pmcsr);
+}
+
+/*
+ * A device whose other function is outside of VFIO, so that the bus cannot be
+ * reset
+ */
+
+FIXTURE(companion) {
+	struct test_device test;
+	const struct host_device *host;
+	char other[16];		/* function 1 */
+	char driver[64];	/* that it had */
+};
+
+/* Function 1 beside the device, or false */
+static bool find_companion(const char *bdf, char *other, size_t size)
+{
+	char class[16];
+
+	snprintf(other, size, "%s", bdf);
+	other[strlen(other) - 1] = '1';
+
+	return !sysfs_device_read(other, "class", class, sizeof(class));
+}
+
+FIXTURE_SETUP(companion)
+{
+	unsigned int i, count = host_count();
+	char bdf[16];
+
+	for (i = 0; i < count; i++)
+		if (!env_word("RIG_DEVICES", i, bdf, sizeof(bdf)) &&
+		    find_companion(bdf, self->other, sizeof(self->other)))
+			break;
+	if (i == count)
+		SKIP(return, "no device has another function (companion=)");
+	ASSERT_EQ(0, test_begin(&self->test, i));
+	self->host = &self->test.host;
+	/* Its driver would keep VFIO from the whole IOMMU group */
+	sysfs_driver(self->other, self->driver, sizeof(self->driver));
+	ASSERT_EQ(0, sysfs_unbind(self->other));
+	ASSERT_EQ(0, sysfs_unbind(self->host->bdf));
+	ASSERT_EQ(0, sysfs_device_write(self->host->bdf, "reset_method", "\n"));
+}
+
+FIXTURE_TEARDOWN(companion)
+{
+	EXPECT_EQ(0, sysfs_device_write(self->host->bdf, "reset_method",
+					"default"));
+	if (*self->driver) {
+		EXPECT_EQ(0, sysfs_bind(self->other, self->driver));
+		EXPECT_EQ(0, set_override(self->other, "\n"));
+	}
+	end_bind(_metadata, &self->test);
+}
+
+TEST_F(companion, nothing_resets_it)
+{
+	const struct host_device *host = self->host;
+
+	ASSERT_EQ(0, sysfs_bind(host->bdf, DRIVER));
+	EXPECT_EQ(1, kmsg_contains(self->test.kmsg, ONCE_ONLY));
+	ASSERT_EQ(0, test_vfio_open(&self->test,
+				    vfio_usable(VFIO_CDEV_INTERFACE)));
+	EXPECT_EQ(0, use_memory(&self->test, 1));
+	vfio_close(&self->test.vfio);
+	EXPECT_EQ(-EIO, test_vfio_open(&self->test,
+				       vfio_usable(VFIO_CDEV_INTERFACE)));
+	EXPECT_EQ(1, kmsg_contains(self->test.kmsg, POWER_CYCLE));
+
+	/* Nor at unbind */
+	ASSERT_EQ(0, sysfs_unbind(host->bdf));
+	EXPECT_EQ(1, kmsg_contains(self->test.kmsg, NO_RESET));
 }
 
 /*

@@ -401,7 +401,7 @@ void vfio_cxl_reset_bind(struct vfio_cxl_device *cvdev)
 	pci_cfg_access_unlock(pdev);
 	if (ret)
 		pci_warn(pdev,
-			 "no reset works (%d), so that what had the device before may go on: only one user gets it\n",
+			 "device cannot be reset (%d), activity of its last user may continue: it can be opened only once, unless the bus can be reset\n",
 			 ret);
 }
 
@@ -428,7 +428,7 @@ void vfio_cxl_reset_unbind(struct vfio_cxl_device *cvdev)
 	pci_cfg_access_unlock(pdev);
 	if (ret)
 		pci_warn(pdev,
-			 "no reset works (%d), so that its last user's work may go on\n",
+			 "device cannot be reset (%d), activity of its last user may continue: power-cycle it before anyone else uses it\n",
 			 ret);
 }
 

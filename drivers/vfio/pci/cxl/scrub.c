@@ -182,7 +182,7 @@ static int scrub_reset(struct vfio_cxl_device *cvdev)
 	ret = vfio_cxl_reset_try(cvdev);
 	if (ret && ret != -EAGAIN) {
 		dev_err_ratelimited(&vfio_cxl_pdev(cvdev)->dev,
-				    "no reset works (%d), so that its last user's work may go on: nobody else gets the device before it is powered off and on\n",
+				    "device cannot be reset (%d), activity of its last user may continue: power-cycle it before it can be opened again\n",
 				    ret);
 		return -EIO;
 	}
