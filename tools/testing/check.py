@@ -138,9 +138,13 @@ STEPS = (
     Step("arm64-1T", make("arm64-1T"), 600),
     # Mappings of 1 GiB pages need an aligned GiB of memory.
     Step("1G-pages", selftests(["--devices", "2G,256M"], "mem_test"), 700),
-    # Firmware's memory map has the first device's memory as reserved.
-    Step("memory-map", selftests(["--append", "memmap=256M$0x190000000"],
-                                 "bind_test"), 700),
+    # Firmware's memory map has the first device's memory as reserved, ports
+    # are suspended, and there are devices that the default machine lacks.
+    Step("memory-map", selftests(
+        ["--append", "memmap=256M$0x190000000 pcie_port_pm=force",
+         "--devices", "256M,256M:companion=virtio-rng-pci,"
+                      "512M:x-flr=on:x-pm=on:x-accel=on,256M:integrated=on"],
+        "bind_test"), 700),
     # Tenants of a memory region that takes a while to clear
     Step("2G-tenants", inside(["--devices", "2G,256M"], "sh", "-c",
                               "modprobe vfio-cxl-pci && build/selftests/"
