@@ -14,6 +14,9 @@
 
 #include "pair.h"
 
+/* Component registers (CXL r3.1 8.2.3) */
+#define BLOCK_SIZE	0x10000
+
 /* An input is all that there is: nothing survives it */
 struct input {
 	const u8 *data;
@@ -186,8 +189,41 @@ static void check_found(const struct vfio_cxl_emu_layout *layout, u32 entries)
 	}
 }
 
+/*
+ * What can be mapped of a BAR is all but the block of registers, and an access
+ * is split at the edges of the block.
+ */
+static void check_block(u64 block, u64 pos, u64 count)
+{
+	const u64 end = block + BLOCK_SIZE;
+	struct vfio_cxl_emu_area areas[2];
+	const u64 size = end + count;
+	u64 mapped = 0, piece;
+	unsigned int i, nr;
+
+	nr = vfio_cxl_emu_around_block(block, size, areas);
+	for (i = 0; i < nr; i++) {
+		if (vfio_cxl_emu_overlaps_block(block, areas[i].offset,
+						areas[i].size))
+			abort();
+		mapped += areas[i].size;
+	}
+	piece = vfio_cxl_emu_piece(block, end, pos, count);
+	if (mapped + BLOCK_SIZE != size || piece > count ||
+	    !piece != !count ||
+	    !vfio_cxl_emu_overlaps_block(block, pos, ~0ULL) ||
+	    (count && vfio_cxl_emu_overlaps_block(block, pos, piece) !=
+			      (pos >= block && pos < end))) {
+		fprintf(stderr, "block at %#llx: %#llx bytes at %#llx\n",
+			(unsigned long long)block, (unsigned long long)count,
+			(unsigned long long)pos);
+		abort();
+	}
+}
+
 /* Nothing is read where there is no register, whatever the others say */
-static void take_layout(struct input *in)
+static void take_layout(struct input *in,
+			const struct vfio_cxl_model_host *host)
 {
 	struct vfio_cxl_emu_layout layout = { };
 	struct vfio_cxl_emu_config config = { };
@@ -202,7 +238,10 @@ static void take_layout(struct input *in)
 	image.size = take8(in);
 	take(in, image.data, image.size);
 	image.size &= ~3U;
-	vfio_cxl_emu_find_block(&source, image.size, &bar, &base);
+	if (!vfio_cxl_emu_find_block(&source, image.size, &bar, &base))
+		check_block(base & GENMASK_ULL(39, 16),
+			    (u64)read_image(&image, 0) << 8,
+			    read_image(&image, 4));
 
 	image.size = sizeof(image.data);
 	/* As they are at the pointer that most entries have */
@@ -212,8 +251,11 @@ static void take_layout(struct input *in)
 	if (vfio_cxl_emu_find_hdm(&source, &config.cm, &layout))
 		return;
 	check_found(&layout, image.data[3]);
+	memcpy(config.dvsec, host->dvsec, sizeof(config.dvsec));
 	config.dvsec[0x0c] = take8(in);
 	vfio_cxl_emu_check_decoders(&source, &config, &layout, &base, &size);
+	if (vfio_cxl_emu_capacity(&config) % VFIO_CXL_EMU_HDM_ALIGN)
+		abort();
 }
 
 static void take_operation(struct input *in, struct vfio_cxl_pair *pair)
@@ -238,7 +280,7 @@ static void take_operation(struct input *in, struct vfio_cxl_pair *pair)
 		take_cm(in, pair, false);
 		break;
 	case 7:
-		take_layout(in);
+		take_layout(in, &pair->model.host);
 		break;
 	default:
 		take_cm(in, pair, true);
