@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * check: all that stands in the way of a device
+ * check: whether a device can be bound, and why not
  */
 #include <stdio.h>
 #include <string.h>
