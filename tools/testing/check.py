@@ -155,7 +155,7 @@ STEPS = (
     Step("demo-arm64", make("demo-arm64"), 900),
     Step("kernels", make("kernels"), 900),
     Step("rig", make("rig-check"), 120),
-    Step("tool", make("tool-check", "SEED={seed}"), 120),
+    Step("tool", make("tool-check", "SEED={seed}"), 400),
     Step("tool-machine", make("tool-machine"), 600),
     Step("lib", make("-C", "tools/lib", f"O={TOP}/build/lib", "check"), 300),
     Step("emu-check", make("emu-check"), 300),
