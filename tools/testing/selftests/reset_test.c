@@ -841,7 +841,8 @@ TEST_F(reset, failed_restore)
 	ASSERT_EQ(0, rig_commit_fails(user->host.index, false));
 	OPEN(user);
 	EXPECT_HOST_INTACT(user);
-	EXPECT_EQ(0, count_lines(kmsg, lost, hpa, &leaked));
+	/* Clearing may have tried once more since the last count */
+	EXPECT_GE(1, count_lines(kmsg, lost, hpa, &leaked));
 	expect_decoder(_metadata, user, 0, true);
 	map = MAP(user);
 	EXPECT_EQ(0, test_lock(user));
