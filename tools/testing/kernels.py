@@ -48,6 +48,7 @@ ROWS = {
     "kvm: stores of a guest": ("kvm_test",),
     "poison": ("poison_test",),
     "cache: caches of the host": ("cache_test",),
+    "dmabuf: DMA through iommufd": ("dmabuf_test",),
     "sleep: system sleep": ("sleep_test",),
     "watch: tracepoints, sysfs": ("watch_test",),
     "devices of the demo's guest": ("demo",),
