@@ -213,21 +213,12 @@ static int by_hot_reset(const struct test_device *test,
 	return vfio_hot_reset(&test->vfio);
 }
 
-static unsigned int find_pcie_cap(const struct test_device *test)
-{
-	unsigned int at = guest_config(&test->vfio, PCI_CAPABILITY_LIST, 1);
-
-	while (at && guest_config(&test->vfio, at, 1) != PCI_CAP_ID_EXP)
-		at = guest_config(&test->vfio, at + 1, 1);
-
-	return at;
-}
-
 static int by_config_flr(const struct test_device *test,
 			 const char *method)
 {
 	(void)method;
-	unsigned int at = find_pcie_cap(test) + PCI_EXP_DEVCTL;
+	uint32_t at = guest_find_cap(&test->vfio, PCI_CAP_ID_EXP) +
+		      PCI_EXP_DEVCTL;
 
 	return guest_config_write(&test->vfio, at, 2,
 				  guest_config(&test->vfio, at, 2) |

@@ -51,6 +51,16 @@ uint32_t host_config(const struct host_device *host, uint32_t offset,
 	return val;
 }
 
+uint32_t host_find_cap(const struct host_device *host, uint8_t id)
+{
+	uint32_t at = host_config(host, PCI_CAPABILITY_LIST, 1);
+
+	while (at && host_config(host, at, 1) != id)
+		at = host_config(host, at + PCI_CAP_LIST_NEXT, 1);
+
+	return at;
+}
+
 void host_config_write(const struct host_device *host, uint32_t offset,
 		       unsigned int width, uint32_t val)
 {

@@ -72,6 +72,8 @@ void host_hdm_write(const struct host_device *host, uint32_t reg,
 		    uint32_t val);
 uint32_t host_config(const struct host_device *host, uint32_t offset,
 		     unsigned int width);
+/* Offset of a standard capability, or 0 */
+uint32_t host_find_cap(const struct host_device *host, uint8_t id);
 void host_config_write(const struct host_device *host, uint32_t offset,
 		       unsigned int width, uint32_t val);
 /* The 64-bit word at @offset of the file behind the memory */

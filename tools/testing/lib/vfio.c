@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include <linux/iommufd.h>
+#include <linux/pci_regs.h>
 
 #include "page.h"
 #include "sysfs.h"
@@ -359,6 +360,18 @@ uint32_t guest_config(const struct vfio_cxl_fd *vfio, uint32_t offset,
 		return ~0U;
 
 	return val;
+}
+
+uint32_t guest_find_cap(const struct vfio_cxl_fd *vfio, uint8_t id)
+{
+	uint32_t at = guest_config(vfio, PCI_CAPABILITY_LIST, 1);
+	unsigned int left = 48;
+
+	for (; at && left--; at = guest_config(vfio, at + PCI_CAP_LIST_NEXT, 1))
+		if (guest_config(vfio, at, 1) == id)
+			return at;
+
+	return 0;
 }
 
 int guest_config_write(const struct vfio_cxl_fd *vfio, uint32_t offset,

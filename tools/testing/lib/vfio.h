@@ -72,6 +72,8 @@ int guest_write32(const struct vfio_cxl_fd *vfio, uint64_t offset,
 /* Config space as a guest reads it, 1, 2 or 4 bytes */
 uint32_t guest_config(const struct vfio_cxl_fd *vfio, uint32_t offset,
 		      unsigned int width);
+/* Offset of a standard capability, or 0 */
+uint32_t guest_find_cap(const struct vfio_cxl_fd *vfio, uint8_t id);
 int guest_config_write(const struct vfio_cxl_fd *vfio, uint32_t offset,
 		       unsigned int width, uint32_t val);
 /*

@@ -1208,16 +1208,6 @@ FIXTURE_VARIANT_ADD(low_power, suspended) {
 	.control = "auto",
 };
 
-static uint32_t find_pmcsr(const struct host_device *host)
-{
-	uint32_t at = host_config(host, PCI_CAPABILITY_LIST, 1);
-
-	while (at && host_config(host, at, 1) != PCI_CAP_ID_PM)
-		at = host_config(host, at + 1, 1);
-
-	return at ? at + PCI_PM_CTRL : 0;
-}
-
 static uint32_t power_state(const struct host_device *host, uint32_t pmcsr)
 {
 	return host_config(host, pmcsr, 2) & PCI_PM_CTRL_STATE_MASK;
@@ -1227,9 +1217,10 @@ FIXTURE_SETUP(low_power)
 {
 	ASSERT_EQ(0, test_begin(&self->test, host_count() - 1));
 	self->host = &self->test.host;
-	self->pmcsr = find_pmcsr(self->host);
+	self->pmcsr = host_find_cap(self->host, PCI_CAP_ID_PM);
 	if (!self->pmcsr)
 		SKIP(return, "no power management capability (x-pm=on)");
+	self->pmcsr += PCI_PM_CTRL;
 	ASSERT_EQ(0, sysfs_device_read(self->host->bdf, "../power/control",
 				       self->port, sizeof(self->port)));
 	ASSERT_EQ(0, sysfs_unbind(self->host->bdf));

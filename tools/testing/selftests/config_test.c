@@ -151,19 +151,6 @@ static bool in_device_dvsec_body(const struct host_device *host, uint32_t at)
 	       at < (uint32_t)host->dvsec + host->dvsec_len;
 }
 
-/* A standard capability in config space as a guest reads it, or 0 */
-static uint32_t find_cap(const struct vfio_cxl_fd *vfio, uint8_t id)
-{
-	uint32_t at = guest_config(vfio, PCI_CAPABILITY_LIST, 1);
-	unsigned int left = 48;
-
-	for (; at && left--; at = guest_config(vfio, at + 1, 1))
-		if (guest_config(vfio, at, 1) == id)
-			return at;
-
-	return 0;
-}
-
 /*
  * The Device DVSEC
  */
@@ -657,7 +644,7 @@ TEST_F(config, write_across_an_edge_is_split)
 
 TEST_F(config, power_state_is_not_the_guests)
 {
-	const uint32_t pm = find_cap(self->vfio, PCI_CAP_ID_PM);
+	const uint32_t pm = guest_find_cap(self->vfio, PCI_CAP_ID_PM);
 	const uint32_t pmcsr = pm + PCI_PM_CTRL;
 	const size_t page = page_size();
 	uint8_t d3[16];

@@ -222,11 +222,9 @@ static void enter_dma_buf(struct run *run)
 static void enter_d3(struct run *run)
 {
 	const struct vfio_cxl_fd *vfio = &run->user->vfio;
-	uint32_t at = guest_config(vfio, PCI_CAPABILITY_LIST, 1);
+	const uint32_t at = guest_find_cap(vfio, PCI_CAP_ID_PM);
 
 	enter_mapped(run);
-	while (at && guest_config(vfio, at, 1) != PCI_CAP_ID_PM)
-		at = guest_config(vfio, at + 1, 1);
 	need(at, "a device with power management is needed");
 	/* D3hot, which the guest does not get */
 	guest_config_write(vfio, at + PCI_PM_CTRL, 2, 3);

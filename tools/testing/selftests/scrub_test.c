@@ -399,10 +399,8 @@ TEST_F(scrub, reset_meanwhile)
 /* A function level reset by hand, of which no driver hears */
 static int reset_unnoticed(const struct host_device *host)
 {
-	uint8_t cap = host_config(host, PCI_CAPABILITY_LIST, 1);
+	const uint32_t cap = host_find_cap(host, PCI_CAP_ID_EXP);
 
-	while (cap && host_config(host, cap, 1) != PCI_CAP_ID_EXP)
-		cap = host_config(host, cap + PCI_CAP_LIST_NEXT, 1);
 	if (!cap)
 		return -ENOTTY;
 	host_config_write(host, cap + PCI_EXP_DEVCTL, 2,
