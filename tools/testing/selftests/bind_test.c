@@ -486,7 +486,7 @@ TEST_F(new_range, is_not_needed)
 	ASSERT_EQ(0, driver_write("bind", host->bdf));
 	EXPECT_TRUE(is_claimed(host));
 	expect_log(_metadata, &self->test, kmsg, host->bdf,
-		   "new_range is not needed");
+		   "new_range is not used");
 	close(kmsg);
 }
 

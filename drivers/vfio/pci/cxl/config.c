@@ -241,7 +241,7 @@ static int config_trap_caps(struct vfio_cxl_device *cvdev)
 }
 
 /**
- * vfio_cxl_config_init - trap extended capabilities, and power state
+ * vfio_cxl_config_init - trap extended capabilities and the power state
  * @cvdev: the device, with its host side bound
  *
  * Return: 0, or -E2BIG if the device has too many of them.
@@ -268,7 +268,7 @@ int vfio_cxl_config_init(struct vfio_cxl_device *cvdev)
 /**
  * vfio_cxl_config_visible - whether a user sees a capability
  * @cvdev: the device, open
- * @cap: of the hardware's chain of extended capabilities, or 0
+ * @cap: offset in the hardware's chain of extended capabilities, or 0
  *
  * Return: true if it is in the virtual chain, too.
  */

@@ -60,7 +60,7 @@ feature_set(struct vfio_cxl_device *cvdev,
 /**
  * vfio_cxl_feature_hdm_decoder - serve VFIO_DEVICE_FEATURE_CXL_HDM_DECODER
  * @cvdev: the device, open
- * @flags: of struct vfio_device_feature
+ * @flags: flags of struct vfio_device_feature
  * @arg: the feature's data
  * @argsz: its size, in bytes
  *

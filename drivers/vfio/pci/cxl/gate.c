@@ -225,7 +225,7 @@ void vfio_cxl_gate_leave(struct vfio_cxl_device *cvdev)
 
 /**
  * vfio_cxl_gate_init - initialise the gate as shut
- * @cvdev: the device, which was not examined yet
+ * @cvdev: the device, which has not been examined yet
  */
 void vfio_cxl_gate_init(struct vfio_cxl_device *cvdev)
 {

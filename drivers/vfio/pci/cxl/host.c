@@ -111,7 +111,7 @@ static int host_find_dvsec(struct vfio_cxl_device *cvdev)
 
 	/* Its component registers are in the RCRB, and no port can reset it */
 	if (pci_pcie_type(pdev) == PCI_EXP_TYPE_RC_END) {
-		pci_err(pdev, "integrated into the root complex, as a CXL 1.1 device: only devices below a root port are supported\n");
+		pci_err(pdev, "integrated into the root complex (CXL 1.1): only devices below a root port are supported\n");
 		return -EOPNOTSUPP;
 	}
 
@@ -210,12 +210,12 @@ static int host_adopt_range(struct vfio_cxl_device *cvdev)
 		return 0;
 
 	if (vfio_cxl_emu_configured(&host->config)) {
-		pci_notice(pdev, "HDM decoder 0 is committed, the range of new_range is not needed\n");
+		pci_notice(pdev, "HDM decoder 0 is already committed: new_range is not used\n");
 		return 0;
 	}
 	has = vfio_cxl_emu_capacity(&host->config);
 	if (size > has) {
-		pci_err(pdev, "new_range specifies %#llx bytes, the device has %#llx: write the range that the host bridge routes to it\n",
+		pci_err(pdev, "new_range specifies %#llx bytes, but the device has %#llx: write the range that the host bridge routes to it\n",
 			size, has);
 		return -EINVAL;
 	}

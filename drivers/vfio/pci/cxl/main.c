@@ -384,8 +384,8 @@ static int vfio_cxl_pci_probe(struct pci_dev *pdev,
 	vfio_cxl_scrub_init(cvdev);
 
 	/*
-	 * The device may have been left in low power, and not by way of the PCI
-	 * core: have it read the state from the device.
+	 * The device may have been left in a low-power state without the PCI
+	 * core knowing: make the core read the state from the device.
 	 */
 	pdev->current_state = PCI_UNKNOWN;
 	ret = pci_set_power_state(pdev, PCI_D0);

@@ -296,7 +296,7 @@ struct vfio_cxl_device *vfio_cxl_mem_mapped_by(struct vm_area_struct *vma)
  * @phys_vec: set to the host physical range
  * @dma_ranges: the ranges that the user asked for, from
  *	VFIO_CXL_MEM_DMA_BUF_OFFSET on
- * @nr_ranges: how many: iommufd takes one
+ * @nr_ranges: number of ranges; iommufd takes one
  *
  * vfio_pci_core revokes such a dma-buf before a reset and at close.  No
  * importer can access the memory while it is being cleared.
@@ -320,7 +320,7 @@ int vfio_cxl_mem_dma_buf(struct vfio_cxl_device *cvdev,
 }
 
 /**
- * vfio_cxl_mem_init - no region yet
+ * vfio_cxl_mem_init - initialise, without a region
  * @cvdev: the device
  */
 void vfio_cxl_mem_init(struct vfio_cxl_device *cvdev)

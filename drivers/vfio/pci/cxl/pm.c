@@ -3,20 +3,20 @@
  * System sleep, in which the device loses its decoder and its memory
  *
  * An open device has mappings and maybe a running guest, which cannot be made
- * to wait for that long, so the driver refuses to sleep.  A device that is not
- * open is reset and restored at the next open anyway.
+ * to wait for that long, so the driver refuses system sleep.  A device that is
+ * not open is reset and restored at the next open anyway.
  */
 #include <linux/suspend.h>
 
 #include "private.h"
 
-/* Return: true where the device is not open; then it cannot be opened */
+/* Return: true if the device is not open, and cannot be opened from now on */
 static bool pm_prepare(struct vfio_cxl_device *cvdev)
 {
 	struct vfio_device *core_vdev = &cvdev->core_device.vdev;
 	bool idle;
 
-	/* An open that waits for clean memory holds it, too */
+	/* An open that waits for clean memory also holds this lock */
 	if (!mutex_trylock(&core_vdev->dev_set->lock))
 		return false;
 	idle = !core_vdev->open_count;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Poison: pages of the memory that the hardware cannot read any more
+ * Poison: pages of the memory that the hardware can no longer read
  *
  * Such a page is not mapped, read or written for any user, until clearing finds
  * that it works again.  The kernel's memory failure handling reports them while
@@ -80,7 +80,7 @@ static void poison_add(struct vfio_cxl_device *cvdev, unsigned long pfn)
 /**
  * vfio_cxl_poison_found - record a poisoned page, and unmap it from users
  * @cvdev: the device, open
- * @offset: of a byte of the page in the memory
+ * @offset: offset in the memory of any byte of the page
  */
 void vfio_cxl_poison_found(struct vfio_cxl_device *cvdev, u64 offset)
 {
@@ -89,7 +89,7 @@ void vfio_cxl_poison_found(struct vfio_cxl_device *cvdev, u64 offset)
 
 /*
  * memory_failure() calls this for every mapping of the device that belongs to a
- * task which it may signal, with i_mmap_rwsem and rcu_read_lock() held, so a
+ * task that it may signal, with i_mmap_rwsem and rcu_read_lock() held, so a
  * worker unmaps the page.  The page is recorded even if it is in another part
  * of the memory than the mapping.
  */
@@ -105,7 +105,7 @@ static int poison_pfn_to_vma_pgoff(struct vm_area_struct *vma,
 	poison_add(cvdev, pfn);
 	at = PHYS_PFN(VFIO_PCI_INDEX_TO_OFFSET(cvdev->mem.region) +
 		      poison_offset(cvdev, pfn));
-	/* For a page outside of the mapping the task would be killed */
+	/* The task would be killed for a page outside of the mapping */
 	if (at < vma->vm_pgoff || at - vma->vm_pgoff >= vma_pages(vma))
 		return -EFAULT;
 	*pgoff = at;
@@ -183,7 +183,7 @@ int vfio_cxl_poison_register(struct vfio_cxl_device *cvdev)
  */
 void vfio_cxl_poison_unregister(struct vfio_cxl_device *cvdev)
 {
-	/* It would remove a node that is not in the tree, too */
+	/* Would also remove a node that is not in the tree */
 	if (cvdev->poison.registered)
 		unregister_pfn_address_space(&cvdev->poison.space);
 	cvdev->poison.registered = false;

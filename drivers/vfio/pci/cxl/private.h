@@ -56,12 +56,12 @@ struct vfio_cxl_device;
  * struct vfio_cxl_host - the firmware's configuration, found at bind
  * @regs: the component registers, mapped
  * @bar: index of the BAR that contains them
- * @offset: of the component registers in that BAR, in bytes
+ * @offset: offset of the component registers in that BAR, in bytes
  * @layout: where the capability structures in them are
  * @dvsec: CXL Device DVSEC in config space
- * @dvsec_length: of the CXL Device DVSEC, in bytes
+ * @dvsec_length: length of the CXL Device DVSEC, in bytes
  * @base: host physical address of the memory
- * @size: of the memory, in bytes
+ * @size: size of the memory, in bytes
  * @config: the component registers and the CXL Device DVSEC as they were at
  *	bind, with the specified range if decoder 0 was not committed
  * @bars: the base address registers as they were at bind

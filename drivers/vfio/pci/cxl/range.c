@@ -30,9 +30,9 @@
 /**
  * struct vfio_cxl_range - range that decoder 0 of a device is to decode
  * @node: in ranges
- * @name: of the device, as pci_name() returns it
+ * @name: name of the device, as pci_name() returns it
  * @base: host physical address
- * @size: in bytes
+ * @size: size in bytes
  */
 struct vfio_cxl_range {
 	struct list_head node;

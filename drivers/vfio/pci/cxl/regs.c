@@ -84,8 +84,8 @@ int vfio_cxl_regs_init(struct vfio_cxl_device *cvdev)
  * vfio_cxl_regs_overlap - whether part of a region must not be mapped
  * @cvdev: the device
  * @region: VFIO region index
- * @start: of the part, as an offset in the region
- * @len: of the part, in bytes
+ * @start: start of the part, as an offset in the region
+ * @len: length of the part, in bytes
  *
  * Return: true if the part overlaps the component registers or its end wraps.
  */
@@ -103,8 +103,8 @@ bool vfio_cxl_regs_overlap(struct vfio_cxl_device *cvdev, unsigned int region,
  * @caps: its capabilities
  *
  * Adds the sparse-mmap capability to the BAR that contains the component
- * registers.  The block is 64 KiB and so aligned (CXL r3.1 8.1.9.1), hence
- * whole pages.
+ * registers.  The block is 64 KiB in size and alignment (CXL r3.1 8.1.9.1),
+ * hence whole pages.
  *
  * Return: 0 or -ENOMEM.
  */

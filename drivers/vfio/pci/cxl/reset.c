@@ -33,7 +33,7 @@ static void reset_lose(struct vfio_cxl_device *cvdev, int why)
 			     VFIO_CXL_SHUT_SETTLING);
 }
 
-/* The decoder is checked at the end of these: it may be lost again before */
+/* The decoder is checked when these end: it may be lost again before that */
 #define RESET_LOOKS_LATER	(VFIO_CXL_SHUT_RECOVERY | VFIO_CXL_SHUT_ASLEEP)
 
 static void reset_poll_later(struct vfio_cxl_device *cvdev)
@@ -92,7 +92,7 @@ static void reset_settle_work(struct work_struct *work)
 	}
 
 	pci_cfg_access_lock(pdev);
-	/* Again, as that may have waited for a reset */
+	/* Check again: taking the lock may have waited for a reset */
 	if (!(vfio_cxl_gate_reasons(cvdev) & RESET_LOOKS_LATER))
 		reset_look(cvdev);
 	pci_cfg_access_unlock(pdev);
@@ -129,7 +129,7 @@ void vfio_cxl_reset_settle(struct vfio_cxl_device *cvdev, unsigned long over)
 }
 
 /**
- * vfio_cxl_reset_left - after a close, or an open that failed
+ * vfio_cxl_reset_left - clean up after a close, or an open that failed
  * @cvdev: the device
  *
  * vfio_pci_core_disable() holds no lock between pci_load_saved_state() and
@@ -148,7 +148,7 @@ void vfio_cxl_reset_left(struct vfio_cxl_device *cvdev)
 }
 
 /**
- * vfio_cxl_reset_worked - after a reset that did reset the device
+ * vfio_cxl_reset_worked - note that a reset did reset the device
  * @cvdev: the device
  *
  * If the device had reported an error, its memory is usable again, unless
@@ -270,10 +270,10 @@ static void reset_done(struct pci_dev *pdev)
 }
 
 /*
- * The end of a recovery.  Those of two ports above the device overlap, for
- * example that of the root port's AER and that of a switch port's DPC: only the
- * end of the last one counts.  A device that was bound during a recovery sees
- * nothing but its end.  All callbacks hold the device lock.
+ * The end of a recovery.  Recoveries at two ports above the device may overlap,
+ * for example by AER at the root port and by DPC at a switch port: only the end
+ * of the last one counts.  A device that was bound during a recovery sees only
+ * its end.  All callbacks hold the device lock.
  */
 static unsigned long reset_recovery_over(struct vfio_cxl_device *cvdev)
 {
@@ -335,7 +335,7 @@ static pci_ers_result_t reset_slot_reset(struct pci_dev *pdev)
 	       PCI_ERS_RESULT_DISCONNECT : PCI_ERS_RESULT_RECOVERED;
 }
 
-/* A user who is notified earlier would reset the device during recovery */
+/* A user that is notified earlier would reset the device during recovery */
 static void reset_resume(struct pci_dev *pdev)
 {
 	struct vfio_cxl_device *cvdev = vfio_cxl_drvdata(pdev);
@@ -358,7 +358,7 @@ const struct pci_error_handlers vfio_cxl_reset_err_handlers = {
 /**
  * vfio_cxl_reset_stop - stop polling the memory
  * @cvdev: the device, not open
- * @reason: why the memory is not accessed any more, of enum vfio_cxl_shut
+ * @reason: why the memory is no longer accessed, of enum vfio_cxl_shut
  */
 void vfio_cxl_reset_stop(struct vfio_cxl_device *cvdev, unsigned long reason)
 {
@@ -366,7 +366,7 @@ void vfio_cxl_reset_stop(struct vfio_cxl_device *cvdev, unsigned long reason)
 	cancel_delayed_work_sync(&cvdev->reset.settle);
 }
 
-/* Without callbacks: the device lock is held, and config access locked */
+/* Reset without callbacks, with the device lock and config access locked */
 static int reset_by_hand(struct vfio_cxl_device *cvdev)
 {
 	struct pci_dev *pdev = vfio_cxl_pdev(cvdev);

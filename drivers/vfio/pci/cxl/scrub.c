@@ -34,7 +34,7 @@
 /* Limit of the wait at open, which holds locks that other users need */
 #define SCRUB_OPEN_TIMEOUT	(30 * HZ)
 
-/* Retry after this time what another task prevents, in milliseconds */
+/* Delay before a retry of what another task prevents, in milliseconds */
 #define SCRUB_RETRY_INTERVAL	10
 
 static bool scrub = true;
@@ -167,7 +167,7 @@ static int scrub_verify(struct vfio_cxl_device *cvdev)
 	return -EAGAIN;
 }
 
-/* The reset at close may have failed, or the decoder be lost */
+/* The reset at close may have failed, or the decoder may be lost */
 static int scrub_reset(struct vfio_cxl_device *cvdev)
 {
 	const unsigned long reasons = vfio_cxl_gate_reasons(cvdev);
@@ -262,9 +262,9 @@ static bool scrub_is_over(const struct vfio_cxl_scrub *s)
  * vfio_cxl_scrub_wait - wait until the memory is clean
  * @cvdev: the device, not open
  *
- * Return: 0; -EAGAIN if it takes longer than an open may block others, while
- * clearing goes on; -EIO if the memory cannot be cleared; -ENODEV if the device
- * is about to be unbound; -EINTR if the task was killed.
+ * Return: 0; -EAGAIN if it takes longer than an open may block others, in which
+ * case clearing goes on; -EIO if the memory cannot be cleared; -ENODEV if the
+ * device is about to be unbound; -EINTR if the task was killed.
  */
 int vfio_cxl_scrub_wait(struct vfio_cxl_device *cvdev)
 {
@@ -317,7 +317,7 @@ int vfio_cxl_scrub_enter(struct vfio_cxl_device *cvdev)
 /**
  * vfio_cxl_scrub_leave - a user has closed the device
  * @cvdev: the device
- * @quiet: the device was reset since
+ * @quiet: whether the device was reset after that
  */
 void vfio_cxl_scrub_leave(struct vfio_cxl_device *cvdev, bool quiet)
 {
@@ -399,7 +399,7 @@ void vfio_cxl_scrub_init(struct vfio_cxl_device *cvdev)
 			   "scrub=off: the memory is not cleared, users can read data of previous users\n");
 }
 
-/* Not 0 before the end: chunks may be in progress, and all are verified */
+/* Not 0 before the end: chunks may be in progress, and all must be verified */
 static ssize_t hdm_uncleared_bytes_show(struct device *dev,
 					struct device_attribute *attr,
 					char *buf)

@@ -2,7 +2,7 @@
 /*
  * Tracepoints: what the driver does with a device, and unusual faults
  *
- * They have no host physical address: offsets are those in the memory.
+ * They contain no host physical addresses: offsets are those in the memory.
  */
 #undef TRACE_SYSTEM
 #define TRACE_SYSTEM vfio_cxl
@@ -124,7 +124,7 @@ TRACE_EVENT(vfio_cxl_fault_wait,
 		      { (__force u32)VM_FAULT_SIGBUS,	"SIGBUS" },	\
 		      { (__force u32)VM_FAULT_HWPOISON,	"HWPOISON" })
 
-/* A page fault that the task gets a signal for */
+/* A page fault that ends in a signal to the task */
 TRACE_EVENT_CONDITION(vfio_cxl_fault_error,
 		      TP_PROTO(struct vfio_cxl_device *cvdev, u64 offset,
 			       unsigned int order, vm_fault_t ret),

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What older kernels lack: region info through a callback of the driver; and a
- * line in the log at load that lists what is not available
+ * What older kernels lack: region info through a callback of the driver. Also
+ * logs a line, when the driver is loaded, that lists what is not available.
  */
 #include <linux/nospec.h>
 #include <linux/slab.h>
@@ -9,12 +9,12 @@
 
 #ifdef VFIO_CXL_NO_REGION_INFO_CAPS
 /**
- * vfio_pci_ioctl_get_region_info - region info of a BAR
+ * vfio_pci_ioctl_get_region_info - get the region info of a BAR
  * @core_vdev: the device
  * @info: region info, of a BAR's index
  * @caps: its capabilities
  *
- * As vfio_pci_core does, which writes the result to user memory.
+ * Does the same as vfio_pci_core, but does not write the result to user memory.
  *
  * Return: 0 or -ENOMEM.
  */
@@ -73,14 +73,14 @@ static int compat_region_info(struct vfio_device *core_vdev,
 }
 
 /**
- * vfio_cxl_compat_ioctl - vfio_pci_core_ioctl() that asks the driver of BARs
+ * vfio_cxl_compat_ioctl - vfio_pci_core_ioctl() that asks the driver about BARs
  * @core_vdev: the device
- * @cmd: of the ioctl
- * @arg: of the ioctl
+ * @cmd: command of the ioctl
+ * @arg: argument of the ioctl
  *
  * Nothing depends on what a user reads here: mmap() has checks of its own.
  *
- * Return: as vfio_pci_core_ioctl().
+ * Return: the same as vfio_pci_core_ioctl().
  */
 long vfio_cxl_compat_ioctl(struct vfio_device *core_vdev, unsigned int cmd,
 			   unsigned long arg)
@@ -161,7 +161,7 @@ MODULE_INFO(missing, COMPAT_MISSING);
  *				     kernel cannot do
  * @driver: the driver
  *
- * Return: as pci_register_driver().
+ * Return: the same as pci_register_driver().
  */
 int vfio_cxl_compat_register_driver(struct pci_driver *driver)
 {

@@ -2,9 +2,9 @@
 /*
  * What older kernels lack, implemented with what they have
  *
- * Included first where anything is missing, and only in builds outside of a
- * kernel tree: the driver's own files target the newest kernel.  Makefile has a
- * line for each VFIO_CXL_NO_*.  Macros are tested here.
+ * Included first if anything is missing, and only in builds outside of a kernel
+ * tree: the driver's own files target the newest kernel.  Makefile has a line
+ * for each VFIO_CXL_NO_*.  Macros are tested here.
  */
 #ifndef VFIO_CXL_COMPAT_H
 #define VFIO_CXL_COMPAT_H

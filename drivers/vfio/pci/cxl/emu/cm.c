@@ -27,7 +27,7 @@ static struct vfio_cxl_emu_block *cm_add(struct vfio_cxl_emu_cm *cm, u32 header)
 
 /**
  * vfio_cxl_emu_cm_init - initialise component registers, decoder not committed
- * @cm: to set up
+ * @cm: registers to set up
  * @config: the host's registers; the structures that the headers point to lie
  *	inside VFIO_CXL_EMU_CM_SIZE, after the array, and do not overlap
  *
@@ -58,7 +58,7 @@ EXPORT_SYMBOL_IF_KUNIT(vfio_cxl_emu_cm_init);
  * vfio_cxl_emu_cm_lock - commit and lock decoder 0
  * @cm: set up by vfio_cxl_emu_cm_init()
  * @base: guest physical address of the memory, a multiple of 256 MiB
- * @size: of the memory, in bytes
+ * @size: size of the memory, in bytes
  */
 void vfio_cxl_emu_cm_lock(struct vfio_cxl_emu_cm *cm, u64 base, u64 size)
 {
@@ -79,10 +79,10 @@ static bool cm_access_ok(struct vfio_cxl_emu_cm *cm, u32 offset,
 }
 
 /**
- * vfio_cxl_emu_cm_read - what a guest reads from the component registers
+ * vfio_cxl_emu_cm_read - serve a guest's read of the component registers
  * @cm: the registers
- * @offset: in the component register block, in bytes
- * @width: of the access, in bytes, 1 to 8
+ * @offset: offset in the component register block, in bytes
+ * @width: width of the access, in bytes, 1 to 8
  *
  * Return: the value; all ones for a size or alignment that CXL does not define.
  */
@@ -93,7 +93,7 @@ u64 vfio_cxl_emu_cm_read(struct vfio_cxl_emu_cm *cm, u32 offset,
 		return GENMASK_ULL(8 * width - 1, 0);
 
 	offset -= CXL_CM_OFFSET;
-	if (offset >= VFIO_CXL_EMU_CM_SIZE)	/* wraps where below */
+	if (offset >= VFIO_CXL_EMU_CM_SIZE)	/* wraps if below */
 		return 0;
 
 	return width == 4 ? get_unaligned_le32(cm->image + offset) :
@@ -102,11 +102,11 @@ u64 vfio_cxl_emu_cm_read(struct vfio_cxl_emu_cm *cm, u32 offset,
 EXPORT_SYMBOL_IF_KUNIT(vfio_cxl_emu_cm_read);
 
 /**
- * vfio_cxl_emu_cm_write - what a guest's write to the component registers does
+ * vfio_cxl_emu_cm_write - serve a guest's write to the component registers
  * @cm: the registers
- * @offset: in the component register block, in bytes
- * @width: of the access, in bytes, 1 to 8
- * @val: what is written
+ * @offset: offset in the component register block, in bytes
+ * @width: width of the access, in bytes, 1 to 8
+ * @val: value to write
  *
  * A write of a size or alignment that CXL does not define changes nothing.
  */

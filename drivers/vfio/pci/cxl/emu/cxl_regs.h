@@ -2,8 +2,8 @@
 /*
  * Registers of CXL r3.1, as the driver and the emulation use them
  *
- * The names are those of Linux if it has one: of drivers/cxl/cxl.h, which is
- * private to the CXL core, and of <linux/pci_regs.h>.  The tests have
+ * The names are those that Linux uses, if any, in drivers/cxl/cxl.h, which is
+ * private to the CXL core, and in <linux/pci_regs.h>.  The tests have
  * definitions of their own, kunit/spec.h, and must not use these: they would
  * then make the same mistakes.
  */
@@ -45,7 +45,7 @@
 /* Cache Size and its unit */
 #define   CXL_DVSEC_CACHE_SIZE_MASK \
 	(GENMASK_U32(15, 8) | GENMASK_U32(3, 0))
-/* PCI_DVSEC_CXL_RANGE_SIZE_LOW() and its like */
+/* PCI_DVSEC_CXL_RANGE_SIZE_LOW() and the like */
 #define CXL_DVSEC_RANGES			2U
 /* All but the size: valid, active, media type, class, timeout, degraded */
 #define   CXL_DVSEC_MEM_STATE_MASK		GENMASK_U32(16, 0)

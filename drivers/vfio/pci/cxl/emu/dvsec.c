@@ -74,9 +74,9 @@ static const struct vfio_cxl_emu_field dvsec_fields[] = {
 
 /**
  * vfio_cxl_emu_dvsec_init - initialise the DVSEC, not configured by firmware
- * @dvsec: to set up
+ * @dvsec: registers to set up
  * @host: the host's, VFIO_CXL_EMU_DVSEC_SIZE bytes
- * @size: of the memory, in bytes
+ * @size: size of the memory, in bytes
  *
  * Features that are not virtualised are not offered: CXL reset, cache
  * write-back and invalidate, viral, a second HDM decoder or range, volatile HDM
@@ -127,9 +127,9 @@ void vfio_cxl_emu_dvsec_lock(struct vfio_cxl_emu_dvsec *dvsec, u64 base)
 EXPORT_SYMBOL_IF_KUNIT(vfio_cxl_emu_dvsec_lock);
 
 /**
- * vfio_cxl_emu_dvsec_read - what a guest reads from the DVSEC
+ * vfio_cxl_emu_dvsec_read - serve a guest's read of the DVSEC
  * @dvsec: the registers
- * @offset: in the DVSEC, in bytes
+ * @offset: offset in the DVSEC, in bytes
  * @width: bytes to read, 1 to 8, all of them inside VFIO_CXL_EMU_DVSEC_SIZE
  *
  * Return: the bytes read, the first one lowest.
@@ -142,9 +142,9 @@ u64 vfio_cxl_emu_dvsec_read(const struct vfio_cxl_emu_dvsec *dvsec, u32 offset,
 EXPORT_SYMBOL_IF_KUNIT(vfio_cxl_emu_dvsec_read);
 
 /**
- * vfio_cxl_emu_dvsec_write - what a guest's write to the DVSEC does
+ * vfio_cxl_emu_dvsec_write - serve a guest's write to the DVSEC
  * @dvsec: the registers
- * @offset: in the DVSEC, in bytes
+ * @offset: offset in the DVSEC, in bytes
  * @width: bytes to write, 1 to 8
  * @val: the bytes to write, the first one lowest
  */

@@ -17,7 +17,7 @@ static void emu_show_lock(struct vfio_cxl_emu *emu)
 
 /**
  * vfio_cxl_emu_init - initialise a device that was just opened
- * @emu: to set up
+ * @emu: device to set up
  * @config: the host's device; must stay valid and unchanged
  *
  * Afterwards the device is not locked, and the count of bad accesses is 0.
@@ -54,8 +54,8 @@ EXPORT_SYMBOL_GPL(vfio_cxl_emu_reset);
  *
  * Only vfio_cxl_emu_init() unlocks it.
  *
- * Return: 0, also if it is already locked there, which changes nothing; -EBUSY
- * if it is locked at another base.
+ * Return: 0 on success, or if it is already locked there, which changes
+ * nothing; -EBUSY if it is locked at another base.
  */
 int vfio_cxl_emu_lock(struct vfio_cxl_emu *emu, u64 base)
 {
@@ -70,10 +70,10 @@ int vfio_cxl_emu_lock(struct vfio_cxl_emu *emu, u64 base)
 EXPORT_SYMBOL_GPL(vfio_cxl_emu_lock);
 
 /**
- * vfio_cxl_emu_read_cm - what a guest reads from the component registers
+ * vfio_cxl_emu_read_cm - serve a guest's read of the component registers
  * @emu: the device
- * @offset: in the component register block, in bytes
- * @width: of the access, in bytes, 1 to 8
+ * @offset: offset in the component register block, in bytes
+ * @width: width of the access, in bytes, 1 to 8
  *
  * Return: the value; all ones for a size or alignment that CXL does not define.
  */
@@ -85,11 +85,11 @@ u64 vfio_cxl_emu_read_cm(struct vfio_cxl_emu *emu, u32 offset,
 EXPORT_SYMBOL_GPL(vfio_cxl_emu_read_cm);
 
 /**
- * vfio_cxl_emu_write_cm - what a guest's write to the component registers does
+ * vfio_cxl_emu_write_cm - serve a guest's write to the component registers
  * @emu: the device
- * @offset: in the component register block, in bytes
- * @width: of the access, in bytes, 1 to 8
- * @val: what is written
+ * @offset: offset in the component register block, in bytes
+ * @width: width of the access, in bytes, 1 to 8
+ * @val: value to write
  *
  * A write of a size or alignment that CXL does not define changes nothing.
  */
@@ -101,9 +101,9 @@ void vfio_cxl_emu_write_cm(struct vfio_cxl_emu *emu, u32 offset,
 EXPORT_SYMBOL_GPL(vfio_cxl_emu_write_cm);
 
 /**
- * vfio_cxl_emu_read_dvsec - what a guest reads from the DVSEC
+ * vfio_cxl_emu_read_dvsec - serve a guest's read of the DVSEC
  * @emu: the device
- * @offset: in the DVSEC, in bytes
+ * @offset: offset in the DVSEC, in bytes
  * @width: bytes to read, 1 to 8, all of them inside VFIO_CXL_EMU_DVSEC_SIZE
  *
  * Return: the bytes read, the first one lowest.
@@ -116,9 +116,9 @@ u64 vfio_cxl_emu_read_dvsec(const struct vfio_cxl_emu *emu, u32 offset,
 EXPORT_SYMBOL_GPL(vfio_cxl_emu_read_dvsec);
 
 /**
- * vfio_cxl_emu_write_dvsec - what a guest's write to the DVSEC does
+ * vfio_cxl_emu_write_dvsec - serve a guest's write to the DVSEC
  * @emu: the device
- * @offset: in the DVSEC, in bytes
+ * @offset: offset in the DVSEC, in bytes
  * @width: bytes to write, 1 to 8
  * @val: the bytes to write, the first one lowest
  */

@@ -50,11 +50,11 @@ struct vfio_cxl_emu_block;
 
 /**
  * struct vfio_cxl_emu_field - one row of a register table
- * @offset: of the register in its block, in bytes
- * @width: of the register, in bytes: 2 or 4
+ * @offset: offset of the register in its block, in bytes
+ * @width: width of the register, in bytes: 2 or 4
  * @mask: the bits of the register that make up the field
- * @kind: what a write does to them
- * @host: those of them whose initial value is the host's; the others start as 0
+ * @kind: what a write does to these bits
+ * @host: bits whose initial value is the host's; the others start as 0
  * @effect: called after a write reached any byte of the register, or NULL
  */
 struct vfio_cxl_emu_field {
@@ -71,7 +71,7 @@ struct vfio_cxl_emu_field {
  * @fields: the table, ascending by offset
  * @nr_fields: rows in @fields
  * @image: what the registers read, little endian
- * @size: of @image, in bytes
+ * @size: size of @image, in bytes
  * @locked: fields of kind RWL are read-only
  */
 struct vfio_cxl_emu_block {
@@ -116,7 +116,8 @@ void vfio_cxl_emu_ras_init(struct vfio_cxl_emu_block *block, u8 *image,
  * struct vfio_cxl_emu_cm_config - the host's component registers, at bind
  * @header: CXL Capability Header Register (8.2.4.1)
  * @hdm_header: capability array entry of the HDM Decoder Capability (8.2.4.4)
- * @ras_header: that of the RAS Capability, or 0 where the host has none
+ * @ras_header: capability array entry of the RAS Capability, or 0 if the host
+ *	has none
  * @hdm: HDM Decoder Capability Structure, up to decoder 0, little endian
  * @ras: RAS Capability Structure, little endian
  */
@@ -158,7 +159,7 @@ void vfio_cxl_emu_cm_write(struct vfio_cxl_emu_cm *cm, u32 offset,
 /**
  * struct vfio_cxl_emu_dvsec - virtual CXL Device DVSEC of one device
  * @block: the registers
- * @image: of @block
+ * @image: the image of @block
  */
 struct vfio_cxl_emu_dvsec {
 	struct vfio_cxl_emu_block block;
@@ -180,7 +181,7 @@ void vfio_cxl_emu_dvsec_set_memory_state(struct vfio_cxl_emu_dvsec *dvsec,
  * @cm: component registers
  * @dvsec: CXL Device DVSEC including its header, little endian; 0 beyond its
  *	length
- * @size: of the memory, in bytes
+ * @size: size of the memory, in bytes
  */
 struct vfio_cxl_emu_config {
 	struct vfio_cxl_emu_cm_config cm;
@@ -219,8 +220,8 @@ struct vfio_cxl_emu_source {
 
 /**
  * struct vfio_cxl_emu_area - a part of a BAR
- * @offset: in the BAR, in bytes
- * @size: in bytes
+ * @offset: offset in the BAR, in bytes
+ * @size: size in bytes
  */
 struct vfio_cxl_emu_area {
 	u64 offset;

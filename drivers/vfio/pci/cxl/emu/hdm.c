@@ -90,7 +90,7 @@ static void hdm_set_u64(struct vfio_cxl_emu_block *block, u32 offset, u64 val)
 /**
  * vfio_cxl_emu_hdm_init - initialise a decoder, not committed, of the host's
  * size
- * @block: to set up
+ * @block: block to set up
  * @image: VFIO_CXL_EMU_HDM_SIZE bytes for the registers
  * @host: the host's registers, up to decoder 0
  *
@@ -112,7 +112,7 @@ EXPORT_SYMBOL_IF_KUNIT(vfio_cxl_emu_hdm_init);
  * vfio_cxl_emu_hdm_lock - commit and lock the decoder, as firmware does
  * @block: set up by vfio_cxl_emu_hdm_init()
  * @base: guest physical address of the memory, a multiple of 256 MiB
- * @size: of the memory, in bytes
+ * @size: size of the memory, in bytes
  *
  * From here on no write changes the decoder (8.2.4.20.7, Lock On Commit).
  */

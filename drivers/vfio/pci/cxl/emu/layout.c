@@ -24,7 +24,7 @@ static u32 layout_read(const struct vfio_cxl_emu_source *from, u32 offset)
 /**
  * vfio_cxl_emu_find_block - find the component registers (8.1.9)
  * @locator: the Register Locator DVSEC
- * @length: of it, in bytes
+ * @length: its length, in bytes
  * @bar: set to the index of the BAR that contains them
  * @offset: set to their offset there, in bytes
  *
@@ -55,8 +55,8 @@ EXPORT_SYMBOL_GPL(vfio_cxl_emu_find_block);
 /**
  * vfio_cxl_emu_overlaps_block - whether part of a BAR must not be mapped
  * @block: offset of the component registers in the BAR, in bytes
- * @start: of the part, as an offset in the BAR
- * @len: of the part, in bytes
+ * @start: start of the part, as an offset in the BAR
+ * @len: length of the part, in bytes
  *
  * Return: true if the part overlaps the component registers or its end wraps.
  */
@@ -74,7 +74,7 @@ EXPORT_SYMBOL_GPL(vfio_cxl_emu_overlaps_block);
 /**
  * vfio_cxl_emu_around_block - which parts of a BAR can be mapped
  * @block: offset of the component registers in the BAR, in bytes
- * @size: of the BAR, in bytes
+ * @size: size of the BAR, in bytes
  * @areas: set to the parts, in ascending order
  *
  * Return: the number of parts, 0 to 2.
@@ -100,12 +100,12 @@ EXPORT_SYMBOL_GPL(vfio_cxl_emu_around_block);
 /**
  * vfio_cxl_emu_piece - split an access at the edges of a range
  * @start: first byte of the range
- * @end: byte past its last
+ * @end: byte past the last
  * @pos: first byte of the access
- * @count: of the access, in bytes
+ * @count: length of the access, in bytes
  *
- * Return: how many bytes of the access, from its first on, lie all inside the
- * range or all outside.
+ * Return: how many bytes of the access, beginning with the first, lie either
+ * all inside the range or all outside.
  */
 u64 vfio_cxl_emu_piece(u64 start, u64 end, u64 pos, u64 count)
 {

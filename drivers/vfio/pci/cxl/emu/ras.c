@@ -40,7 +40,7 @@ static const struct vfio_cxl_emu_field ras_fields[] = {
 
 /**
  * vfio_cxl_emu_ras_init - initialise RAS registers, without an error
- * @block: to set up
+ * @block: block to set up
  * @image: VFIO_CXL_EMU_RAS_SIZE bytes for the registers
  * @host: the host's registers, for the initial masks and severities
  */

@@ -26,8 +26,8 @@ static void image_set(u8 *p, unsigned int width, u32 val)
 /**
  * vfio_cxl_emu_reg_get - read a whole register, as the device sees it
  * @block: the block
- * @offset: of the register in @block, in bytes
- * @width: of the register, in bytes: 2 or 4
+ * @offset: offset of the register in @block, in bytes
+ * @width: width of the register, in bytes: 2 or 4
  *
  * Return: the register's value.
  */
@@ -41,8 +41,8 @@ EXPORT_SYMBOL_IF_KUNIT(vfio_cxl_emu_reg_get);
 /**
  * vfio_cxl_emu_reg_set - set a whole register, as the device itself does
  * @block: the block
- * @offset: of the register in @block, in bytes
- * @width: of the register, in bytes: 2 or 4
+ * @offset: offset of the register in @block, in bytes
+ * @width: width of the register, in bytes: 2 or 4
  * @val: the new value; no attribute of the register limits it
  */
 void vfio_cxl_emu_reg_set(struct vfio_cxl_emu_block *block, u32 offset,
@@ -77,9 +77,9 @@ void vfio_cxl_emu_block_init(struct vfio_cxl_emu_block *block, const u8 *host)
 EXPORT_SYMBOL_IF_KUNIT(vfio_cxl_emu_block_init);
 
 /**
- * vfio_cxl_emu_block_read - what a guest reads
+ * vfio_cxl_emu_block_read - serve a guest's read
  * @block: the block
- * @offset: of the first byte in @block
+ * @offset: offset of the first byte in @block
  * @width: bytes to read, 1 to 8, all of them inside @block
  *
  * Return: the bytes read, the first one lowest.
@@ -125,9 +125,9 @@ static u32 field_write(const struct vfio_cxl_emu_block *block,
 }
 
 /**
- * vfio_cxl_emu_block_write - what a guest's write does
+ * vfio_cxl_emu_block_write - serve a guest's write
  * @block: the block
- * @offset: of the first byte in @block; wraps where that is before @block
+ * @offset: offset of the first byte in @block; wraps if that is before @block
  * @width: bytes to write, 1 to 8; those that are not in @block are ignored
  * @val: the bytes to write, the first one lowest
  *
@@ -148,7 +148,7 @@ void vfio_cxl_emu_block_write(struct vfio_cxl_emu_block *block, u32 offset,
 		for (i = 0; i < field->width; i++) {
 			u32 byte = field->offset + i - offset;
 
-			if (byte >= width)	/* wraps where before @offset */
+			if (byte >= width)	/* wraps if before @offset */
 				continue;
 			lanes |= 0xffU << (8 * i);
 			bits |= (u32)((val >> (8 * byte)) & 0xff) << (8 * i);
