@@ -74,7 +74,7 @@ struct vfio_cxl_reason {
  * @region_flags: VFIO_REGION_INFO_FLAG_* of that region
  * @decoder_flags: VFIO_CXL_HDM_DECODER_* of decoder 0
  * @region_offset: its offset in the device's file, for mmap(2) and pread(2)
- * @size: of the memory, and of the region; a multiple of VFIO_CXL_ALIGN
+ * @size: size of the memory, and of the region; a multiple of VFIO_CXL_ALIGN
  * @base: guest physical address that decoder 0 is locked at, 0 while it is not
  */
 struct vfio_cxl_hdm {
@@ -91,7 +91,7 @@ struct vfio_cxl_hdm {
  * vfio_cxl_find() - find the memory of a device
  * @device_fd: the device: from VFIO_GROUP_GET_DEVICE_FD, or a character device
  *	that VFIO_DEVICE_BIND_IOMMUFD has bound
- * @name: of the device, for @reason; may be NULL
+ * @name: name of the device, for @reason; may be NULL
  * @hdm: with argsz; filled in on success, untouched otherwise
  * @reason: may be NULL
  *
@@ -115,16 +115,16 @@ int vfio_cxl_find(int device_fd, const char *name, struct vfio_cxl_hdm *hdm,
 /**
  * vfio_cxl_map() - map the memory of a device
  * @device_fd: as for vfio_cxl_find()
- * @name: of the device, for @reason; may be NULL
+ * @name: name of the device, for @reason; may be NULL
  * @hdm: as vfio_cxl_find() found it
  * @memory: set to the address on success, untouched otherwise
  * @reason: may be NULL
  *
  * The mapping is shared, readable and writable, and has the size
  * vfio_cxl_hdm.size.  It is aligned to 1 GiB, so that the kernel can use huge
- * pages of every size, and KVM in the guest, too; mmap(2) alone would choose
- * any page.  Unmap it with munmap(2).  Mapping memory that was lost in a reset
- * succeeds: accesses raise SIGBUS.
+ * pages of every size, and KVM can do so in the guest; mmap(2) alone would
+ * choose any page.  Unmap it with munmap(2).  Mapping memory that was lost in a
+ * reset succeeds: accesses raise SIGBUS.
  *
  * On arm64, give the mapping to a guest only if KVM has
  * KVM_CAP_ARM_CACHEABLE_PFNMAP_SUPPORTED (Linux 6.17): without it the guest
@@ -133,7 +133,7 @@ int vfio_cxl_find(int device_fd, const char *name, struct vfio_cxl_hdm *hdm,
  * Return: 0, or
  *
  * * -EINVAL - @hdm is NULL or has a wrong argsz
- * * -E2BIG - of argsz, see above
+ * * -E2BIG - because of argsz, see above
  * * -EOVERFLOW - the size does not fit into the address space
  * * another negative errno of mmap(2), such as -ENOMEM
  */
@@ -144,7 +144,7 @@ int vfio_cxl_map(int device_fd, const char *name,
 /**
  * vfio_cxl_dma_buf() - export the memory of a device for DMA
  * @device_fd: as for vfio_cxl_find()
- * @name: of the device, for @reason; may be NULL
+ * @name: name of the device, for @reason; may be NULL
  * @hdm: as vfio_cxl_find() found it
  * @dma_buf_fd: set to a file descriptor of the dma-buf, with O_CLOEXEC, on
  *	success, untouched otherwise
@@ -159,7 +159,7 @@ int vfio_cxl_map(int device_fd, const char *name,
  * Return: 0, or
  *
  * * -EINVAL - @hdm is NULL or has a wrong argsz
- * * -E2BIG - of argsz, see above
+ * * -E2BIG - because of argsz, see above
  * * -EOPNOTSUPP, -ENOTTY - the kernel does not export memory of devices
  * * -ENODEV - the device has no BAR
  * * another negative errno of ioctl(2), such as -EMFILE
@@ -179,7 +179,7 @@ int vfio_cxl_dma_buf(int device_fd, const char *name,
  * @size: a non-zero multiple of VFIO_CXL_ALIGN; a placed window does not reach
  *	beyond VFIO_CXL_LIMIT
  * @targets: names of the host bridges that the window targets, none empty
- * @nr_targets: elements of @targets
+ * @nr_targets: number of elements of @targets
  *
  * Placed windows of a guest must not overlap.  Overlapping windows are
  * malformed, regardless of other errors in one of them.
@@ -283,9 +283,9 @@ struct vfio_cxl_placement {
 /**
  * vfio_cxl_select() - choose the window of every device, by topology
  * @windows: all the windows of the guest, in any order
- * @nr_windows: elements of @windows
+ * @nr_windows: number of elements of @windows
  * @devices: all the CXL.mem devices of the guest, in any order
- * @nr_devices: elements of @devices
+ * @nr_devices: number of elements of @devices
  * @placements: @nr_devices elements with argsz, filled in: the result for each
  *	of @devices
  *
@@ -293,11 +293,10 @@ struct vfio_cxl_placement {
  * of the device's host bridge.  The order of the arrays does not matter: any
  * order gives each device the same verdict, window and reason.
  *
- * Only one of the devices below one host bridge can have the window.  That is
- * the one that is locked at its base, or else the first one by name (as
- * strcmp(3) compares), even if that one is refused for another reason.  Each of
- * the others is a second device.  A device without a name cannot have the
- * window.
+ * Only one of the devices below one host bridge can have the window: the one
+ * that is locked at its base, or else the first one by name (in the order of
+ * strcmp(3)), even if that one is refused for another reason.  Each of the
+ * others is a second device.  A device without a name cannot have the window.
  *
  * The function is pure: it reads its input and writes @placements.  It takes
  * O(n log n) time, n being the number of targets and devices.
@@ -306,7 +305,7 @@ struct vfio_cxl_placement {
  *
  * * -EADDRNOTAVAIL - at least one is refused: see each of @placements
  * * -EINVAL - an array is NULL but has elements, or an argsz is wrong
- * * -E2BIG - of argsz, see above
+ * * -E2BIG - because of argsz, see above
  * * -ENOMEM - out of memory
  *
  * After the last three errors every verdict is VFIO_CXL_VERDICT_NONE, and every
@@ -336,11 +335,11 @@ const char *vfio_cxl_verdict_name(enum vfio_cxl_verdict verdict);
  * firmware would set it up.  The lock ends with the last close of @device_fd.
  * On any error the device is unchanged.
  *
- * Return: 0, also if it is already locked at this base, or
+ * Return: 0, including if it is already locked at this base, or
  *
- * * -EINVAL - no device, no window or one without a base; or its base or size
+ * * -EINVAL - no device, no window, or one without a base; or its base or size
  *   is not a non-zero multiple of VFIO_CXL_ALIGN; or an argsz is wrong
- * * -E2BIG - of argsz, see above
+ * * -E2BIG - because of argsz, see above
  * * -EOVERFLOW - the memory would reach beyond VFIO_CXL_LIMIT
  * * -ENOSPC - the window is smaller than the memory
  * * -EBUSY - the decoder is locked at another base

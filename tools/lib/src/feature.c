@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later OR MIT
 /*
- * The device feature, as one ioctl
+ * Call the device feature
  */
 #include <errno.h>
 #include <stdint.h>

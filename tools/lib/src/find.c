@@ -166,7 +166,7 @@ int vfio_cxl_find(int device_fd, const char *name, struct vfio_cxl_hdm *hdm,
 					strerror(-ret));
 	if (decoder.size != found.size)
 		return vfio_cxl_explain(-EPROTO, reason, &device, NULL,
-					"its HDM decoder is for 0x%llx bytes, but its region %u of CXL memory has 0x%llx; use matching versions of vfio-cxl-pci and libvfio-cxl",
+					"its HDM decoder decodes 0x%llx bytes, but its region %u, the CXL memory, has 0x%llx; use matching versions of vfio-cxl-pci and libvfio-cxl",
 					(unsigned long long)decoder.size,
 					found.region_index,
 					(unsigned long long)found.size);

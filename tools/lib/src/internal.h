@@ -18,8 +18,8 @@
 #define __printf(fmt, args) __attribute__((format(printf, fmt, args)))
 
 /*
- * Structures must not end in padding: members that are appended would lie in
- * it, and older callers do not initialise padding.
+ * Structures must not end in padding: appended members would lie in it, and
+ * older callers do not initialise padding.
  */
 _Static_assert(sizeof(struct vfio_cxl_hdm) ==
 	       offsetof(struct vfio_cxl_hdm, base) + sizeof(uint64_t),
@@ -46,8 +46,8 @@ void *vfio_cxl_arg(const void *args, size_t i);
 /**
  * vfio_cxl_have_room() - whether these structures can be written
  * @args: one structure or an array; may be NULL
- * @nr: elements of it
- * @size: of one element in this version
+ * @nr: number of elements
+ * @size: size of one element in this version
  *
  * Return: true if each argsz is the same and at least @size.
  */
@@ -55,9 +55,9 @@ bool vfio_cxl_have_room(const void *args, size_t nr, size_t size);
 
 /**
  * vfio_cxl_check_args() - whether this version understands these structures
- * @args: as for vfio_cxl_have_room()
- * @nr: as there
- * @size: as there
+ * @args: see vfio_cxl_have_room()
+ * @nr: see there
+ * @size: see there
  *
  * Return: 0, -EINVAL if they are too small, or -E2BIG if more than @size is
  * used.
@@ -74,9 +74,9 @@ const char *vfio_cxl_args_text(int err);
 
 /**
  * vfio_cxl_clear_rest() - clear the part of output that this version lacks
- * @args: as for vfio_cxl_have_room(), which has returned true
- * @nr: as there
- * @size: as there
+ * @args: see vfio_cxl_have_room(), which has returned true
+ * @nr: see there
+ * @size: see there
  */
 void vfio_cxl_clear_rest(void *args, size_t nr, size_t size);
 

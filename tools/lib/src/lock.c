@@ -52,7 +52,7 @@ int vfio_cxl_lock(int device_fd, const struct vfio_cxl_device *device,
 					vfio_cxl_args_text(-ret));
 	if (!window || !window->placed)
 		return vfio_cxl_explain(-EINVAL, reason, device, window,
-					"there is no base to lock it at; give the window that vfio_cxl_select() chose");
+					"there is no base to lock it at; pass the window that vfio_cxl_select() chose");
 
 	decoder.base = window->base;
 	decoder.size = window->size;

@@ -49,7 +49,7 @@ int vfio_cxl_map(int device_fd, const char *name,
 	if (__builtin_add_overflow(hdm->size, HUGE_PAGE, &room) ||
 	    __builtin_add_overflow(hdm->region_offset, 0, &offset))
 		return vfio_cxl_explain(-EOVERFLOW, reason, &device, NULL,
-					"0x%llx bytes at offset 0x%llx are more than can be mapped; give what vfio_cxl_find() finds",
+					"0x%llx bytes at offset 0x%llx are more than can be mapped; pass what vfio_cxl_find() returned",
 					(unsigned long long)hdm->size,
 					(unsigned long long)hdm->region_offset);
 

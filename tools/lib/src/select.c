@@ -44,7 +44,7 @@ struct map {
 	size_t nr_routes;
 	struct candidate *candidates; /* sorted by host bridge, then by name */
 	size_t nr_candidates;
-	const struct vfio_cxl_window *unknown; /* targets somebody, or NULL */
+	const struct vfio_cxl_window *unknown; /* has unnamed targets */
 };
 
 static bool is_empty(const char *name)
@@ -261,7 +261,7 @@ static enum vfio_cxl_verdict judge_device(const struct vfio_cxl_device *device,
 			      "the device has no name; give it one");
 	if (!is_good_size(device->hdm_size))
 		return refuse(VFIO_CXL_VERDICT_BAD_DEVICE, reason, device, NULL,
-			      "the size of the memory, 0x%llx, is not a non-zero multiple of 256 MiB; give the size that vfio_cxl_find() finds",
+			      "the size of the memory, 0x%llx, is not a non-zero multiple of 256 MiB; set it to what vfio_cxl_find() returned",
 			      (unsigned long long)device->hdm_size);
 	if (has_twin)
 		return refuse(VFIO_CXL_VERDICT_BAD_DEVICE, reason, device, NULL,

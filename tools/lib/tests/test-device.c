@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later OR MIT
 /*
- * All that takes an open device, against one that is made up
+ * The functions that take an open device, with a fake one
  *
- * The linker has the library call the ioctl(), mmap() and munmap() below, which
- * answer as VFIO and the kernel do, or as they should never do.
+ * The linker makes the library call the ioctl(), mmap() and munmap() below,
+ * which answer as VFIO and the kernel do, or as they never should.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -39,11 +39,11 @@
 /* What VFIO_DEVICE_GET_REGION_INFO answers, with the capabilities behind it. */
 struct region {
 	unsigned char bytes[2048];
-	uint32_t size; /* of the above that is used */
+	uint32_t size; /* bytes used of the above */
 	uint32_t last; /* offset of the last capability, 0 if there is none */
 };
 
-/* The made-up device.  An errno of 0 is success. */
+/* The fake device.  An errno of 0 is success. */
 static struct {
 	uint32_t nr_regions;
 	struct region regions[MAX_REGIONS]; /* from FIRST_REGION on */
@@ -60,9 +60,9 @@ static struct {
 	int map_errno;
 	off_t map_offset; /* what mmap() of the device was given */
 	size_t map_size;
-	size_t mapped; /* bytes of address space, by anybody */
+	size_t mapped; /* bytes of address space, by any call */
 
-	unsigned int bars; /* a bit for each that there is */
+	unsigned int bars; /* one bit per BAR that exists */
 	int export_errno;
 	uint64_t export_size; /* what was exported, by which BAR */
 	uint32_t export_bar;
@@ -96,7 +96,7 @@ static int get_info(struct vfio_device_info *info)
 	return 0;
 }
 
-/* As vfio_pci_core: all if there is room, else the fixed part and the need. */
+/* As vfio_pci_core: all of it if it fits, else the fixed part and the size. */
 static int get_region_info(struct vfio_region_info *info)
 {
 	const struct region *region;
@@ -125,7 +125,7 @@ static int get_region_info(struct vfio_region_info *info)
 	return 0;
 }
 
-/* As vfio_pci_core and the driver: by any BAR that there is, far beyond it. */
+/* As vfio_pci_core and the driver: by any existing BAR, far beyond its end. */
 static int export_memory(const struct vfio_device_feature *arg)
 {
 	struct {
@@ -196,7 +196,7 @@ int __wrap_ioctl(int fd, unsigned long request, void *arg)
 	}
 }
 
-/* Memory that is not the device's stands for that which is. */
+/* Ordinary memory stands in for the device's. */
 void *__wrap_mmap(void *addr, size_t size, int prot, int flags, int fd,
 		  off_t offset)
 {
@@ -298,7 +298,7 @@ static void add_type_cap(struct region *region, uint32_t type, uint32_t subtype)
 	add_cap(region, &cap, sizeof(cap));
 }
 
-/* A capability that the library has no use for, in all sizes. */
+/* A capability that the library does not use, of any size. */
 static void add_other_cap(struct region *region, size_t size)
 {
 	g_autofree unsigned char *cap = g_malloc0(size);
@@ -312,7 +312,7 @@ static void add_other_cap(struct region *region, size_t size)
 	add_cap(region, cap, size);
 }
 
-/* The region of the memory, and a decoder that fits it. */
+/* The region of the memory, and a decoder that matches it. */
 static struct region *add_memory(uint64_t size)
 {
 	struct region *region = add_region(READ_WRITE_MMAP, size);
@@ -454,12 +454,12 @@ static void test_growing_info(void)
 	new_memory_device();
 	device.claim_argsz = sizeof(struct vfio_region_info) + 4;
 	g_assert_cmpuint(device.claim_argsz, <, device.regions[0].size);
-	device.grow = -device.claim_argsz; /* tells the truth from then on */
+	device.grow = -device.claim_argsz; /* the correct size from then on */
 	check_found();
 	g_assert_cmpuint(device.region_calls, ==, 3);
 }
 
-/* The kernel says less than it had: it is no more than that. */
+/* The kernel reports less than before: only that much is valid. */
 static void test_argsz_shrinks(void)
 {
 	new_memory_device();
@@ -592,7 +592,7 @@ static void test_info_too_long(void)
 	g_assert_cmpuint(device.region_calls, ==, 1);
 }
 
-/* It always needs more: that ends somewhere. */
+/* It always needs more: the library gives up at some point. */
 static void test_info_always_too_long(void)
 {
 	new_memory_device();
@@ -617,7 +617,7 @@ static void test_contradiction(void)
 {
 	new_memory_device();
 	device.decoder.size -= VFIO_CXL_ALIGN;
-	check_not_found(-EPROTO, "0x30000000 bytes, but its region 9 ");
+	check_not_found(-EPROTO, "0x30000000 bytes, but its region 9, ");
 }
 
 static void test_find_errors(void)
@@ -678,7 +678,7 @@ static void test_find_without_name(void)
 	g_assert_true(g_str_has_prefix(reason.text, "device (unnamed): "));
 }
 
-/* What a caller has room for is filled in, what is not known is cleared. */
+/* What the caller has room for is filled in, the unknown part is cleared. */
 static void test_find_argsz(void)
 {
 	static const struct vfio_cxl_hdm zeroes;
@@ -705,7 +705,7 @@ static void test_find_argsz(void)
 	g_assert_nonnull(strstr(reason.text, "missing"));
 }
 
-/* Of any size: it begins at a multiple of 1 GiB, and nothing else stays. */
+/* Of any size: begins at a multiple of 1 GiB, and no other mapping is left. */
 static void test_map(void)
 {
 	const uint64_t sizes[] = { VFIO_CXL_ALIGN, GIB, 5 * VFIO_CXL_ALIGN };
@@ -751,7 +751,7 @@ static void check_not_mapped(const struct vfio_cxl_hdm *hdm, int ret,
 	g_assert_cmpuint(device.mapped, ==, 0);
 }
 
-/* What this library does not know may be asked of it, where it is 0. */
+/* Members that this library does not know are accepted if they are 0. */
 static void test_map_argsz(void)
 {
 	struct vfio_cxl_hdm hdm[2] = { {
@@ -796,7 +796,7 @@ static void test_map_errors(void)
 	g_assert_cmpuint(device.map_size, ==, 0);
 }
 
-/* By the first BAR that there is. */
+/* By the first BAR that exists. */
 static void test_dma_buf(void)
 {
 	static const struct {
@@ -870,7 +870,7 @@ static void test_dma_buf_errors(void)
 	device.bars = 3;
 	device.export_errno = EOPNOTSUPP;
 	check_not_exported(&hdm, -EOPNOTSUPP, "not supported");
-	/* Another BAR would say the same */
+	/* Another BAR would fail in the same way */
 	g_assert_cmpuint(device.export_bar, ==, 0);
 	hdm.argsz = 0;
 	check_not_exported(&hdm, -EINVAL, "argsz");
@@ -956,7 +956,7 @@ static void test_lock_error(const void *data)
 			==, -error->err);
 }
 
-/* A refused device has no window: it does not come as far as the kernel. */
+/* A refused device has no window: the kernel is not called. */
 static void test_lock_nowhere(void)
 {
 	struct vfio_cxl_window unplaced = some_window;

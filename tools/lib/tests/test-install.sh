@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later OR MIT
 #
-# The library as its users get it: symbols, headers, pkg-config.  Run by
+# Test the library as its users see it: symbols, headers, pkg-config.  Run by
 # "make check", which sets O, LIB, CC, CXX, NM, PKG_CONFIG and MAKE.
 
 # check() runs the functions; pkg-config's output is to be split into words.
@@ -23,7 +23,7 @@ public="$public verdict_name@@VFIO_CXL_2.0"
 nr=0
 failed=0
 
-# check NAME COMMAND...: one test; what the command says is shown if it fails
+# check NAME COMMAND...: one test; the command's output is shown if it fails
 check()
 {
 	name=$1
@@ -64,7 +64,7 @@ declared_symbols()
 	same "$tmp/want" "$tmp/got"
 }
 
-# Texts have none; the UAPI header is not in this folder.
+# Licence texts have none; the UAPI header is not in this directory.
 licences()
 {
 	! grep -rL 'SPDX-License-Identifier: LGPL-2.1-or-later OR MIT' \
@@ -86,7 +86,7 @@ static_symbols()
 		awk 'NF == 3 { print $3 }' | grep -v '^vfio_cxl_'
 }
 
-# All that the library asks of others: nothing that prints, exits or blocks
+# Everything that the library imports: nothing that prints, exits or blocks
 imported_symbols()
 {
 	$NM -D --undefined-only "$so" | awk '{ print $2 }' | sed 's/@.*//' |
@@ -119,8 +119,8 @@ install_tree()
 	same "$tmp/want" "$tmp/got"
 }
 
-# runs_ldconfig USER DESTDIR: whether installing does; neither it nor id is the real
-# one, so that any user can run the test.
+# runs_ldconfig USER DESTDIR: whether "make install" runs ldconfig; it and id
+# are replaced, so that any user can run the test.
 runs_ldconfig()
 {
 	rm -f "$tmp/ran"
@@ -133,7 +133,7 @@ runs_ldconfig()
 	test -e "$tmp/ran"
 }
 
-# The cache of the dynamic linker is root's, and that of the system alone.
+# Only root updates the dynamic linker's cache, and only that of the system.
 ldconfig_by_root()
 {
 	runs_ldconfig 0 '' && ! runs_ldconfig 0 "$tmp/staged" &&
@@ -146,7 +146,7 @@ pc()
 		PKG_CONFIG_ALLOW_SYSTEM_LIBS=1 $PKG_CONFIG "$@" libvfio-cxl
 }
 
-# As any shared object can have it, whatever the default of the compiler is
+# It can be linked into any shared object, whatever the compiler's default is
 position_independent()
 {
 	"$MAKE" -C "$LIB" -s O="$tmp/static" CFLAGS='-O2 -fno-pie' \
@@ -160,7 +160,7 @@ pc_version()
 	test "$(pc --modversion)" = 0.4.0
 }
 
-# A program for every language: places a device, and is told of a bad one.
+# A program in C and C++: places a device, and gets a reason for a bad one.
 cat >"$tmp/use.c" <<'END'
 #include <vfio-cxl.h>
 #include <linux/vfio_cxl.h>
@@ -240,7 +240,7 @@ use_cxx()
 		LD_LIBRARY_PATH=$root/usr/lib "$tmp/use-cxx"
 }
 
-# musl-gcc knows musl's headers only: the kernel's come after them.
+# musl-gcc uses musl's headers only: the kernel's come after them.
 use_musl()
 {
 	musl="musl-gcc -idirafter /usr/include"

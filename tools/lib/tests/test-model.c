@@ -5,8 +5,8 @@
  * The model is written from vfio-cxl.h alone: for each device it asks, in the
  * order that the header gives, whether a verdict holds, and compares everything
  * with everything.  Topologies are small and made of few names, bases and
- * sizes, so that all that can be wrong is, and at once.  Each is judged in two
- * orders, which must agree in every word.
+ * sizes, so that everything that can be wrong is, often several things at once.
+ * Each is judged in two orders, whose results must be identical.
  *
  * GLib prints the seed: --seed=R02S... repeats a run.
  */
@@ -104,7 +104,7 @@ static bool is_target(const struct vfio_cxl_window *window,
 	return false;
 }
 
-/* Does @a come before @b where only one can have @window? */
+/* Does @a come before @b if only one can have @window? */
 static bool has_better_claim(const struct vfio_cxl_device *a,
 			     const struct vfio_cxl_device *b,
 			     const struct vfio_cxl_window *window)
@@ -198,7 +198,7 @@ static const char *random_host_bridge(void)
 	return random_name(names, G_N_ELEMENTS(names));
 }
 
-/* A small multiple of 256 MiB from @least on, or now and then anything. */
+/* A small multiple of 256 MiB from @least on, or occasionally any value. */
 static uint64_t random_bytes(uint32_t least, uint32_t limit)
 {
 	static const uint64_t odd[] = {
@@ -379,7 +379,7 @@ static void check_topology(const struct topology *t)
 	g_assert_cmpint(ret, ==, accepted ? 0 : -EADDRNOTAVAIL);
 }
 
-/* Every verdict comes up, or the topologies are not as random as they should */
+/* Every verdict occurs; otherwise the topologies are not random enough */
 static void test_model(void)
 {
 	unsigned int seen[VFIO_CXL_VERDICT_BAD_WINDOW + 1] = { 0 };

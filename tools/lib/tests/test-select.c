@@ -2,8 +2,8 @@
 /*
  * vfio_cxl_select(): every verdict, in every order
  *
- * A case is a topology and what is to become of each device.  It is judged in
- * every order of its windows and devices, or in many shuffled ones where they
+ * A case is a topology and the expected result for each device.  It is judged
+ * in every order of its windows and devices, or in many shuffled ones if there
  * are too many; --seed chooses the shuffles.
  */
 #include <errno.h>
@@ -24,7 +24,7 @@
 
 #define MAX_ROW 4
 
-/* What is to become of a device. */
+/* The expected result for a device. */
 struct expected {
 	enum vfio_cxl_verdict verdict;
 	const char *window; /* of an accepted one: its name */
@@ -40,7 +40,7 @@ struct topology {
 	const struct expected *expected;
 };
 
-/* As above, small and in one piece. */
+/* As above, in one short constant. */
 struct row {
 	const char *name;
 	size_t nr_windows;
@@ -413,7 +413,7 @@ static const struct row rows[] = {
 	},
 };
 
-/* Descriptions that nobody should give. */
+/* Malformed descriptions. */
 static const struct row malformed[] = {
 	{
 		"device/no-name",
@@ -611,7 +611,7 @@ static const struct row malformed[] = {
 		  REFUSED(BAD_WINDOW, "overlaps window w0") },
 	},
 	{
-		/* What else is wrong with it makes no room in there. */
+		/* Other errors of a window do not make it overlap less. */
 		"window/overlap/with-a-malformed-one",
 		4,
 		{ WINDOW("w0", 1 * TIB, TIB, "hb0"),
@@ -638,7 +638,7 @@ static const struct row malformed[] = {
 		{ IN("w0") },
 	},
 	{
-		/* It could target any host bridge: nobody can be placed. */
+		/* It could target any host bridge: no device can be placed. */
 		"window/target-without-a-name",
 		3,
 		{ WINDOW("w0", 1 * TIB, TIB, "hb0"),
@@ -787,7 +787,7 @@ static struct topology row_topology(const struct row *row)
 	};
 }
 
-/* Full of rubbish, but for the size */
+/* Filled with garbage, except for the size */
 static void spoil(struct vfio_cxl_placement *placements, size_t nr)
 {
 	size_t i;
@@ -1046,7 +1046,7 @@ static struct vfio_cxl_device *add_device(struct builder *b,
 	return &b->devices[nr];
 }
 
-/* A host bridge with all that leads to one verdict: one device, or two. */
+/* A host bridge with what leads to one verdict: one device, or two. */
 static void add_host_bridge(struct builder *b, enum vfio_cxl_verdict verdict)
 {
 	char *bridge = b->host_bridges[b->nr_devices];
@@ -1217,7 +1217,7 @@ static void check_failed(const struct vfio_cxl_placement *placement,
 	g_assert_nonnull(strstr(placement->reason.text, "; "));
 }
 
-/* All is refused, and written as such, when memory runs out at any point. */
+/* Every device is refused, with a reason, if memory runs out at any point. */
 static void test_out_of_memory(void)
 {
 	const struct topology t = row_topology(&rows[0]);
@@ -1298,7 +1298,7 @@ struct longer {
 	struct vfio_cxl_placement placements[2][2];
 };
 
-/* Two of each, twice as long as known; the second halves are 0, or rubbish. */
+/* Two of each, twice as long as known; the second halves are 0, or garbage. */
 static void make_longer(struct longer *args)
 {
 	static const char *const targets[] = { "hb0", "hb1" };
@@ -1384,7 +1384,7 @@ static void test_bad_argsz(void)
 		args.devices[0][0].argsz = bad[i];
 		check_longer(&args, -EINVAL, "set it");
 
-		/* There is no telling where it could be written. */
+		/* It is not known where the reason could be written. */
 		make_longer(&args);
 		args.placements[1][0].argsz = bad[i];
 		g_assert_cmpint(select_longer(&args), ==, -EINVAL);
@@ -1401,7 +1401,7 @@ static void check_end(const struct vfio_cxl_placement *placement,
 	g_assert_true(g_str_has_suffix(placement->reason.text, end));
 }
 
-/* However long the names, the advice at the end of a reason is there. */
+/* The advice at the end of a reason is there, however long the names are. */
 static void test_long_names(void)
 {
 	g_autofree char *w0 = g_strnfill(2000, 'v');
@@ -1441,7 +1441,7 @@ static void test_long_names(void)
 		"of its own",
 		"the host bridge",
 		"port of one",
-		"vfio_cxl_find() finds",
+		"vfio_cxl_find() returned",
 		"each its own",
 	};
 	struct vfio_cxl_placement placements[6];

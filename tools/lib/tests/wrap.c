@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later OR MIT
 /*
- * Allocations that fail when they are told to, and are counted
+ * Allocations that fail on request, and are counted
  */
 #include "wrap.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later OR MIT */
 /*
- * What stands between the library and libc in the tests (ld --wrap)
+ * Wrappers between the library and libc in the tests (ld --wrap)
  */
 #ifndef VFIO_CXL_TESTS_WRAP_H
 #define VFIO_CXL_TESTS_WRAP_H
@@ -11,7 +11,7 @@
 /* Let allocation number @nth of the library fail, 0 being the next; -1: none */
 void fail_allocation(int nth);
 
-/* How many allocations of the library are not freed yet */
+/* Number of allocations of the library that have not been freed */
 int live_allocations(void);
 
 void *__real_calloc(size_t nr, size_t size);
