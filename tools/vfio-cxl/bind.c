@@ -40,7 +40,7 @@ static void add_state(char **text, const char *address, const char *driver,
 	*text = more;
 }
 
-/* A line for each function that bind takes */
+/* One line for each function that bind handles */
 static char *state_text(const struct device *device)
 {
 	char *text = xstrdup("");
@@ -64,7 +64,7 @@ static char *rule_path(const struct device *device)
 
 /*
  * Early enough that no driver is loaded for the device yet.  The module binds
- * it when it is loaded; where another device's rule has loaded that, a probe
+ * it when it is loaded; if another device's rule has loaded the module, a probe
  * does.
  */
 static char *rule_line(const char *address, const char *driver)
@@ -117,7 +117,7 @@ static bool is_bound(const struct device *device)
 
 /* Freeing the memory, in the order in which it came into use */
 
-/* A block that is online, and comes back to the same zone */
+/* Take a block offline; undoing it puts it online in the same zone. */
 static void offline_block(struct steps *steps, unsigned long long number)
 {
 	char *state = read_text(MEMORY "/memory%llu/state", number);
@@ -167,7 +167,7 @@ static void unbind_dax(struct steps *steps, uint64_t start, uint64_t end)
 	dax_free(devices, nr);
 }
 
-/* What comes back by itself with the driver needs no undoing. */
+/* Binding the driver again restores the region: nothing to undo. */
 static void delete_region(struct steps *steps, const struct host *host,
 			  const struct hdm_decoder *memory)
 {
@@ -208,7 +208,7 @@ static void set_override(struct steps *steps, const char *address,
 		  action_write(override_path(address), xstrdup(from ?: "")));
 }
 
-/* The group has to be in VFIO's hands before the device is used */
+/* All of the group must be bound to VFIO before the device is used */
 static void take_companions(struct steps *steps, const struct device *device)
 {
 	bool loaded = false;
@@ -242,7 +242,7 @@ static void free_memory(struct steps *steps, const struct hdm_decoder *memory)
 
 /*
  * Decoder 0 was cleared, and the host bridge still routes the range.  The
- * driver forgets it with the next bind, which is the next step.
+ * driver discards the range at the next bind, which is the next step.
  */
 static void name_range(struct steps *steps, const struct device *device,
 		       const struct hdm_decoder *memory)
@@ -291,7 +291,7 @@ static void plan_bind(struct steps *steps, const struct host *host,
 			  NO_ACTION);
 }
 
-/* Back to the driver that it had, where nobody has taken it since */
+/* Return it to its previous driver, unless it was bound elsewhere since */
 static void give_back(struct steps *steps, const char *address,
 		      const char *from, const char *driver,
 		      const char *override)
@@ -324,7 +324,7 @@ static void plan_unbind(struct steps *steps, const struct device *device)
 		give_back(steps, address, is_it ? DRIVER : COMPANION_DRIVER,
 			  driver, line);
 	}
-	/* A rule, or a user by hand, has bound it. */
+	/* It was bound by a rule, or manually. */
 	if (!found)
 		give_back(steps, device->address, DRIVER, "", "");
 	free(text);
@@ -410,7 +410,7 @@ static enum status finish(const struct args *args, const struct device *device,
 	return result == STEPS_DONE ? STATUS_OK : STATUS_NO;
 }
 
-/* Nothing was done, and why */
+/* Report that nothing was done, and why */
 static enum status refuse(const struct args *args, const struct device *device,
 			  const char *what, const char *why, const char *advice)
 {
@@ -426,7 +426,7 @@ static enum status refuse(const struct args *args, const struct device *device,
 	return STATUS_NO;
 }
 
-/* What cannot be found out is left for the driver to check. */
+/* What cannot be determined is left for the driver to check. */
 static const struct finding *find_obstacle(const struct findings *findings)
 {
 	const struct finding *worst = findings_worst(findings);
@@ -534,8 +534,8 @@ static enum status run_unbind(const struct args *args)
 }
 
 static const struct verb_option bind_options[] = {
-	{ "no-wait", NULL, "do not wait until the memory is clear" },
-	{ "dry-run", NULL, "print the commands, and do nothing" },
+	{ "no-wait", NULL, "do not wait until the memory is cleared" },
+	{ "dry-run", NULL, "print the commands without running them" },
 	{ "persistent", NULL, "also at every boot, by a udev rule" },
 	{ 0 }
 };
@@ -551,7 +551,7 @@ const struct verb verb_bind = {
 		"was cleared is committed again if the host bridge still routes a\n"
 		"range to the device alone. If a step fails, those before it are\n"
 		"undone. Finally it waits until the driver has cleared the memory;\n"
-		"no virtual machine can use it before.\n",
+		"no virtual machine can use it before that.\n",
 	.options = bind_options,
 	.min_operands = 1,
 	.max_operands = 1,
@@ -559,7 +559,7 @@ const struct verb verb_bind = {
 };
 
 static const struct verb_option unbind_options[] = {
-	{ "dry-run", NULL, "print the commands, and do nothing" },
+	{ "dry-run", NULL, "print the commands without running them" },
 	{ "persistent", NULL, "also remove the rule of bind --persistent" },
 	{ 0 }
 };

@@ -48,7 +48,7 @@ static uint64_t get64(const uint8_t *from)
 	return le64toh(value);
 }
 
-/* Encoded Number of Interleave Ways; 0 where the encoding is reserved */
+/* Encoded Number of Interleave Ways; 0 if the encoding is reserved */
 static unsigned int decode_ways(uint8_t encoded)
 {
 	if (encoded <= 4)

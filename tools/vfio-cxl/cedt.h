@@ -15,7 +15,7 @@
 /**
  * struct cedt_window - a CXL Fixed Memory Window Structure (9.18.1.3)
  * @base: host physical address
- * @size: in bytes
+ * @size: size in bytes
  * @nr_targets: how many host bridges it is interleaved across
  * @targets: their UIDs
  */
@@ -28,8 +28,8 @@ struct cedt_window {
 
 /**
  * struct cedt_bridge - a CXL Host Bridge Structure (9.18.1.2)
- * @uid: of its ACPI device
- * @base: of its component registers, 0 for a CXL 1.1 host bridge
+ * @uid: UID of its ACPI device
+ * @base: base of its component registers, 0 for a CXL 1.1 host bridge
  */
 struct cedt_bridge {
 	uint32_t uid;
@@ -37,7 +37,7 @@ struct cedt_bridge {
 };
 
 /**
- * struct cedt - what it has
+ * struct cedt - its contents
  * @windows: in the order of the table, in which Linux counts them
  * @nr_windows: their number
  * @bridges: in the order of the table
@@ -51,12 +51,12 @@ struct cedt {
 };
 
 /**
- * cedt_parse() - take a table apart
- * @cedt: filled in; what it has is to be freed by cedt_free()
+ * cedt_parse() - parse a table
+ * @cedt: filled in; free its contents with cedt_free()
  * @table: the table
- * @size: of it
+ * @size: its size
  *
- * Return: whether it is well formed; the part before an error is there.
+ * Return: whether it is well formed; @cedt has the part before an error.
  */
 bool cedt_parse(struct cedt *cedt, const uint8_t *table, size_t size);
 
@@ -65,9 +65,9 @@ void cedt_free(struct cedt *cedt);
 /**
  * cedt_find_bridge() - find a host bridge
  * @cedt: the table
- * @uid: of its ACPI device
+ * @uid: UID of its ACPI device
  *
- * Return: it, or NULL.
+ * Return: the host bridge, or NULL.
  */
 const struct cedt_bridge *cedt_find_bridge(const struct cedt *cedt,
 					   uint32_t uid);
@@ -75,7 +75,7 @@ const struct cedt_bridge *cedt_find_bridge(const struct cedt *cedt,
 /**
  * cedt_targets() - is a host bridge a target of a window?
  * @window: the window
- * @uid: of the host bridge
+ * @uid: UID of the host bridge
  *
  * Return: whether it is.
  */

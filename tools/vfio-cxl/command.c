@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Other programs
+ * Run other programs
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -16,7 +16,7 @@
 
 #define NOT_FOUND	127
 
-/* Programs of /usr/sbin are not in everybody's PATH. */
+/* Programs in /usr/sbin are not in every user's PATH. */
 static void set_path(void)
 {
 	const char *path = getenv("PATH");

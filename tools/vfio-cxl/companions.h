@@ -3,8 +3,8 @@
  * Other functions of a device, such as the audio function of a GPU
  *
  * They have no CXL.mem and are not for vfio-cxl-pci.  They usually share the
- * device's IOMMU group, and a reset of the bus needs all functions in the hands
- * of VFIO: they belong to vfio-pci.
+ * device's IOMMU group, and a reset of the bus needs all functions to be bound
+ * to VFIO: they are bound to vfio-pci.
  */
 #ifndef COMPANIONS_H
 #define COMPANIONS_H
@@ -16,8 +16,8 @@
 
 /**
  * struct companion - another function
- * @address: in sysfs' form
- * @driver: that it is bound to, or NULL
+ * @address: its address, in sysfs' form
+ * @driver: driver that it is bound to, or NULL
  * @override: driver_override, or NULL
  */
 struct companion {
@@ -28,11 +28,11 @@ struct companion {
 
 /**
  * companions_find() - find the other functions of a device
- * @address: of the device, in sysfs' form
+ * @address: address of the device, in sysfs' form
  * @companions: set to an array, to be freed by companions_free()
  *
- * Bridges and SR-IOV's virtual functions are not among them: VFIO takes no
- * bridges, and the driver of the physical function has the virtual ones.
+ * Bridges and SR-IOV virtual functions are not among them: VFIO does not bind
+ * bridges, and the driver of the physical function manages the virtual ones.
  *
  * Return: their number.
  */
@@ -41,7 +41,7 @@ size_t companions_find(const char *address, struct companion **companions);
 void companions_free(struct companion *companions, size_t nr);
 
 /**
- * companion_is_ready() - is it bound to a driver of VFIO?
+ * companion_is_ready() - is it bound to a VFIO driver?
  * @companion: the function
  *
  * Return: whether it is.

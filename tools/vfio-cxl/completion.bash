@@ -24,7 +24,8 @@ _vfio_cxl() {
 	     values=$("$tool" "$verb" --help 2> /dev/null |
 		      sed -n -E "s/^  $previous ([^ ]+) .*/\1/p") &&
 	     [[ -n $values ]]; then
-		# Such as q35|virt; what is in capitals is for the user to know.
+		# Such as q35|virt; a word in capitals is a value that only the
+		# user knows.
 		values=${values//|/ }
 		[[ $values != *[A-Z]* ]] || values=
 	elif [[ $word == -* ]]; then

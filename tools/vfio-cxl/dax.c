@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * DAX devices: what the kernel makes of special-purpose memory
+ * DAX devices, which the kernel creates for special-purpose memory
  */
 #include <dirent.h>
 #include <stdlib.h>

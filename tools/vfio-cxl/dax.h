@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * DAX devices: what the kernel makes of special-purpose memory
+ * DAX devices, which the kernel creates for special-purpose memory
  */
 #ifndef DAX_H
 #define DAX_H
@@ -12,8 +12,8 @@
 
 /**
  * struct dax - a DAX device with a driver
- * @name: of the device
- * @driver: that it is bound to
+ * @name: name of the device
+ * @driver: driver that it is bound to
  */
 struct dax {
 	char *name;
@@ -21,7 +21,7 @@ struct dax {
 };
 
 /**
- * dax_find() - find the DAX devices that have memory of a range
+ * dax_find() - find the DAX devices with memory in a range
  * @start: first address of the range
  * @end: its last
  * @devices: set to those that are bound to a driver, for dax_free()

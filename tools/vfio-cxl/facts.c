@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Facts of a device, for more than one verb
+ * Facts about a device, for more than one verb
  */
 #include <stdlib.h>
 #include <string.h>
@@ -8,7 +8,7 @@
 #include "facts.h"
 #include "util.h"
 
-/* Of a device that can be bound, that is so already, or cannot */
+/* Whether a device can be bound, is already bound, or cannot be bound */
 static const char *verdict_name(const struct device *device,
 				const struct finding *worst)
 {

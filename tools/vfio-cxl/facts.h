@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Facts of a device as text and as JSON, for more than one verb
+ * Facts about a device as text and as JSON, for more than one verb
  */
 #ifndef FACTS_H
 #define FACTS_H
@@ -22,12 +22,12 @@ void facts_json(struct json_object *json, const struct host *host,
  * facts_verdict_json() - put whether it can be bound into JSON
  * @json: object that gets the members
  * @device: the device
- * @findings: of its checks
+ * @findings: results of its checks
  */
 void facts_verdict_json(struct json_object *json, const struct device *device,
 			const struct findings *findings);
 
-/* The same as texts, to be freed */
+/* The same as text, to be freed */
 char *facts_window(const struct host *host, const struct device *device);
 char *facts_index(int index);
 char *facts_verdict(const struct device *device,

@@ -21,8 +21,8 @@
 
 /**
  * struct board - what differs between QEMU's machines
- * @name: of the machine
- * @properties: of -machine, besides the windows
+ * @name: name of the machine
+ * @properties: properties of -machine, besides the windows
  * @program: QEMU's name
  * @arch: libvirt's name of the architecture
  * @first_bus: bus number of the first host bridge
@@ -160,17 +160,17 @@ static struct arguments qemu_arguments(const struct wanted *wanted)
 }
 
 /*
- * libvirt does not know about the host bridges, and has slots for devices of
- * its own: its display and PCIe ports count up from 1, and controllers of a q35
+ * libvirt does not know about the host bridges, and assigns slots to its own
+ * devices: its display and PCIe ports count up from 1, and controllers of a q35
  * machine's chipset are at 0x1a and above.  So host bridges count down from
  * here.
  */
 #define LAST_SLOT	0x19
 
 /*
- * libvirt has elements for the rest, and the machine is named in one.  QEMU
- * creates what is here before libvirt's own devices, which are in JSON, so that
- * these can be on a bus that is made here.
+ * libvirt has elements for the rest, one of which names the machine.  QEMU
+ * creates these devices before libvirt's own, which are in JSON, so that those
+ * can be on a bus that is created here.
  */
 static struct arguments libvirt_arguments(const struct wanted *wanted)
 {
@@ -232,8 +232,8 @@ static void print_json(const struct wanted *wanted)
 }
 
 /*
- * A device that libvirt gives QEMU access to; what gives it its place is its
- * alias.  It stays bound as it is: unlike vfio-cxl bind, libvirt would not ask
+ * A device that libvirt gives QEMU access to; its alias determines its place.
+ * It stays bound as it is: unlike vfio-cxl bind, libvirt would not check
  * whether the host uses its memory.
  */
 static void print_hostdev(size_t i, const char *address)
@@ -301,7 +301,7 @@ static void print_libvirt(const struct wanted *wanted)
 	free_arguments(&arguments);
 }
 
-/* What is written passes plan, or is not written. */
+/* The output passes plan, or is not written. */
 static void must_be_accepted(const struct wanted *wanted,
 			     struct memories *memories)
 {
@@ -397,7 +397,7 @@ static enum status run_generate(const struct args *args)
 		die(STATUS_USAGE, "--format %s: must be qemu or libvirt",
 		    format);
 	if (wanted.libvirt && args->json)
-		die(STATUS_USAGE, "--json is for --format qemu");
+		die(STATUS_USAGE, "--json requires --format qemu");
 	if (args->nr_operands > MAX_DEVICES)
 		die(STATUS_USAGE,
 		    "%zu devices: QEMU's root bus has room for %d host bridges",
@@ -435,7 +435,7 @@ const struct verb verb_generate = {
 	.details =
 		"Each device gets a host bridge, a root port, and a window as large\n"
 		"as its memory. Disks, network and firmware must be added.\n"
-		"What it writes passes 'vfio-cxl plan'; it needs QEMU with the\n"
+		"The output passes 'vfio-cxl plan'; it needs QEMU with the\n"
 		"series of tools/qemu.\n",
 	.options = options,
 	.min_operands = 1,

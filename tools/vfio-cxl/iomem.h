@@ -9,11 +9,11 @@
 #include <stdint.h>
 
 /**
- * struct resource - a line
- * @depth: 0 for those that lie in no other
+ * struct resource - one line
+ * @depth: level of nesting, 0 for the outermost
  * @start: first address
  * @end: last address
- * @name: of it
+ * @name: its name
  */
 struct resource {
 	unsigned int depth;
@@ -23,8 +23,8 @@ struct resource {
 };
 
 /**
- * struct iomem - all lines, each before those that lie in it
- * @lines: these
+ * struct iomem - all lines, each before those nested in it
+ * @lines: the lines
  * @nr: their number
  */
 struct iomem {
@@ -33,8 +33,8 @@ struct iomem {
 };
 
 /**
- * iomem_parse() - take it apart
- * @iomem: filled in; what it has is to be freed by iomem_free()
+ * iomem_parse() - parse /proc/iomem
+ * @iomem: filled in; free its contents with iomem_free()
  * @text: contents of the file
  */
 void iomem_parse(struct iomem *iomem, const char *text);
@@ -42,7 +42,7 @@ void iomem_parse(struct iomem *iomem, const char *text);
 void iomem_free(struct iomem *iomem);
 
 /**
- * iomem_next() - walk along what has an address in common with a range
+ * iomem_next() - iterate over the lines that overlap a range
  * @iomem: the lines
  * @previous: what the last call returned, NULL to begin
  * @start: first address of the range

@@ -14,10 +14,10 @@
 #include "util.h"
 
 #define LOG		"/dev/kmsg"
-/* No record is longer. */
+/* Maximum length of a record */
 #define RECORD_SIZE	8192
 
-/* A record, or false at the end; what was overwritten meanwhile is skipped. */
+/* Read a record; false at the end.  Overwritten records are skipped. */
 static bool next_record(int fd, char *record)
 {
 	ssize_t got;
@@ -31,7 +31,7 @@ static bool next_record(int fd, char *record)
 	return true;
 }
 
-/* "6,339,5140900,-;text", and more lines that do not matter */
+/* "6,339,5140900,-;text", followed by lines that do not matter */
 static char *record_text(char *record, unsigned long long *number)
 {
 	char *text = strchr(record, ';');
@@ -56,7 +56,7 @@ char *kmsg_last(const char *address, unsigned long long since)
 		if (!text || number < since ||
 		    strncmp(text, prefix, strlen(prefix)))
 			continue;
-		/* The driver core's, after the driver has said why */
+		/* The driver core's message, which follows the driver's own */
 		if (last && strstr(text, ": probe with driver "))
 			continue;
 		free(last);

@@ -7,18 +7,18 @@
 
 /**
  * kmsg_last() - the driver's last message about a device
- * @address: of the device
+ * @address: address of the device
  * @since: sequence number to begin at, 0 for all
  *
- * Return: the message without its prefix, to be freed; NULL where there is
- * none, or the log cannot be read.
+ * Return: the message without its prefix, to be freed; NULL if there is none,
+ * or the log cannot be read.
  */
 char *kmsg_last(const char *address, unsigned long long since);
 
 /**
- * kmsg_next() - sequence number of the message that comes next
+ * kmsg_next() - get the sequence number of the next message
  *
- * Return: it, or 0.
+ * Return: the number, or 0.
  */
 unsigned long long kmsg_next(void);
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A virtual machine of libvirt's XML
+ * Read a virtual machine from libvirt's XML
  *
  * libvirt has no elements for CXL: host bridges and ports are in
- * qemu:commandline, which it adds to a command line of its own.  Of that, the
+ * qemu:commandline, which it adds to its own command line.  Of the latter, the
  * machine's type and memory are needed, and host devices.  libvirt plugs these
  * into PCIe ports, unless qemu:override names another bus.
  */
@@ -43,7 +43,7 @@ static xmlNode *child(const xmlNode *node, const char *name)
 	return NULL;
 }
 
-/* An attribute, or the contents, as a text to be freed; NULL for none */
+/* An attribute, or the contents, as a string to be freed; NULL for none */
 static char *take(xmlChar *value)
 {
 	char *text = value ? xstrdup((const char *)value) : NULL;
@@ -92,7 +92,7 @@ static unsigned long number(xmlNode *node, const char *name)
 	return value;
 }
 
-/* A child of the domain that is QEMU's own, or NULL */
+/* A child of the domain in QEMU's namespace, or NULL */
 static xmlNode *qemu_child(const xmlNode *domain, const char *name)
 {
 	xmlNode *node = child(domain, name);
@@ -110,7 +110,7 @@ static bool has(xmlNode *node, const char *name, const char *value)
 	return same;
 }
 
-/* The bus that qemu:override names for the device of an alias, or NULL */
+/* The bus that qemu:override names for the device with an alias, or NULL */
 static char *override_bus(const xmlNode *domain, const char *alias)
 {
 	const xmlNode *override = qemu_child(domain, "override"), *front;

@@ -85,7 +85,7 @@ const struct verb verb_list = {
 	.details =
 		"Each with its driver, its memory, the window that contains it, its\n"
 		"NUMA node, its IOMMU group, and whether it can be bound to\n"
-		"vfio-cxl-pci: yes, or the one reason why not. 'vfio-cxl check'\n"
-		"has all reasons and what to do.\n",
+		"vfio-cxl-pci: yes, or the first reason why not.\n"
+		"'vfio-cxl check' shows all reasons and what to do.\n",
 	.run = run_list,
 };

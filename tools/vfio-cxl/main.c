@@ -19,7 +19,7 @@ static const struct verb *const verbs[] = {
 	&verb_unbind,
 };
 
-/* What every verb has, after its own options */
+/* Options of every verb, after its own */
 static const struct verb_option common_options[] = {
 	{ "json", NULL, "print JSON, which vfio-cxl(1) describes" },
 	{ "help", NULL, "print this and exit" },
@@ -90,7 +90,7 @@ static void set_getopt(struct option *to, const struct verb_option *from,
 	};
 }
 
-/* A full disk must not look like an answer. */
+/* Do not report success if the output could not be written. */
 static int finish(enum status status)
 {
 	if (fflush(stdout) || ferror(stdout))
@@ -117,7 +117,7 @@ static struct args parse(const struct verb *verb, int argc, char **argv)
 		set_getopt(&options[nr + i], &common_options[i],
 			   FIRST + (int)(nr + i));
 
-	/* getopt_long(3) begins its own messages with it */
+	/* getopt_long(3) begins its messages with this */
 	program = xprintf("vfio-cxl %s", verb->name);
 	argv[0] = program;
 	while ((found = getopt_long(argc, argv, "", options, NULL)) != -1) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * How large the memory of a device is
+ * Determine the size of the memory of a device
  */
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +13,7 @@
 #include "util.h"
 #include "verb.h"
 
-/* Is it what is before the "=" of an option? In full or without domain. */
+/* Is it the name before the "=" of an option, with or without the domain? */
 static bool is_for(const char *option, const char *name)
 {
 	char *left = xstrndup(option, strcspn(option, "="));
@@ -62,7 +62,7 @@ static uint64_t ask_host(struct memories *memories, const char *name)
 	path = xprintf(PCI_DEVICES "/%s", name);
 	if (!address || access(path, F_OK))
 		die(STATUS_USAGE,
-		    "this host has no device %s: say how large its memory is, --memory %s=SIZE, 0 for none",
+		    "this host has no device %s: specify the size of its memory with --memory %s=SIZE, 0 for none",
 		    name, name);
 	free(path);
 	free(address);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * How large the memory of a device is: what the user says, or what the host has
+ * Size of the memory of a device: as the user specifies it, or as the host has
+ * it
  */
 #ifndef MEMORIES_H
 #define MEMORIES_H
@@ -12,12 +13,12 @@ struct args;
 struct host;
 
 #define MEMORIES_OPTION { "memory", "DEV=SIZE", \
-	"how large a device's memory is, 0 for none; asks this host otherwise" }
+	"size of a device's memory, 0 for none (default: read from this host)" }
 
 /**
- * struct memories - sizes
+ * struct memories - sizes of the memory of devices
  * @args: command line, with --memory options
- * @host: the host, once it had to be asked
+ * @host: the host, opened when it is first needed
  */
 struct memories {
 	const struct args *args;
@@ -25,16 +26,16 @@ struct memories {
 };
 
 /**
- * memories_size() - size of a device's memory; exit where it is not known
+ * memories_size() - size of a device's memory; exit if it is not known
  * @memories: sizes
- * @name: of the device: its address, or another name that --memory can have
+ * @name: name of the device: its address, or another name that --memory accepts
  *
- * Return: the size, 0 where the device has no CXL.mem.
+ * Return: the size, 0 if the device has no CXL.mem.
  */
 uint64_t memories_size(struct memories *memories, const char *name);
 
 /**
- * memories_check() - exit where a --memory option is malformed
+ * memories_check() - exit if a --memory option is malformed
  * @memories: sizes
  */
 void memories_check(const struct memories *memories);

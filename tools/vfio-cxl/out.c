@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Tables by libsmartcols, JSON by json-c
+ * Tables with libsmartcols, JSON with json-c
  */
 #include <stdio.h>
 #include <unistd.h>
@@ -10,7 +10,7 @@
 #include "out.h"
 #include "util.h"
 
-/* Wide enough for a file or a pipe */
+/* Width of output to a file or a pipe */
 #define UNLIMITED	32767
 
 struct libscols_table *table_new(const char *const *headings)
@@ -20,7 +20,7 @@ struct libscols_table *table_new(const char *const *headings)
 	if (!table)
 		die(STATUS_FAILED, "out of memory");
 	scols_table_enable_noheadings(table, !**headings);
-	/* Only a terminal is a reason to cut or to wrap anything. */
+	/* Truncate or wrap only on a terminal. */
 	if (!isatty(STDOUT_FILENO))
 		scols_table_set_termwidth(table, UNLIMITED);
 	for (; *headings; headings++) {

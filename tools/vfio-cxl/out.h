@@ -13,8 +13,8 @@ struct libscols_table;
 
 /**
  * table_new() - begin a table
- * @headings: of its columns, up to a NULL; "" in the first for none at all.
- *	A column whose heading begins with '>' is aligned to the right.
+ * @headings: headings of its columns, up to a NULL; "" in the first for none. A
+ *	column whose heading begins with '>' is aligned to the right.
  *
  * Return: the table, which table_print() frees.
  */
@@ -39,7 +39,7 @@ void table_print(struct libscols_table *table);
  */
 void json_print(struct json_object *object);
 
-/* Members of an object; a NULL text and a negative index are JSON's null. */
+/* Add members to an object; a NULL text or a negative index becomes null. */
 void json_text(struct json_object *object, const char *name, const char *text);
 void json_number(struct json_object *object, const char *name, uint64_t number);
 void json_index(struct json_object *object, const char *name, long long index);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * plan: where the memory of each device of a virtual machine would be
+ * plan: show where the memory of each device of a virtual machine would be
  */
 #include <errno.h>
 #include <stdio.h>
@@ -113,13 +113,13 @@ static const struct verb_option options[] = {
 const struct verb verb_plan = {
 	.name = "plan",
 	.synopsis = "FILE | -- QEMU-ARGUMENT...",
-	.summary = "Say where devices' memory would be in a virtual machine",
+	.summary = "Show where a virtual machine would have devices' memory",
 	.details =
-		"FILE, - for standard input, has a QEMU command line, a libvirt\n"
-		"domain, or JSON as vfio-cxl(1) describes it. Each device gets its\n"
-		"window, or the reason of vfio_cxl_select() for refusing it,\n"
-		"without anything being started. Exit status: 0 if each device\n"
-		"has a window, 1 if one is refused.\n",
+		"FILE (- for standard input) contains a QEMU command line, a libvirt\n"
+		"domain, or JSON as vfio-cxl(1) describes it. Shows the window of\n"
+		"each device, or the reason why vfio_cxl_select() refuses it.\n"
+		"Nothing is started. Exit status: 0 if each device has a window,\n"
+		"1 if one is refused.\n",
 	.options = options,
 	.min_operands = 1,
 	.max_operands = SIZE_MAX,

@@ -15,7 +15,7 @@
 void progress_show(const char *what, uint64_t done, uint64_t all)
 {
 	static const char bar[WIDTH + 1] = "##############################";
-	/* Divided first: WIDTH times the size may not fit. */
+	/* Divide first: WIDTH times the size may overflow. */
 	int filled = (int)(done / (all / WIDTH + 1));
 
 	if (!isatty(STDERR_FILENO))

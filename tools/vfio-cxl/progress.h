@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A progress bar, where standard error is a terminal
+ * A progress bar, if standard error is a terminal
  */
 #ifndef PROGRESS_H
 #define PROGRESS_H
@@ -8,12 +8,12 @@
 #include <stdint.h>
 
 /**
- * progress_show() - draw the bar, over the one before
- * @what: is going on
- * @done: bytes that are done
- * @all: bytes there are, not 0
+ * progress_show() - draw the bar, over the previous one
+ * @what: what is going on
+ * @done: number of bytes done
+ * @all: total number of bytes, not 0
  *
- * Nothing is written where standard error is no terminal.
+ * Nothing is written if standard error is not a terminal.
  */
 void progress_show(const char *what, uint64_t done, uint64_t all);
 

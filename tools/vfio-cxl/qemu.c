@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A virtual machine of a QEMU command line
+ * Read a virtual machine from a QEMU command line
  *
- * Only what decides where CXL memory goes is looked at: -machine, -m, and
- * -device of host bridges, ports and the host's devices.  Only names tie these
- * together, as in QEMU itself.
+ * Only options that determine where CXL memory goes are examined: -machine, -m,
+ * and -device of host bridges, ports and the host's devices.  They refer to
+ * each other only by name, as in QEMU itself.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -71,7 +71,7 @@ static void add(struct options *options, char *name, char *value)
 	*append(options->each, options->nr) = (struct property){ name, value };
 }
 
-/* Up to a comma; two of them are one that does not separate. */
+/* Up to a comma; two commas stand for a literal one. */
 static char *take_value(const char **at)
 {
 	char *value = xstrdup(*at), *to = value;
@@ -238,7 +238,7 @@ static void read_windows(struct vm *vm, const struct machine *machine)
 	}
 }
 
-/* Where QEMU 10 puts the first one; later ones follow it without gaps. */
+/* Where QEMU 10 puts the first window; others follow it without gaps. */
 static uint64_t first_base(const struct machine *machine)
 {
 	const char *type = get(&machine->options, "type") ?: "";
@@ -261,7 +261,7 @@ static uint64_t first_base(const struct machine *machine)
 		base = round_up(GIB + ram, GIB) + round_up(extra, GIB);
 		if (base < 256 * GIB)
 			base = 256 * GIB;
-		/* Of these the PCIe window is the last, and the largest. */
+		/* The PCIe window is the last of these, and the largest. */
 		return room ? round_up(base + 512 * MIB, room) + room : base;
 	}
 	low = ram >= 0xb0000000 ? 0x80000000 : 0xb0000000;
@@ -314,7 +314,7 @@ static struct part *find_parent(const struct machine *machine,
 	return NULL;
 }
 
-/* The name that QEMU has for it, too */
+/* The name that QEMU uses, too */
 static char *device_name(const struct part *part)
 {
 	const char *host = get(&part->options, "host");
@@ -338,7 +338,7 @@ static char *device_name(const struct part *part)
 	return xstrdup(id);
 }
 
-/* What QEMU wants beyond what the library knows of */
+/* What QEMU requires beyond what the library checks */
 static const char *find_objection(const struct machine *machine,
 				  const struct part *port,
 				  const struct part *bridge)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Steps that are done in order, and undone in reverse where one fails
+ * Steps that are done in order, and undone in reverse order if one fails
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -78,7 +78,7 @@ static bool create(const char *path, const char *text)
 
 #define WAIT_INTERVAL_US	200000
 
-/* The number may rise again.  Without the file there is nothing to wait for. */
+/* The number may increase again.  If there is no file, do not wait. */
 static bool wait_zero(const struct action *action)
 {
 	uint64_t all = action->all;
@@ -136,7 +136,7 @@ static bool do_action(const struct action *action, char **why)
 	return ok;
 }
 
-/* Has it come back by itself, with a driver that has the device again? */
+/* Has it been restored already, by a driver that has the device again? */
 static bool is_undone(const struct action *action)
 {
 	char *content, *bound;
@@ -150,7 +150,7 @@ static bool is_undone(const struct action *action)
 	undone = content && *content &&
 		 !strncmp(action->text, content, strlen(content));
 	free(content);
-	/* A driver's folder has a link to each device that is bound to it. */
+	/* A driver's directory has a link to each device bound to it. */
 	folder = strrchr(action->path, '/') - action->path;
 	if (!strcmp(action->path + folder, "/bind")) {
 		bound = xprintf("%.*s/%s", (int)folder, action->path,
@@ -161,7 +161,7 @@ static bool is_undone(const struct action *action)
 	return undone;
 }
 
-/* What a driver brings back may take a moment: tenths of a second */
+/* How long a driver may take to restore something, in tenths of a second */
 #define PATIENCE	50
 
 static bool undo_action(const struct action *action, char **why)
@@ -181,7 +181,7 @@ static bool undo_action(const struct action *action, char **why)
 	return true;
 }
 
-/* Each of them is tried, whatever becomes of the others. */
+/* Each of them is tried, even if others fail. */
 static enum steps_result undo(const struct steps *steps, size_t nr)
 {
 	enum steps_result result = STEPS_UNDONE;

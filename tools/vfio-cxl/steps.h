@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Steps that are done in order, and undone in reverse where one fails
+ * Steps that are done in order, and undone in reverse order if one fails
  */
 #ifndef STEPS_H
 #define STEPS_H
@@ -12,11 +12,11 @@
 /**
  * enum action_kind - what an action does
  * @ACTION_NONE: nothing
- * @ACTION_WRITE: write a value to a file that is there
- * @ACTION_CREATE: write a file with such contents
+ * @ACTION_WRITE: write a value to an existing file
+ * @ACTION_CREATE: create a file with the given contents
  * @ACTION_REMOVE: remove a file
  * @ACTION_LOAD: load a module
- * @ACTION_WAIT: wait until a file has the number 0
+ * @ACTION_WAIT: wait until a file contains the number 0
  */
 enum action_kind {
 	ACTION_NONE,
@@ -28,11 +28,11 @@ enum action_kind {
 };
 
 /**
- * struct action - something that is done
- * @kind: what
- * @path: of the file, or name of the module
- * @text: value or contents, or what is going on during a wait
- * @all: bytes that a wait is for, 0 where that is not known
+ * struct action - something to do
+ * @kind: what it does
+ * @path: path of the file, or name of the module
+ * @text: value or contents, or a description of what a wait is for
+ * @all: number of bytes that a wait is for, 0 if not known
  */
 struct action {
 	enum action_kind kind;
@@ -43,8 +43,8 @@ struct action {
 
 /**
  * struct step - an action and what undoes it
- * @action: to do
- * @undo: to take it back; ACTION_NONE where nothing is worse than before
+ * @action: action to do
+ * @undo: action that undoes it; ACTION_NONE if there is nothing to undo
  */
 struct step {
 	struct action action;
@@ -53,7 +53,7 @@ struct step {
 
 /**
  * struct steps - all of them
- * @each: in the order in which they are done
+ * @each: the steps, in the order in which they are done
  * @nr: their number
  */
 struct steps {
@@ -62,7 +62,7 @@ struct steps {
 };
 
 /**
- * enum steps_result - what became of steps
+ * enum steps_result - outcome of steps
  * @STEPS_DONE: all are done
  * @STEPS_UNDONE: one failed, and those before it are undone
  * @STEPS_STUCK: one failed, and not all of those before it could be undone
@@ -76,12 +76,12 @@ enum steps_result {
 /**
  * steps_add() - add a step
  * @steps: the steps
- * @action: to do; its texts belong to @steps from then on
- * @undo: to take it back
+ * @action: action to do; @steps takes ownership of its strings
+ * @undo: action that undoes it
  */
 void steps_add(struct steps *steps, struct action action, struct action undo);
 
-/* Actions, of texts that become theirs */
+/* Make actions, which take ownership of the strings */
 struct action action_write(char *path, char *text);
 struct action action_create(char *path, char *text);
 struct action action_remove(char *path);
@@ -90,7 +90,7 @@ struct action action_wait(char *path, char *text, uint64_t all);
 #define NO_ACTION	((struct action){ ACTION_NONE, NULL, NULL, 0 })
 
 /**
- * action_command() - an action as a line of shell
+ * action_command() - format an action as a shell command
  * @action: the action
  *
  * Return: the line, to be freed.
@@ -100,12 +100,12 @@ char *action_command(const struct action *action);
 /**
  * steps_do() - do all steps, or none
  * @steps: the steps
- * @why: set to what went wrong, to be freed, where something did
+ * @why: set to what went wrong, to be freed, if something did
  *
- * Where one fails, those before it are undone, and what cannot be undone is
- * said on stderr.
+ * If one fails, those before it are undone, and what cannot be undone is
+ * reported on stderr.
  *
- * Return: what became of them.
+ * Return: the outcome.
  */
 enum steps_result steps_do(const struct steps *steps, char **why);
 

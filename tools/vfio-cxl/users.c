@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Who has a device open: the kernel says so in the fdinfo of VFIO devices
+ * Find who has a device open: the fdinfo of VFIO devices tells
  */
 #include <ctype.h>
 #include <dirent.h>

@@ -10,8 +10,8 @@
 
 /**
  * struct user - a process
- * @pid: of it
- * @name: of its program
+ * @pid: PID of the process
+ * @name: name of its program
  */
 struct user {
 	pid_t pid;
@@ -20,7 +20,7 @@ struct user {
 
 /**
  * users_find() - find the processes that have a device open
- * @address: of the device
+ * @address: address of the device
  * @users: set to an array, to be freed by users_free()
  *
  * Return: their number.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Errors, memory, texts, small files
+ * Errors, memory, strings, small files
  */
 #include <ctype.h>
 #include <errno.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What all files of the tool use: errors, memory, texts, small files
+ * Helpers of all files of the tool: errors, memory, strings, small files
  */
 #ifndef UTIL_H
 #define UTIL_H
@@ -15,11 +15,11 @@
 #define __noreturn __attribute__((noreturn))
 
 /**
- * enum status - exit status of every verb; the man page has them, too
+ * enum status - exit status of every verb, as documented in the man page
  * @STATUS_OK: done, or the answer is yes
  * @STATUS_NO: refused, or the answer is no
  * @STATUS_USAGE: the command line or a file given there is wrong
- * @STATUS_FAILED: the answer cannot be found out, such as without root
+ * @STATUS_FAILED: the answer cannot be determined, for example without root
  */
 enum status {
 	STATUS_OK,
@@ -29,19 +29,19 @@ enum status {
 };
 
 /**
- * die() - say what is wrong and what to do about it, and exit
+ * die() - print what is wrong and what to do about it, and exit
  * @status: which of enum status
- * @fmt: as for printf(3), a line without its end
+ * @fmt: printf(3) format of a line, without the newline
  */
 void __noreturn __printf(2, 3) die(enum status status, const char *fmt, ...);
 
 /**
- * warn() - say something on stderr
- * @fmt: as for printf(3), a line without its end
+ * warn() - print a line to stderr
+ * @fmt: printf(3) format of a line, without the newline
  */
 void __printf(1, 2) warn(const char *fmt, ...);
 
-/* These exit where there is no memory. */
+/* These exit if there is no memory. */
 void *xcalloc(size_t nr, size_t size);
 void *xrealloc(void *old, size_t nr, size_t size);
 /* One element more than @nr, which is all zeroes */
@@ -68,17 +68,17 @@ char *__printf(1, 2) xprintf(const char *fmt, ...);
 
 /**
  * read_file() - read a file
- * @path: of it
+ * @path: its path
  * @size: set to its size; may be NULL
  *
- * Return: the contents, followed by a NUL, to be freed; NULL with errno set
- * where it cannot be read.
+ * Return: the contents, followed by a NUL, to be freed; NULL with errno set if
+ * it cannot be read.
  */
 char *read_file(const char *path, size_t *size);
 
 /**
  * read_text() - read a small file of one line
- * @fmt: path, as for printf(3)
+ * @fmt: printf(3) format of the path
  *
  * Return: the line without its end, to be freed, or NULL.
  */
@@ -86,9 +86,9 @@ char *__printf(1, 2) read_text(const char *fmt, ...);
 
 /**
  * write_text() - write a file as a whole: sysfs takes a value in one write
- * @path: of the file
- * @flags: of open(2), such as O_CREAT, beside O_WRONLY
- * @text: to write
+ * @path: path of the file
+ * @flags: flags of open(2) besides O_WRONLY, such as O_CREAT
+ * @text: contents
  *
  * Return: whether that worked; errno says why not.
  */
@@ -96,25 +96,25 @@ bool write_text(const char *path, int flags, const char *text);
 
 /**
  * read_number() - read a file with one number
- * @number: set where there is one
- * @fmt: path, as for printf(3)
+ * @number: set if there is one
+ * @fmt: printf(3) format of the path
  *
  * Return: whether there is one.
  */
 bool __printf(2, 3) read_number(long long *number, const char *fmt, ...);
 
 /**
- * read_link() - where a link points to
- * @fmt: path, as for printf(3)
+ * read_link() - get the last part of a symbolic link's target
+ * @fmt: printf(3) format of the path
  *
- * Return: the last part of that, to be freed, or NULL.
+ * Return: that part, to be freed, or NULL.
  */
 char *__printf(1, 2) read_link(const char *fmt, ...);
 
 /**
  * parse_size() - read a size as QEMU writes it
  * @text: a number, with K, M, G, T or P for powers of 1024
- * @unit: what a number without one is a multiple of
+ * @unit: unit of a number without a suffix
  * @size: set on success
  *
  * Return: whether it is a size.
@@ -122,18 +122,18 @@ char *__printf(1, 2) read_link(const char *fmt, ...);
 bool parse_size(const char *text, uint64_t unit, uint64_t *size);
 
 /**
- * size_text() - a size for people and for QEMU alike
- * @size: in bytes
+ * size_text() - format a size, for users and for QEMU
+ * @size: size in bytes
  *
- * Return: such as "512M", exact, to be freed.
+ * Return: a string such as "512M", exact, to be freed.
  */
 char *size_text(uint64_t size);
 
 /**
- * full_address() - a PCI address with its domain
- * @text: such as 21:00.0 or 0000:21:00.0
+ * full_address() - complete a PCI address with its domain
+ * @text: a PCI address such as 21:00.0 or 0000:21:00.0
  *
- * Return: the address in sysfs' form, to be freed; NULL if it is none.
+ * Return: the address in sysfs' form, to be freed; NULL if @text is none.
  */
 char *full_address(const char *text);
 

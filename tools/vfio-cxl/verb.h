@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Verbs: what main() knows of each
+ * Verbs: what main() knows about each
  */
 #ifndef VERB_H
 #define VERB_H
@@ -12,9 +12,9 @@
 
 /**
  * struct verb_option - an option of a verb
- * @name: without dashes
- * @value: what stands for its value in the help; NULL where it has none
- * @help: one line
+ * @name: its name, without dashes
+ * @value: placeholder for its value in the help; NULL if it has none
+ * @help: one line of help
  */
 struct verb_option {
 	const char *name;
@@ -23,8 +23,8 @@ struct verb_option {
 };
 
 /**
- * struct arg_option - an option as it was given
- * @option: which one
+ * struct arg_option - an option on the command line
+ * @option: the option
  * @value: its value, or NULL
  */
 struct arg_option {
@@ -33,11 +33,11 @@ struct arg_option {
 };
 
 /**
- * struct args - what stands on the command line after a verb
+ * struct args - the command line after a verb
  * @json: --json was given
  * @options: the verb's own options, in the order in which they were given
  * @nr_options: their number
- * @operands: what is no option
+ * @operands: arguments that are not options
  * @nr_operands: their number
  */
 struct args {
@@ -50,14 +50,14 @@ struct args {
 
 /**
  * struct verb - one of the tool's verbs
- * @name: of it
- * @synopsis: its operands, in the words of the help
- * @summary: one line
- * @details: lines of the help
+ * @name: its name
+ * @synopsis: its operands, as the help shows them
+ * @summary: one line of help
+ * @details: more lines of help
  * @options: its own options, up to one without a name; NULL for none
- * @min_operands: how many it needs
- * @max_operands: and takes
- * @run: does it, and returns the exit status
+ * @min_operands: minimum number of operands
+ * @max_operands: maximum number of operands
+ * @run: runs it, and returns the exit status
  */
 struct verb {
 	const char *name;
@@ -81,10 +81,10 @@ extern const struct verb verb_unbind;
 /**
  * arg_value() - the value of an option
  * @args: the command line
- * @name: of the option
+ * @name: name of the option
  *
- * Return: the last value given, an empty one for an option without values;
- * NULL where the option was not given.
+ * Return: the last value given, an empty one for an option without values; NULL
+ * if the option was not given.
  */
 const char *arg_value(const struct args *args, const char *name);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A virtual machine's CXL topology, from what describes it to the verdicts
+ * A virtual machine's CXL topology, from its description to the verdicts
  */
 #ifndef VM_H
 #define VM_H
@@ -15,10 +15,10 @@ struct memories;
 
 /**
  * struct vm_window - one of its CXL fixed memory windows
- * @name: as in struct vfio_cxl_window, and so are the others
+ * @name: as in struct vfio_cxl_window, like the other members
  * @placed: whether it has a base
  * @base: its first address
- * @size: in bytes
+ * @size: size in bytes
  * @targets: names of host bridges
  * @nr_targets: their number
  */
@@ -32,10 +32,10 @@ struct vm_window {
 };
 
 /**
- * struct vm_device - one of the host's devices that it gets
- * @name: as in struct vfio_cxl_device, and so are the others
- * @host_bridge: NULL where it is not below a CXL host bridge
- * @below_switch: whether it is
+ * struct vm_device - one of the host's devices that are assigned to it
+ * @name: as in struct vfio_cxl_device, like the other members
+ * @host_bridge: NULL if it is not below a CXL host bridge
+ * @below_switch: whether it is below a switch
  * @memory: size of its memory
  * @locked_base: address that it is locked at, or 0
  * @objection: why QEMU refuses what the library accepts, or NULL
@@ -66,33 +66,33 @@ struct vm {
 void vm_free(struct vm *vm);
 
 /**
- * vm_from_qemu() - read a QEMU command line; exit where it makes no sense
+ * vm_from_qemu() - read a QEMU command line; exit if it is invalid
  * @vm: filled in
  * @argv: the command line, with or without the program's name
  * @nr: its length
- * @memories: says how large devices are
+ * @memories: sizes of the memory of devices
  */
 void vm_from_qemu(struct vm *vm, char *const *argv, size_t nr,
 		  struct memories *memories);
 
 /**
- * vm_from_text() - read a file's contents; exit where it makes no sense
+ * vm_from_text() - read a file's contents; exit if they are invalid
  * @vm: filled in
- * @name: of the file, for errors
+ * @name: name of the file, for errors
  * @text: JSON, XML of libvirt, or a QEMU command line
- * @size: of it
- * @memories: says how large devices are
+ * @size: its size
+ * @memories: sizes of the memory of devices
  */
 void vm_from_text(struct vm *vm, const char *name, const char *text,
 		  size_t size, struct memories *memories);
 
-/* The same for one format each */
+/* The same for one format */
 void vm_from_json(struct vm *vm, const char *name, const char *text);
 void vm_from_libvirt(struct vm *vm, const char *name, const char *text,
 		     size_t size, struct memories *memories);
 
 /**
- * struct vm_place - what is said of a device
+ * struct vm_place - the result for a device
  * @accepted: whether it has a place
  * @verdict: a word: vfio_cxl_verdict_name(), or "refused-by-qemu"
  * @window: its place, or NULL

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A virtual machine of a file: JSON, libvirt's XML, a QEMU command line
+ * Read a virtual machine from a file: JSON, libvirt's XML, a QEMU command line
  */
 #include <ctype.h>
 #include <stdlib.h>
@@ -109,8 +109,9 @@ void vm_from_json(struct vm *vm, const char *name, const char *text)
 }
 
 /*
- * Words as a shell has them: quotes, backslashes, comments.  What a shell would
- * replace, such as $NAME, is refused: nobody knows what by.
+ * Split into words as a shell does: quotes, backslashes, comments.  What a
+ * shell would expand, such as $NAME, is refused, because its value is not
+ * known.
  */
 static char **split_words(const char *name, const char *text, size_t *nr)
 {
@@ -146,7 +147,7 @@ static char **split_words(const char *name, const char *text, size_t *nr)
 			begun = true;
 		} else if ((*text == '$' || *text == '`') && quote != '\'') {
 			die(STATUS_USAGE,
-			    "%s: a shell would replace '%.10s': write its value",
+			    "%s: a shell would expand '%.10s': write its value",
 			    name, text);
 		} else {
 			*to++ = *text;

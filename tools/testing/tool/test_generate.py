@@ -118,7 +118,7 @@ class Generate(ToolCase):
                 (USAGE, "--ram", "--ram", "much", "1:0.0"),
                 (USAGE, "not a PCI address", "eth0"),
                 (USAGE, "no device 0000:ff:1f.7", "ff:1f.7"),
-                (USAGE, "--json is for", "--json", "--format", "libvirt",
+                (USAGE, "--json requires", "--json", "--format", "libvirt",
                  "1:0.0"),
                 (USAGE, "21 devices", *(f"{n}:0.0" for n in range(10, 31))),
                 (NO, "domain of four digits only", "--format", "libvirt",

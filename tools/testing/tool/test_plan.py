@@ -159,7 +159,7 @@ class Command(ToolCase):
                 ("'x' is not a size", "-machine q35,cxl-fmw.0.size=x"),
                 ("its value is missing", "qemu -m 4G -device"),
                 ("a ' is missing", "-device 'vfio-pci"),
-                (r"a shell would replace '\$HOME'", "-device $HOME"),
+                (r"a shell would expand '\$HOME'", "-device $HOME"),
                 ("not JSON", "-device '{'"),
                 ("not supported; pass", "-readconfig file"),
                 ("not a PCI address", "-device vfio-pci,host=eth0"),
@@ -170,7 +170,7 @@ class Command(ToolCase):
                 self.refuse(USAGE, pattern, "plan", *SIZE, "-", text=text)
 
     def test_unknown_device(self):
-        self.refuse(USAGE, "no device 0000:ff:1f.7: say how large .* "
+        self.refuse(USAGE, "no device 0000:ff:1f.7: specify the size .* "
                     "--memory 0000:ff:1f.7=SIZE", "plan", "-",
                     text="-device vfio-pci,host=ff:1f.7,bus=a")
 
