@@ -177,7 +177,7 @@ static void cm_without_ras_its_registers_read_0(struct kunit *test)
 
 /*
  * Link, security, snoop filter, timeout, extended metadata, further decoders:
- * nothing else that the host has is there
+ * none of the host's other capabilities is present
  */
 static void cm_all_else_reads_0_and_ignores_writes(struct kunit *test)
 {
@@ -246,7 +246,7 @@ static void cm_access(struct kunit *test)
 	struct cm_ctx *ctx = test->priv;
 	u64 bad = param->ok ? 0 : 1;
 
-	/* A read, where some byte is not ones */
+	/* A read, of registers that are not all ones */
 	cm_keep(ctx);
 	if (param->ok)
 		KUNIT_EXPECT_NE(test,
@@ -259,7 +259,7 @@ static void cm_access(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, ctx->cm.bad_accesses, bad);
 	cm_expect_kept(test);
 
-	/* A write, where writes have an effect */
+	/* A write, to registers on which writes have an effect */
 	cm_write(ctx, param->offset, param->width, ~0ULL);
 	KUNIT_EXPECT_EQ(test, ctx->cm.bad_accesses, 2 * bad);
 	if (bad)
@@ -316,7 +316,7 @@ static void cm_8_byte_writes_equal_two_of_4(struct kunit *test)
 	}
 }
 
-/* A pointer is a multiple of 4, so that 8 bytes may be of two structures */
+/* Pointers are multiples of 4, so 8 bytes may belong to two structures */
 static void cm_8_byte_write_reaches_the_structure_it_ends_in(struct kunit *test)
 {
 	struct cm_ctx *ctx = test->priv;

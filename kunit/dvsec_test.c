@@ -17,7 +17,7 @@
  * @dvsec: the DVSEC
  * @before: an earlier copy of its image
  * @host: the host's
- * @size: of the memory, in bytes
+ * @size: size of the memory, in bytes
  */
 struct dvsec_ctx {
 	struct vfio_cxl_emu_dvsec dvsec;
@@ -76,12 +76,12 @@ static void dvsec_expect_kept(struct kunit *test)
 }
 
 /**
- * enum dvsec_rule - what a field is, of a host with all bits set
- * @READS_0: 0
- * @FIXED: a value of its own
- * @AS_HOST: what the host's is
+ * enum dvsec_rule - value of a field, for a host with all bits set
+ * @READS_0: reads 0
+ * @FIXED: a fixed value
+ * @AS_HOST: the host's value
  * @AS_GUEST: 0, then what the guest writes
- * @HOST_THEN_GUEST: what the host's is, then what the guest writes
+ * @HOST_THEN_GUEST: the host's value, then what the guest writes
  * @WRITE_ONCE: 0, until the guest writes ones
  */
 enum dvsec_rule {
@@ -402,7 +402,7 @@ static void dvsec_write_at_odd_offset_is_not_lost(struct kunit *test)
 			0xf0000000);
 }
 
-/* Status bits: should the image ever hold one */
+/* Status bits, in case the image ever has one set */
 
 static void dvsec_status_is_cleared_by_writing_1(struct kunit *test)
 {
@@ -413,7 +413,7 @@ static void dvsec_status_is_cleared_by_writing_1(struct kunit *test)
 	dvsec_write(ctx, SPEC_DVSEC_STATUS, 2, 0);
 	KUNIT_EXPECT_EQ(test, dvsec_read(ctx, SPEC_DVSEC_STATUS, 2),
 			SPEC_DVSEC_STATUS_VIRAL);
-	/* A write of Control that writes Status back, but for that bit */
+	/* A write of Control that writes Status back, except for that bit */
 	dvsec_write(ctx, SPEC_DVSEC_CTRL, 4, 0xbfff0002);
 	KUNIT_EXPECT_EQ(test, dvsec_read(ctx, SPEC_DVSEC_STATUS, 2),
 			SPEC_DVSEC_STATUS_VIRAL);
@@ -602,7 +602,7 @@ static void dvsec_locked_ignores_every_bit_at_every_width(struct kunit *test)
 			for (bit = 0; bit < 8 * width; bit++) {
 				u64 old = dvsec_read(ctx, offset, width);
 
-				/* Control2, the only register left to it */
+				/* Control2 is the only writable register */
 				if (8 * offset + bit == 8 * SPEC_DVSEC_CTRL2)
 					continue;
 				dvsec_write(ctx, offset, width,
@@ -664,8 +664,8 @@ static const struct dvsec_state_case dvsec_state_cases[] = {
 	{ "media type, class, interleave", 0x00001ffc, 0x00001ffc },
 	{ "active timeout", 0x0000e000, 0x0000e000 },
 	{ "active degraded", 0x00010000, 0x00010000 },
-	{ "the host's size is not taken", 0xf0000000, 0x00000000 },
-	{ "reserved bits are not taken", 0x0ffe0000, 0x00000000 },
+	{ "the host's size is ignored", 0xf0000000, 0x00000000 },
+	{ "reserved bits are ignored", 0x0ffe0000, 0x00000000 },
 	{ "all ones", 0xffffffff, 0x0001ffff },
 };
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A device as a whole: what a lock and a reset do to component registers and
+ * A device as a whole: effects of a lock and a reset on component registers and
  * DVSEC together
  */
 #include <kunit/test.h>
@@ -103,7 +103,7 @@ static void emu_write_all(struct emu_ctx *ctx, u64 val)
 		emu_write_dvsec(ctx, offset, 4, val);
 }
 
-/* Both are at @base, which is 0 where they are not locked */
+/* Both are at @base, which is 0 if they are not locked */
 static void emu_expect_base(struct kunit *test, u64 base)
 {
 	struct emu_ctx *ctx = test->priv;
@@ -157,7 +157,7 @@ static void emu_lock_wins_over_what_a_guest_wrote(struct kunit *test)
 {
 	struct emu_ctx *ctx = test->priv;
 
-	/* CONFIG_LOCK of the guest's own among it */
+	/* Including a CONFIG_LOCK that the guest sets */
 	emu_write_all(ctx, ~0ULL);
 	KUNIT_EXPECT_EQ(test, emu_lock(ctx, TEST_GUEST_BASE), 0);
 	emu_expect_base(test, TEST_GUEST_BASE);
@@ -180,7 +180,7 @@ static void emu_lock_at_another_base_is_busy(struct kunit *test)
 {
 	static const u64 bases[] = {
 		OTHER_BASE,
-		/* One half alone, and the least that can differ */
+		/* Only one half, and the smallest possible difference */
 		TEST_GUEST_BASE ^ (1ULL << 32),
 		TEST_GUEST_BASE ^ (1ULL << 28),
 		TEST_GUEST_BASE + VFIO_CXL_EMU_HDM_ALIGN,
@@ -196,7 +196,7 @@ static void emu_lock_at_another_base_is_busy(struct kunit *test)
 		emu_expect_base(test, TEST_GUEST_BASE);
 	}
 
-	/* Nor does a reset show it then */
+	/* A reset does not show it either */
 	vfio_cxl_emu_reset(&ctx->emu);
 	emu_expect_kept(test);
 }
@@ -230,7 +230,7 @@ static void emu_reset_without_a_lock_starts_over(struct kunit *test)
 	emu_expect_kept(test);
 	emu_expect_base(test, 0);
 
-	/* No CONFIG_LOCK of the guest's is left, and the VMM can lock */
+	/* The guest's CONFIG_LOCK is gone, and the VMM can lock */
 	emu_write_dvsec(ctx, SPEC_DVSEC_BASE_HIGH, 4, 0x84);
 	KUNIT_EXPECT_EQ(test, emu_read_dvsec(ctx, SPEC_DVSEC_BASE_HIGH, 4),
 			0x84);

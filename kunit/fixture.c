@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What the suites share: a host's device to start from
+ * Shared by the suites: a host's device to start from
  */
 #include <kunit/test.h>
 #include <linux/bits.h>
@@ -13,10 +13,10 @@
 
 /**
  * vfio_cxl_test_host_hdm - the host's decoder, committed and locked by firmware
- * @hdm: takes VFIO_CXL_EMU_HDM_SIZE bytes
+ * @hdm: buffer of VFIO_CXL_EMU_HDM_SIZE bytes
  *
- * With ten decoders, every capability, and an address or all ones where an
- * address can be.
+ * With ten decoders, every capability, and an address or all ones in each
+ * register that can hold an address.
  */
 void vfio_cxl_test_host_hdm(u8 *hdm)
 {
@@ -31,7 +31,7 @@ void vfio_cxl_test_host_hdm(u8 *hdm)
 
 /**
  * vfio_cxl_test_host_ras - the host's RAS registers, full of errors
- * @ras: takes VFIO_CXL_EMU_RAS_SIZE bytes
+ * @ras: buffer of VFIO_CXL_EMU_RAS_SIZE bytes
  */
 void vfio_cxl_test_host_ras(u8 *ras)
 {
@@ -44,7 +44,7 @@ void vfio_cxl_test_host_ras(u8 *ras)
 
 /**
  * vfio_cxl_test_host_cm - the host's component registers
- * @config: takes them
+ * @config: filled in
  */
 void vfio_cxl_test_host_cm(struct vfio_cxl_emu_cm_config *config)
 {
@@ -57,7 +57,7 @@ void vfio_cxl_test_host_cm(struct vfio_cxl_emu_cm_config *config)
 
 /**
  * vfio_cxl_test_host_dvsec - the host's DVSEC, set up and locked by firmware
- * @dvsec: takes VFIO_CXL_EMU_DVSEC_SIZE bytes
+ * @dvsec: buffer of VFIO_CXL_EMU_DVSEC_SIZE bytes
  *
  * With every capability, and both ranges in use.
  */
@@ -87,10 +87,10 @@ void vfio_cxl_test_host_dvsec(u8 *dvsec)
 /**
  * vfio_cxl_test_host_bits - which bits of the host's registers a guest sees
  * @regs: the registers
- * @shown: for each doubleword, the bits that are in the image what they are in
- *	the host's register; no other bit of the host may change the image
+ * @shown: for each doubleword, the bits that have the same value in the image
+ *	as in the host's register; no other bit of the host may change the image
  *
- * Turns each bit alone, from all zeros and from all ones.
+ * Flips each bit on its own, starting from all zeros and from all ones.
  */
 void vfio_cxl_test_host_bits(struct vfio_cxl_test_registers *regs,
 			     const u32 *shown)
@@ -127,7 +127,7 @@ void vfio_cxl_test_host_bits(struct vfio_cxl_test_registers *regs,
  * vfio_cxl_test_no_address - look for a host address in what a guest can read
  * @test: the running case
  * @image: what a guest can read
- * @size: of @image, in bytes
+ * @size: size of @image, in bytes
  * @address: its low half, or the whole in units of 4 KiB, 64 KiB, 1 MiB or
  *	256 MiB, must be at no byte of @image
  */

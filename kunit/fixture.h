@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the suites share: a host's device to start from
+ * Shared by the suites: a host's device to start from
  */
 #ifndef VFIO_CXL_KUNIT_FIXTURE_H
 #define VFIO_CXL_KUNIT_FIXTURE_H
@@ -28,12 +28,12 @@ void vfio_cxl_test_host_cm(struct vfio_cxl_emu_cm_config *config);
 void vfio_cxl_test_host_dvsec(u8 *dvsec);
 
 /**
- * struct vfio_cxl_test_registers - registers that are made from the host's
+ * struct vfio_cxl_test_registers - registers derived from the host's
  * @test: the running case
  * @host: the host's registers
  * @image: the guest's
- * @size: of both, in bytes
- * @init: makes @image from @host
+ * @size: size of both, in bytes
+ * @init: derives @image from @host
  * @priv: for @init
  */
 struct vfio_cxl_test_registers {

@@ -15,7 +15,7 @@
 /**
  * struct hdm_ctx - a virtual decoder and the host's
  * @block: the virtual one
- * @image: of @block
+ * @image: the image of @block
  * @host: the host's registers
  */
 struct hdm_ctx {
@@ -322,7 +322,7 @@ static void hdm_skip_reads_0_and_ignores_writes(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, hdm_read64(ctx, SPEC_HDM_SKIP_LOW), 0);
 }
 
-/* Structure offsets that are no register */
+/* Offsets in the structure that belong to no register */
 static void hdm_holes_read_0_and_ignore_writes(struct kunit *test)
 {
 	static const u32 holes[] = { 0x08, 0x0c, 0x2c };
@@ -518,7 +518,7 @@ static void hdm_ignored(struct kunit *test)
 	vfio_cxl_emu_block_write(&ctx->block, param->offset, param->width,
 				 param->val);
 	KUNIT_EXPECT_MEMEQ(test, ctx->image, before, sizeof(before));
-	/* And again, should the first have unlocked something */
+	/* And again, in case the first has unlocked something */
 	vfio_cxl_emu_block_write(&ctx->block, param->offset, param->width,
 				 ~param->val);
 	KUNIT_EXPECT_MEMEQ(test, ctx->image, before, sizeof(before));
@@ -538,7 +538,7 @@ static void hdm_locked_ignores_every_bit_at_every_width(struct kunit *test)
 			u64 old = vfio_cxl_emu_block_read(&ctx->block, offset,
 							  width);
 
-			/* One bit turned, one bit alone, all but one bit */
+			/* One bit flipped, one bit alone, all except one bit */
 			for (bit = 0; bit < 8 * width; bit++) {
 				vfio_cxl_emu_block_write(&ctx->block, offset,
 							 width,
@@ -590,7 +590,7 @@ static void hdm_init_starts_over_after_lock(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, hdm_read(ctx, SPEC_HDM_BASE_HIGH), 0x12);
 }
 
-/* Bases and sizes at the ends of what SET takes */
+/* Bases and sizes at the limits of what SET accepts */
 struct hdm_place_case {
 	const char *name;
 	u64 base;

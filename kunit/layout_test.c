@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What is found in a host's device: layouts of registers, one row for each
+ * What is found in a host's device: layouts of registers, one per row
  */
 #include <kunit/test.h>
 #include <linux/errno.h>
@@ -30,8 +30,8 @@
 /**
  * struct layout_ctx - a host's device
  * @cm: CXL.cache and CXL.mem registers
- * @outside: somebody read where no register is
- * @config: what is kept of them
+ * @outside: there was a read where no register is
+ * @config: what is saved of them
  * @layout: where they are
  */
 struct layout_ctx {
@@ -46,7 +46,7 @@ static void layout_put(struct layout_ctx *ctx, u32 offset, u32 val)
 	put_unaligned_le32(val, ctx->cm + offset);
 }
 
-/* A read outside of an image, or at an odd place, reads what stands out */
+/* A read outside of an image, or misaligned, returns a conspicuous value */
 static u32 layout_read_cm(void *device, u32 offset)
 {
 	struct layout_ctx *ctx = device;
@@ -92,7 +92,7 @@ static int layout_test_init(struct kunit *test)
 
 /**
  * struct layout_hdm_case - a capability array
- * @name: of the row
+ * @name: name of the row
  * @array: header and entries
  * @count: Decoder Count field of the HDM Decoder Capability Register
  * @ret: what is returned
@@ -187,7 +187,7 @@ static void layout_hdm(struct kunit *test)
 	for (i = 0; i < ARRAY_SIZE(param->array); i++)
 		if (param->array[i] || !param->array[0])
 			layout_put(ctx, 4 * i, param->array[i]);
-	/* Where the row has them, or would have them */
+	/* Where the row has the structures, or would have them */
 	i = param->hdm ?: entry;
 	if (i % 4 == 0 && i >= 8 && i <= SPEC_CM_SIZE - 4)
 		layout_put(ctx, i, param->count);
@@ -210,18 +210,18 @@ static void layout_hdm(struct kunit *test)
 				   ctx->cm + param->ras, SPEC_RAS_END);
 }
 
-/* What the decoders say */
+/* Contents of the decoders */
 
 #define DECODER(base, size, ctrl)	{ base, size, ctrl }
 #define GOOD	DECODER(TEST_HOST_BASE, TEST_SIZE, COMMITTED)
 
 /**
- * struct layout_decoder_case - what firmware left
- * @name: of the row
- * @decoder: of four decoders base, size and control
- * @off: what else is off
+ * struct layout_decoder_case - what firmware set up
+ * @name: name of the row
+ * @decoder: base, size and control of each of four decoders
+ * @off: what else is disabled
  * @ret: what is returned
- * @empty: decoders that are to be put back, a bit for each
+ * @empty: decoders to be restored, one bit each
  */
 struct layout_decoder_case {
 	const char *name;
@@ -345,9 +345,9 @@ static void layout_decoder(struct kunit *test)
 
 /**
  * struct layout_capacity_case - HDM ranges of the Device DVSEC
- * @name: of the row
+ * @name: name of the row
  * @cap: DVSEC CXL Capability Register
- * @sizes: of range 1 and 2: high and low registers
+ * @sizes: high and low size registers of range 1 and 2
  * @capacity: what is returned
  */
 struct layout_capacity_case {
@@ -371,7 +371,7 @@ static const struct layout_capacity_case layout_capacity_cases[] = {
 	  { { 1, 0xf0000000 }, { 2, 0x20000000 } }, 0x410000000ULL },
 	{ "two ranges, the first empty", SPEC_DVSEC_CAP_HDM_COUNT_2,
 	  { { 0, 0 }, { 0, 0x30000000 } }, 0x30000000 },
-	{ "what is behind the only range", SPEC_DVSEC_CAP_HDM_COUNT_1,
+	{ "what follows the only range", SPEC_DVSEC_CAP_HDM_COUNT_1,
 	  { { 0, 0x20000000 }, { 5, 0x10000000 } }, SZ_512M },
 	{ "other bits of the size registers", SPEC_DVSEC_CAP_HDM_COUNT_2,
 	  { { 0, 0x20000000 | STATE }, { 0, 0x10000000 | STATE } },
@@ -411,12 +411,12 @@ static void layout_capacity(struct kunit *test)
 
 /**
  * struct layout_block_case - register blocks
- * @name: of the row
- * @length: of the DVSEC
- * @words: of the DVSEC from its first entry on
+ * @name: name of the row
+ * @length: length of the DVSEC
+ * @words: contents of the DVSEC from its first entry on
  * @ret: what is returned
  * @bar: where the component registers are
- * @offset: and where there
+ * @offset: and their offset in it
  */
 struct layout_block_case {
 	const char *name;
@@ -465,7 +465,7 @@ static u32 layout_read_locator(void *device, u32 offset)
 	const struct layout_block_case *param = device;
 	const u32 at = (offset - 0xc) / 4;
 
-	/* A read of what is not there gives what would be taken for a block */
+	/* A read beyond the end returns what looks like a block */
 	return at < ARRAY_SIZE(param->words) ? param->words[at] :
 					       BLOCK(0xbad0000, 1, 5);
 }
@@ -492,9 +492,9 @@ static void layout_block(struct kunit *test)
 
 /**
  * struct layout_bar_case - a BAR
- * @name: of the row
+ * @name: name of the row
  * @block: offset of the component registers in it
- * @size: of it
+ * @size: its size
  * @nr: how many parts can be mapped
  * @areas: where they are
  */
@@ -551,8 +551,8 @@ static void layout_mappable(struct kunit *test)
 /**
  * struct layout_access - an access to a BAR, or a mapping of a part of it
  * @from: where it starts, from the start of the component registers
- * @len: of it
- * @overlaps: it overlaps them
+ * @len: its length
+ * @overlaps: whether it overlaps them
  * @pieces: what it is split into
  */
 struct layout_access {

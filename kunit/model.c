@@ -2,8 +2,8 @@
 /*
  * What a guest should see, bit by bit: the oracle of random tests and fuzzers
  *
- * Each register structure has one function, which says for one bit what it is
- * at this moment; reads and writes follow from that.
+ * Each register structure has one function, which tells what one bit is at this
+ * moment; reads and writes follow from that.
  */
 #include <linux/string.h>
 #include <linux/types.h>
@@ -50,7 +50,7 @@ static enum bit hdm_bit(const struct vfio_cxl_model *m, unsigned int reg,
 		/* One decoder, no target, nothing else */
 		return IS_0;
 	case 0x04:	/* Global Control */
-		/* Poison On Decode Error Enable, where there is such a thing */
+		/* Poison On Decode Error Enable, if the capability exists */
 		if (n == 0)
 			return !m->set && host_bit(m->host.hdm, 10) ?
 			       GUEST : IS_0;
@@ -81,12 +81,12 @@ static enum bit hdm_bit(const struct vfio_cxl_model *m, unsigned int reg,
 			return m->set ? IS_1 : GUEST;
 		if (n == 10)	/* Committed */
 			return m->set ? IS_1 : IS_0;
-		if (n == 11)	/* Error Not Committed: while it is asked */
+		if (n == 11)	/* Error Not Committed: as Commit */
 			return !m->set && m->hdm[0x20 * 8 + 9] ? IS_1 : IS_0;
 		if (n == 12)	/* Target Range Type */
 			return HOST;
 		return IS_0;
-	default:	/* DPA Skip among them */
+	default:	/* including DPA Skip */
 		return IS_0;
 	}
 }
@@ -210,7 +210,7 @@ static bool inside(u32 offset, u32 entry, u32 size, u32 *byte)
 /**
  * vfio_cxl_model_cm_byte - a byte of the CXL.cache and CXL.mem registers
  * @m: the device
- * @offset: of the byte in these registers, below MODEL_CM_SIZE
+ * @offset: offset of the byte in these registers, below MODEL_CM_SIZE
  *
  * Return: what a guest reads there, as a part of a register.
  */
@@ -269,8 +269,8 @@ static u8 *dvsec_target(struct vfio_cxl_model *m, u32 offset, unsigned int n)
 }
 
 /*
- * All bits of an access are written at once: what one of them does to another
- * shows from the next access on.
+ * All bits of an access are written at once: the effect of one bit on another
+ * is visible from the next access on.
  */
 static void model_write(struct vfio_cxl_model *m, u32 offset,
 			unsigned int width, u64 val,
@@ -302,7 +302,7 @@ static bool cm_access(struct vfio_cxl_model *m, u32 offset,
 /**
  * vfio_cxl_model_cm_read - what a guest reads from the component registers
  * @m: the device
- * @offset: in the component registers
+ * @offset: offset in the component registers
  * @width: 1 to 8 bytes
  *
  * Return: the value.
@@ -330,7 +330,7 @@ u64 vfio_cxl_model_cm_read(struct vfio_cxl_model *m, u32 offset,
 /**
  * vfio_cxl_model_cm_write - a guest writes to the component registers
  * @m: the device
- * @offset: in the component registers
+ * @offset: offset in the component registers
  * @width: 1 to 8 bytes
  * @val: the value
  */
@@ -344,7 +344,7 @@ void vfio_cxl_model_cm_write(struct vfio_cxl_model *m, u32 offset,
 /**
  * vfio_cxl_model_dvsec_read - what a guest reads from the DVSEC
  * @m: the device
- * @offset: in the DVSEC
+ * @offset: offset in the DVSEC
  * @width: 1 to 8 bytes, inside the DVSEC
  *
  * Return: the value.
@@ -369,7 +369,7 @@ u64 vfio_cxl_model_dvsec_read(const struct vfio_cxl_model *m, u32 offset,
 /**
  * vfio_cxl_model_dvsec_write - a guest writes to the DVSEC
  * @m: the device
- * @offset: in the DVSEC
+ * @offset: offset in the DVSEC
  * @width: 1 to 8 bytes, inside the DVSEC
  * @val: the value
  */
@@ -380,7 +380,7 @@ void vfio_cxl_model_dvsec_write(struct vfio_cxl_model *m, u32 offset,
 }
 
 /**
- * vfio_cxl_model_memory_state - look at the state of the host's memory
+ * vfio_cxl_model_memory_state - set the state of the host's memory
  * @m: the device
  * @range1_size_low: DVSEC CXL Range 1 Size Low Register
  */
@@ -390,7 +390,7 @@ void vfio_cxl_model_memory_state(struct vfio_cxl_model *m, u32 range1_size_low)
 }
 
 /**
- * vfio_cxl_model_reset - a guest resets: the lock stays, the rest starts anew
+ * vfio_cxl_model_reset - a guest resets: only the lock persists
  * @m: the device
  */
 void vfio_cxl_model_reset(struct vfio_cxl_model *m)
@@ -408,7 +408,7 @@ void vfio_cxl_model_reset(struct vfio_cxl_model *m)
 		m->ras[i] = host_bit(m->host.ras, i);
 	for (i = 8 * 0x0c; i < 8 * 0x0e; i++)	/* Control */
 		m->dvsec[i] = host_bit(m->host.dvsec, i);
-	m->dvsec[8 * 0x0c + 2] = 0;	/* but for Mem_Enable */
+	m->dvsec[8 * 0x0c + 2] = 0;	/* except for Mem_Enable */
 
 	m->state = 0;
 	for (i = 0; i < 32; i++)
@@ -416,11 +416,12 @@ void vfio_cxl_model_reset(struct vfio_cxl_model *m)
 }
 
 /**
- * vfio_cxl_model_set - the VMM sets where the memory is, once
+ * vfio_cxl_model_set - the VMM sets the base of the memory, once
  * @m: the device
- * @base: where
+ * @base: guest physical address
  *
- * Return: whether it is there: the first base stays, and another is refused.
+ * Return: whether the memory is at @base: the first base stays, and another one
+ * is refused.
  */
 bool vfio_cxl_model_set(struct vfio_cxl_model *m, u64 base)
 {
@@ -433,7 +434,7 @@ bool vfio_cxl_model_set(struct vfio_cxl_model *m, u64 base)
 }
 
 /**
- * vfio_cxl_model_init - a device that was just opened
+ * vfio_cxl_model_init - initialise a device that was just opened
  * @m: the device
  * @host: the host's
  */

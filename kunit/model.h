@@ -3,7 +3,7 @@
  * What a guest should see, bit by bit: the oracle of random tests and fuzzers
  *
  * Written from the specification (CXL r3.1 8.1.3, 8.2.4) and the project's
- * rules.  Slow and plain on purpose, and it shares nothing with the emulation.
+ * rules.  Deliberately slow and simple, it shares nothing with the emulation.
  * Needs the kernel's types and memset() only.
  */
 #ifndef VFIO_CXL_KUNIT_MODEL_H
@@ -17,14 +17,14 @@
 #define MODEL_DVSEC_SIZE	0x3c
 
 /**
- * struct vfio_cxl_model_host - what the host's device has
+ * struct vfio_cxl_model_host - registers of the host's device
  * @cm_header: CXL Capability Header
  * @hdm_entry: capability array entry of the HDM decoders
- * @ras_entry: that of RAS, or 0
+ * @ras_entry: capability array entry of RAS, or 0
  * @hdm: HDM Decoder Capability Structure, up to decoder 0, little endian
  * @ras: RAS Capability Structure, little endian
  * @dvsec: CXL Device DVSEC, little endian
- * @size: of the memory, in bytes
+ * @size: size of the memory, in bytes
  */
 struct vfio_cxl_model_host {
 	u32 cm_header;
@@ -40,10 +40,10 @@ struct vfio_cxl_model_host {
  * struct vfio_cxl_model - a guest's device
  * @host: the host's
  * @set: the VMM locked the decoder
- * @base: where, as a guest physical address
+ * @base: where the memory is, as a guest physical address
  * @state: the host's Range 1 Size Low Register, when it was last looked at
- * @bad_accesses: to component registers
- * @hdm: one for each bit: its value, where that is the guest's to choose
+ * @bad_accesses: number of bad accesses to component registers
+ * @hdm: for each bit, its value if the guest can choose it
  * @ras: likewise
  * @dvsec: likewise
  */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The suites as one module
+ * All suites in one module
  */
 #include <linux/module.h>
 

@@ -1,10 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Puts the project into a Linux source tree, at the places that it would have
-# in mainline, without touching that tree: the result is a tree of symbolic
-# links to the source's files, with copies of the project's files beside them.
-# It takes seconds and 130 MB, needs no privilege, and works across file systems.
+# Adds the project to a Linux source tree, where it would be in mainline,
+# without touching that tree: the result is a tree of symbolic links to the
+# source's files, with copies of the project's files beside them.  It takes
+# seconds and 130 MB, needs no privilege, and works across file systems.
 # Another run, after edits in the project, takes a fraction of a second.
 #
 # VFIO_PCI_CORE builds on UML too (KUNIT_UML_PCI brings PCI, and VFIO brings the
@@ -17,10 +17,10 @@ usage() {
 	cat <<'EOF'
 usage: kunit/overlay.sh LINUX TREE
 
-Makes TREE a Linux source tree with the project in it: that of LINUX, an
-unpacked and clean Linux source, which is left as it is and must stay where it
-is.  TREE is made, or brought up to date; with another LINUX it is made afresh,
-and a build below TREE goes with it.  Build in it with O=, for instance
+Makes TREE a Linux source tree with the project in it, based on LINUX, an
+unpacked and clean Linux source, which is not changed and must not be moved.
+TREE is created, or updated; with another LINUX it is created anew, and a build
+below TREE is removed with it.  Build in it with O=, for instance
 
   make -C TREE O=BUILD drivers/vfio/pci/cxl/
 EOF
@@ -50,8 +50,8 @@ vfio=drivers/vfio/pci
 [ ! -e "$linux/$vfio/cxl" ] ||
 	fail "$linux has $vfio/cxl already: take a source without it"
 
-# Write standard input to file $1, unless that is what it holds: builds go by
-# the time of the last change.
+# Write standard input to file $1, unless the file already has these contents:
+# builds depend on the modification time.
 update() {
 	cat >"$1.new"
 	if [ ! -L "$1" ] && cmp -s "$1.new" "$1"; then
@@ -63,9 +63,9 @@ update() {
 
 "$project/tools/testing/linktree.sh" "$linux" "$tree"
 
-# The project's files.  Those that are what they were keep their time, those of
+# The project's files.  Unchanged ones keep their modification time, those of
 # another checkout that are older than what was built get a new one, and those
-# that are gone go.
+# that no longer exist are removed.
 old=$tree/$vfio/cxl
 new=$tree/$vfio/.cxl.new
 rm -rf "$new"

@@ -8,8 +8,8 @@
 #include "pair.h"
 
 /**
- * vfio_cxl_pair_init - a device that was just opened
- * @pair: takes it
+ * vfio_cxl_pair_init - initialise a device that was just opened
+ * @pair: filled in
  * @host: the host's
  */
 void vfio_cxl_pair_init(struct vfio_cxl_pair *pair,
@@ -56,7 +56,7 @@ struct vfio_cxl_pair_value vfio_cxl_pair_set(struct vfio_cxl_pair *pair,
 }
 
 /**
- * vfio_cxl_pair_memory_state - look at the state of the host's memory
+ * vfio_cxl_pair_memory_state - set the state of the host's memory
  * @pair: the device
  * @state: DVSEC CXL Range 1 Size Low Register
  */
@@ -69,7 +69,7 @@ void vfio_cxl_pair_memory_state(struct vfio_cxl_pair *pair, u32 state)
 /**
  * vfio_cxl_pair_cm_write - a guest writes to the component registers
  * @pair: the device
- * @offset: in the component registers
+ * @offset: offset in the component registers
  * @width: 1 to 8 bytes
  * @val: the value
  */
@@ -83,7 +83,7 @@ void vfio_cxl_pair_cm_write(struct vfio_cxl_pair *pair, u32 offset,
 /**
  * vfio_cxl_pair_cm_read - a guest reads from the component registers
  * @pair: the device
- * @offset: in the component registers
+ * @offset: offset in the component registers
  * @width: 1 to 8 bytes
  *
  * Return: both values.
@@ -101,7 +101,7 @@ struct vfio_cxl_pair_value vfio_cxl_pair_cm_read(struct vfio_cxl_pair *pair,
 /**
  * vfio_cxl_pair_dvsec_write - a guest writes to the DVSEC
  * @pair: the device
- * @offset: in the DVSEC
+ * @offset: offset in the DVSEC
  * @width: 1 to 8 bytes, inside the DVSEC
  * @val: the value
  */
@@ -115,7 +115,7 @@ void vfio_cxl_pair_dvsec_write(struct vfio_cxl_pair *pair, u32 offset,
 /**
  * vfio_cxl_pair_dvsec_read - a guest reads from the DVSEC
  * @pair: the device
- * @offset: in the DVSEC
+ * @offset: offset in the DVSEC
  * @width: 1 to 8 bytes, inside the DVSEC
  *
  * Return: both values.
@@ -135,12 +135,12 @@ vfio_cxl_pair_dvsec_read(const struct vfio_cxl_pair *pair, u32 offset,
 /**
  * vfio_cxl_pair_differs - compare every byte
  * @pair: the device
- * @byte: takes the first byte that differs, from the start of what has it
- * @val: takes both values of it
+ * @byte: set to the offset of the first byte that differs, in the registers
+ * @val: set to both values of it
  *
- * Finds a write that reached what it was not to reach.
+ * Finds a write that changed something that it must not change.
  *
- * Return: NULL, or what has a byte that differs.
+ * Return: NULL, or the name of the registers that differ.
  */
 const char *vfio_cxl_pair_differs(const struct vfio_cxl_pair *pair, u32 *byte,
 				  struct vfio_cxl_pair_value *val)

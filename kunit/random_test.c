@@ -30,11 +30,11 @@ MODULE_PARM_DESC(accesses, "Number of random accesses");
  * struct random_ctx - a run
  * @pair: the device
  * @host: the host's device
- * @state: of the generator
- * @nr: access that is running
- * @sets: that were done
- * @resets: that were done
- * @committed: reads that saw COMMITTED, so that a run has shown something
+ * @state: state of the generator
+ * @nr: number of the current access
+ * @sets: number of SETs so far
+ * @resets: number of resets so far
+ * @committed: reads that saw COMMITTED, to prove that the run was useful
  */
 struct random_ctx {
 	struct vfio_cxl_pair pair;
@@ -93,7 +93,7 @@ static void random_bytes(struct random_ctx *ctx, u8 *to, unsigned int size)
 	}
 }
 
-/* A host with structures anywhere that a driver accepts */
+/* A host with structures anywhere where the driver accepts them */
 static void random_host(struct random_ctx *ctx)
 {
 	struct vfio_cxl_model_host *host = &ctx->host;
@@ -119,7 +119,7 @@ static void random_host(struct random_ctx *ctx)
 		host->ras_entry = ras << 20 | random_below(ctx, 1 << 20);
 }
 
-/* Where it is already, now and then: that is no error */
+/* Occasionally where it is already, which is not an error */
 static void random_set(struct kunit *test, struct random_ctx *ctx)
 {
 	u64 base = (random_below(ctx, 1 << 24) + 1ULL) * VFIO_CXL_EMU_HDM_ALIGN;
@@ -201,7 +201,7 @@ static void random_dvsec(struct kunit *test, struct random_ctx *ctx)
 	u32 offset = random_below(ctx, VFIO_CXL_EMU_DVSEC_SIZE + 1 - width);
 	struct vfio_cxl_pair_value val;
 
-	/* CONFIG_LOCK ends most of what can happen, so seldom reach it */
+	/* CONFIG_LOCK ends most of what can happen, so write to it rarely */
 	if (random_one_in(ctx, 2) &&
 	    (offset > 0x14 || offset + width <= 0x14 ||
 	     random_one_in(ctx, 32)))
@@ -273,7 +273,7 @@ static void random_accesses_agree_with_the_model(struct kunit *test)
 
 	kunit_info(test, "%u SETs, %u resets, %u reads saw the decoder committed",
 		   ctx->sets, ctx->resets, ctx->committed);
-	/* A run of the usual length has been everywhere */
+	/* A run of the usual length has covered everything */
 	if (accesses >= 100000) {
 		KUNIT_EXPECT_GT(test, ctx->sets, 0);
 		KUNIT_EXPECT_GT(test, ctx->resets, 0);

@@ -14,7 +14,7 @@
 /**
  * struct ras_ctx - virtual RAS registers and the host's
  * @block: the virtual ones
- * @image: of @block
+ * @image: the image of @block
  * @host: the host's
  */
 struct ras_ctx {
@@ -112,7 +112,7 @@ static void ras_shows_no_other_bit_of_the_host(struct kunit *test)
 	vfio_cxl_test_host_bits(&regs, shown);
 }
 
-/* Should the image ever hold an error, it goes as the specification says */
+/* If the image ever has an error, it is cleared as the specification says */
 static void ras_status_is_cleared_by_writing_1(struct kunit *test)
 {
 	static const u32 regs[][2] = {

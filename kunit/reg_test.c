@@ -18,7 +18,7 @@
  * struct reg_ctx - a block of registers, and what its effects recorded
  * @block: the block
  * @before: must stay 0xcc
- * @image: of @block
+ * @image: the image of @block
  * @after: must stay 0xcc
  * @host: the host's registers
  * @nr_effects: effects that ran
@@ -405,7 +405,7 @@ static void reg_write_of_8_bytes_reaches_all_registers(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, vfio_cxl_emu_reg_get(&ctx->block, 8, 4), 0);
 }
 
-/* What lies above the access in its value is not written */
+/* Bits of the value beyond the width of the access are not written */
 static void reg_write_ignores_value_bits_above_the_width(struct kunit *test)
 {
 	struct reg_ctx *ctx = test->priv;
@@ -618,7 +618,7 @@ static void reg_effects_run_after_all_registers_are_written(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, ctx->seen, 0x12345678);
 }
 
-/* As the part of an access that is in a neighbouring block */
+/* Like the part of an access that is in a neighbouring block */
 static void reg_write_may_lie_partly_outside_the_block(struct kunit *test)
 {
 	struct reg_ctx *ctx = test->priv;

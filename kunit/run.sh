@@ -9,10 +9,10 @@ usage() {
 	cat <<'EOF'
 usage: kunit/run.sh LINUX WORK [ARGUMENT]...
 
-Puts the project on top of the Linux source LINUX, builds a UML kernel and runs
-the suites in it.  LINUX stays as it is; everything made goes below WORK, which
-is a cache: the next run builds only what changed.  ARGUMENTs go to kunit.py
-run, for instance
+Adds the project to the Linux source LINUX, builds a UML kernel and runs the
+suites in it.  LINUX is not changed; everything is built below WORK, which is a
+cache: the next run builds only what changed.  ARGUMENTs go to kunit.py run, for
+instance
 
   --kernel_args=vfio_cxl_kunit.seed=42     another run of random accesses
   --kernel_args=vfio_cxl_kunit.accesses=10000000
@@ -41,14 +41,14 @@ mkdir -p "$2"
 work=$(CDPATH='' cd -- "$2" && pwd -P)
 shift 2
 
-# Another checkout may be at work there; kunit.py keeps the lock to its end.
+# Another checkout may be using it; kunit.py holds the lock until it exits.
 exec 9>"$work/lock"
 flock 9
 "$here/overlay.sh" "$linux" "$work/linux"
 
 cd "$work/linux"
-# The build folder is in the tree, so that neither outlives the other.  In the
-# foreground, so that the terminal's interrupt reaches the build.
+# The build directory is in the tree, so that neither outlives the other.  In
+# the foreground, so that the terminal's interrupt reaches the build.
 exec timeout --foreground -k 10 "${KUNIT_TIMEOUT:-1800}" \
 	tools/testing/kunit/kunit.py run --build_dir=.kunit \
 	--kunitconfig=drivers/vfio/pci/cxl/tests --timeout=300 \

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Registers as CXL r3.1 has them, for the tests
+ * Registers as CXL r3.1 defines them, for the tests
  *
- * Written from the specification and on purpose not shared with the emulation,
- * whose mistakes it would then have.
+ * Written from the specification and deliberately not shared with the
+ * emulation, whose mistakes it would then repeat.
  */
 #ifndef VFIO_CXL_KUNIT_SPEC_H
 #define VFIO_CXL_KUNIT_SPEC_H

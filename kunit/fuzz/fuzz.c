@@ -3,8 +3,9 @@
  * libFuzzer target: any host's device, any accesses, the emulation against the
  * model
  *
- * An input is a host's device, then operations of up to 12 bytes, or with
- * registers of another host's device.  Bytes that are missing at the end are 0.
+ * An input is a host's device, followed by operations, of up to 12 bytes each
+ * or with the registers of another host's device.  Missing bytes at the end are
+ * 0.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,7 +18,7 @@
 /* Component registers (CXL r3.1 8.2.3) */
 #define BLOCK_SIZE	0x10000
 
-/* An input is all that there is: nothing survives it */
+/* Nothing persists from one input to the next */
 struct input {
 	const u8 *data;
 	size_t left;
@@ -142,7 +143,7 @@ static void take_dvsec(struct input *in, struct vfio_cxl_pair *pair, bool write)
 	      offset);
 }
 
-/* One bit asks for where it is already */
+/* One bit asks for the current base */
 static void take_set(struct input *in, struct vfio_cxl_pair *pair)
 {
 	const u32 any = take32(in);
@@ -153,7 +154,7 @@ static void take_set(struct input *in, struct vfio_cxl_pair *pair)
 	check(vfio_cxl_pair_set(pair, base), "SET", 0, 0);
 }
 
-/* Registers of the host's, all that a device may answer */
+/* The host's registers, with anything that a device may return */
 struct image {
 	u8 data[0x1000];
 	u32 size;
@@ -190,8 +191,8 @@ static void check_found(const struct vfio_cxl_emu_layout *layout, u32 entries)
 }
 
 /*
- * What can be mapped of a BAR is all but the block of registers, and an access
- * is split at the edges of the block.
+ * All of a BAR except the block of registers can be mapped, and an access is
+ * split at the edges of the block.
  */
 static void check_block(u64 block, u64 pos, u64 count)
 {
@@ -221,7 +222,7 @@ static void check_block(u64 block, u64 pos, u64 count)
 	}
 }
 
-/* Nothing is read where there is no register, whatever the others say */
+/* Nothing is read where there is no register, whatever other registers say */
 static void take_layout(struct input *in,
 			const struct vfio_cxl_model_host *host)
 {

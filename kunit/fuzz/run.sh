@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Fuzz the register emulation for a while, then measure what of its source the
-# inputs reach. Prints TAP.
+# Fuzz the register emulation for a while, then measure how much of its source
+# the inputs cover. Prints TAP.
 
 set -eu
 
@@ -43,7 +43,7 @@ log=$build/fuzz.log
 echo "TAP version 13"
 echo "1..2"
 
-# The sanitizers' first report, or a difference, ends it.
+# The first report of a sanitizer, or a difference, ends the run.
 mkdir -p "$build/corpus"
 if "$build/emu-fuzz" -max_total_time="$seconds" -max_len=4096 -len_control=0 \
 	-print_final_stats=1 -artifact_prefix="$build/" -timeout=10 "$@" \

@@ -31,8 +31,8 @@ static unsigned int passed, failed;
 
 /**
  * kunit_user_add - register suites
- * @add: the suites
- * @nr: number of @add
+ * @add: array of suites
+ * @nr: number of suites
  */
 void kunit_user_add(struct kunit_suite **add, unsigned int nr)
 {
@@ -43,9 +43,9 @@ void kunit_user_add(struct kunit_suite **add, unsigned int nr)
 /**
  * kunit_user_param - register a module parameter
  * @name: its name
- * @type: its type, as module_param() has it
+ * @type: its type, as for module_param()
  * @val: where its value goes
- * @permissions: of its file in sysfs, which is not here
+ * @permissions: permissions of its file in sysfs, which does not exist here
  */
 void kunit_user_param(const char *name, const char *type, void *val,
 		      unsigned int permissions)
@@ -56,7 +56,7 @@ void kunit_user_param(const char *name, const char *type, void *val,
 
 /**
  * kunit_user_note - print a diagnostic line
- * @format: as printf() has it; nothing is printed where it is empty
+ * @format: printf() format; nothing is printed if it is empty
  */
 void kunit_user_note(const char *format, ...)
 {
@@ -91,9 +91,9 @@ void kunit_user_fail(struct kunit *test, bool abort, const char *file, int line,
 }
 
 /**
- * kunit_user_zalloc - memory that goes with the case
+ * kunit_user_zalloc - allocate memory that is freed with the case
  * @test: the running case
- * @size: in bytes
+ * @size: size in bytes
  *
  * Return: zeroed memory, or NULL.
  */
@@ -106,13 +106,13 @@ void *kunit_user_zalloc(struct kunit *test, size_t size)
 }
 
 /**
- * kunit_user_next - the next parameter of an array
+ * kunit_user_next - get the next parameter of an array
  * @array: the array
- * @nr: of elements
- * @size: of an element
- * @name: where an element has its name
- * @prev: the element before, or NULL
- * @desc: takes the name, at most KUNIT_PARAM_DESC_SIZE bytes
+ * @nr: number of elements
+ * @size: size of an element
+ * @name: offset of the name in an element
+ * @prev: the previous element, or NULL
+ * @desc: set to the name, at most KUNIT_PARAM_DESC_SIZE bytes
  *
  * Return: the element, or NULL after the last.
  */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * As much of the kernel's <kunit/test.h> as the suites use, in user space
+ * The part of the kernel's <kunit/test.h> that the suites use, in user space
  */
 #ifndef KUNIT_USER_TEST_H
 #define KUNIT_USER_TEST_H
@@ -92,7 +92,7 @@ const void *kunit_user_next(const void *array, size_t nr, size_t size,
 		kunit_user_add(suites, ARRAY_SIZE(suites));		\
 	}
 
-/* One way to check anything: @format and its arguments may be missing */
+/* Common part of all checks: @format and its arguments may be missing */
 #define KUNIT_USER_CHECK(test, ok, abort, what, ...) do {		\
 	if (!(ok)) {							\
 		kunit_user_note("" __VA_ARGS__);			\

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * As much of the kernel's <kunit/visibility.h> as the emulation uses, in user
- * space
+ * The part of the kernel's <kunit/visibility.h> that the emulation uses, in
+ * user space
  */
 #ifndef KUNIT_USER_VISIBILITY_H
 #define KUNIT_USER_VISIBILITY_H
