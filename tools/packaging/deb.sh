@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # Build Debian packages from the last commit, in the rig's Debian 13 tree for
-# that, and check them with lintian.
+# packaging, and check them with lintian.
 #
-# usage: deb.sh FOLDER		which is emptied, and below the checkout
+# usage: deb.sh DIRECTORY	below the checkout; it is emptied
 
 set -eu
 
@@ -24,13 +24,13 @@ vfio-cxl ($version) unstable; urgency=medium
  -- $(sed -n 's/^Maintainer: //p' debian/control)  $(git log -1 --format=%cD)
 END
 
-# shellcheck disable=SC2016 # for the shell in there
+# shellcheck disable=SC2016 # expanded by the inner shell
 "$rig" tree --name tree-packaging -- sh -ec 'cd "$1"
 	DEB_BUILD_OPTIONS=noautodbgsym dpkg-buildpackage --no-sign
 	lintian --allow-root --fail-on error ../*.changes' sh "$PWD" \
 	> ../build.log 2>&1 || {
 		tail -n 40 ../build.log
-		echo "all of it: $out/build.log"
+		echo "full log: $out/build.log"
 		exit 1
 	}
 sed -n '/^[EWI]: /p' ../build.log

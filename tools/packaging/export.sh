@@ -3,7 +3,7 @@
 #
 # Export the last commit, and print the version of its packages.
 #
-# usage: export.sh FOLDER	written: FOLDER/vfio-cxl-VERSION
+# usage: export.sh DIRECTORY	writes DIRECTORY/vfio-cxl-VERSION
 
 set -eu
 
@@ -11,7 +11,8 @@ out=$(realpath -m "$1")
 cd "$(dirname "$0")/../.."
 
 # The library's version and, unless this is its release, the commit and its
-# date, through which later ones are newer. This works in a shallow clone, too.
+# date, so that later commits have higher versions. This works in a shallow
+# clone, too.
 version=$(sed -n 's/^VERSION[[:space:]]*:= //p' tools/lib/Makefile)
 if ! git describe --exact-match --match "v$version" > /dev/null 2>&1; then
 	version=$version+$(TZ=UTC git log -1 --format=%cd.g%h --abbrev=12 \

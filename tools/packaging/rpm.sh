@@ -1,11 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Build a source RPM from the last commit, and check as far as Debian's rpm can
-# that Fedora can build from it: that rpm builds the binary packages, but knows
-# neither Fedora's packages nor all of its macros, so they are not kept.
+# Build a source RPM from the last commit and check, to the extent that Debian's
+# rpm can, that Fedora can build it: Debian's rpm builds the binary packages,
+# but knows neither Fedora's packages nor all of its macros, so they are not
+# kept.
 #
-# usage: rpm.sh FOLDER		which is emptied, and below the checkout
+# usage: rpm.sh DIRECTORY	below the checkout; it is emptied
 
 set -eu
 
@@ -24,8 +25,8 @@ cat >> vfio-cxl.spec <<END
 - Built from commit $(git rev-parse HEAD).
 END
 
-# rpmlint's errors fail it; its warnings are in the log.
-# shellcheck disable=SC2016 # for the shell in there
+# Errors of rpmlint are fatal; its warnings are in the log.
+# shellcheck disable=SC2016 # expanded by the inner shell
 "$rig" tree --name tree-packaging -- sh -ec 'cd "$1"
 	rpmspec -P vfio-cxl.spec > /dev/null
 	build() {
@@ -39,7 +40,7 @@ END
 	mv work/SRPMS/*.rpm .' \
 	sh "$out" "$here/rpmlint.toml" > build.log 2>&1 || {
 		tail -n 40 build.log
-		echo "all of it: $out/build.log"
+		echo "full log: $out/build.log"
 		exit 1
 	}
 rm -r work "vfio-cxl-$version" "vfio-cxl-$version.tar.xz" vfio-cxl.spec
