@@ -12,7 +12,7 @@
 #define BLOCK (UINT64_C(2) << 20)
 #define WORD sizeof(uint64_t)
 
-/* What belongs at an offset of the memory */
+/* The value expected at an offset in the memory */
 static uint64_t pattern(uint64_t seed, uint64_t offset)
 {
 	return (offset + 1) * UINT64_C(0x9e3779b97f4a7c15) ^ seed << 56;
@@ -76,7 +76,7 @@ static void write_all(const struct data *data, const void *buffer,
 	}
 }
 
-/* The blocks that are moved as a whole */
+/* The blocks that are copied as a whole */
 static uint64_t block(const struct data *data, unsigned int i)
 {
 	const uint64_t blocks[] = { 0, data->size / 2, data->size - BLOCK };

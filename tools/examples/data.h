@@ -10,9 +10,9 @@
 
 /**
  * struct data - data in memory that can be reached in two ways
- * @seed: what distinguishes it from the data of another device
+ * @seed: distinguishes the data from that of another device
  * @memory: the mapping
- * @size: of the memory, in bytes; a multiple of 256 MiB
+ * @size: size of the memory, in bytes; a multiple of 256 MiB
  * @fd: the file for pread(2) and pwrite(2)
  * @offset: where the memory starts in the file
  */
@@ -25,21 +25,22 @@ struct data {
 };
 
 /**
- * data_write() - write by the mapping
- * @data: where and what
+ * data_write() - write through the mapping
+ * @data: data to write
  *
- * 2 MiB at the start, in the middle and at the end, and a word in every 2 MiB.
+ * Writes 2 MiB at the start, in the middle and at the end, and one word in each
+ * 2 MiB.
  */
 void data_write(const struct data *data);
 
 /**
- * data_check() - is there what data_write() wrote?
- * @data: as for data_write()
+ * data_check() - verify what data_write() wrote
+ * @data: the argument of data_write()
  *
- * Reads it by pread(2).  Then overwrites some by pwrite(2) and looks for that
- * by the mapping.
+ * Reads it with pread(2), then overwrites some of it with pwrite(2) and reads
+ * that through the mapping.
  *
- * Return: true if all is as written.
+ * Return: true if everything reads as written.
  */
 bool data_check(const struct data *data);
 

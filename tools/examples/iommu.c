@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Opening VFIO devices, by either interface
+ * Open VFIO devices through either interface
  */
 #include <dirent.h>
 #include <err.h>
@@ -35,15 +35,15 @@ void iommu_open(struct iommu *iommu, bool cdev)
 }
 
 /*
- * Opening a device whose memory takes long to clear after its last user fails
- * with EAGAIN now and then; the clearing goes on
+ * While the memory of a device is being cleared after its last user, opening
+ * the device may fail with EAGAIN; clearing goes on.
  */
 static bool is_being_cleared(const char *bdf)
 {
 	if (errno != EAGAIN)
 		return false;
 
-	fprintf(stderr, "%s: waiting until its memory is cleared\n", bdf);
+	fprintf(stderr, "%s: waiting for its memory to be cleared\n", bdf);
 	sleep(1);
 
 	return true;
@@ -87,7 +87,7 @@ static int open_cdev(const struct iommu *iommu, const char *bdf)
 	return fd;
 }
 
-/* The group, which stays open, is the device's alone. */
+/* The group, which stays open, contains only the device. */
 static int open_group(struct iommu *iommu, const char *bdf)
 {
 	char link[PATH_MAX], path[PATH_MAX];

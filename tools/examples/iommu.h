@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Opening VFIO devices: nothing in here knows of CXL
+ * Open VFIO devices: nothing in this file depends on CXL
  */
 #ifndef IOMMU_H
 #define IOMMU_H
@@ -10,11 +10,11 @@
 
 /**
  * struct iommu - what the devices of one guest can reach by DMA
- * @cdev: devices are opened by their character devices, for an iommufd; else by
- *	their groups, for a container
+ * @cdev: devices are opened through their character devices, for an iommufd;
+ *	else through their groups, for a container
  * @fd: the iommufd or the container
  * @ioas_id: the guest's address space in the iommufd
- * @has_type: the container has been told what it is
+ * @has_type: the type of the container has been set
  */
 struct iommu {
 	bool cdev;
@@ -45,7 +45,7 @@ int iommu_open_device(struct iommu *iommu, const char *bdf);
  * iommu_map() - let all devices of a container access memory of the guest
  * @iommu: the address space
  * @memory: the VMM's mapping of it
- * @size: in bytes
+ * @size: size in bytes
  * @address: guest physical address, which is the address for DMA
  *
  * Return: 0 or a negative errno.
@@ -57,7 +57,7 @@ int iommu_map(const struct iommu *iommu, void *memory, uint64_t size,
  * iommu_map_file() - let all devices of an iommufd access memory of the guest
  * @iommu: the address space
  * @fd: file descriptor of the memory, such as a dma-buf; may be closed later
- * @size: in bytes
+ * @size: size in bytes
  * @address: guest physical address, which is the address for DMA
  *
  * Return: 0 or a negative errno.

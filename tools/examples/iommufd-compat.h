@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The little of iommufd that the VMM program needs, for systems whose headers
- * are older than it (Linux 6.2, 6.6 and 6.13)
+ * The parts of iommufd that the VMM program needs, for systems whose headers
+ * are older (Linux 6.2, 6.6 and 6.13)
  */
 #ifndef IOMMUFD_COMPAT_H
 #define IOMMUFD_COMPAT_H

@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Inside a machine with CXL.mem devices: give each to vfio-cxl-pci
-# as an administrator does, then run the VMM program on them. With an iommufd
-# it has to map their memory for DMA, too.
+# In a machine with CXL.mem devices, bind each of them to vfio-cxl-pci as an
+# administrator does, then run the VMM program on them. With an iommufd it must
+# also map their memory for DMA.
 #
 # usage: run-vmm.sh VMM		addresses of the devices in $RIG_DEVICES
 
@@ -22,7 +22,7 @@ output=/tmp/vmm.output
 if "$1" $RIG_DEVICES > $output; then status=0; else status=$?; fi
 cat $output
 if [ -e /dev/iommu ] && grep -q 'no DMA mapping' $output; then
-	echo "WRONG: /dev/iommu is there"
+	echo "WRONG: /dev/iommu exists"
 	status=1
 fi
 exit $status

@@ -1,21 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A small VMM, as far as CXL.mem devices are concerned
+ * The part of a VMM that handles CXL.mem devices
  *
  * It gives devices that are bound to vfio-cxl-pci to a guest, and is written to
  * be read by authors of VMMs.  For each device a VMM has to
  *
- *   open it, as any VFIO device	iommu_open_device()
+ *   open it, like any VFIO device	iommu_open_device()
  *   find its memory			vfio_cxl_find()
  *   choose its window, by topology	vfio_cxl_select()
  *   lock its HDM decoder there		vfio_cxl_lock()
  *   map the memory			vfio_cxl_map()
  *   and for DMA, too			vfio_cxl_dma_buf(), iommu_map_file()
  *
- * and to make that mapping guest memory, at the base of the window.  There is
- * no guest in here, so the program looks at the device as a guest would, and
- * moves data through the memory itself.  Then it does what a VMM should not, to
- * show that it is refused.
+ * and to make that mapping guest memory, at the base of the window.  This
+ * program runs no guest, so it looks at the device as a guest would, and copies
+ * data to and from the memory itself.  Then it does what a VMM should not do,
+ * to show that it is refused.
  *
  * All errors are fatal, as they are for a machine that is about to start.  When
  * a device is plugged into a running one, a VMM undoes it all and reports the
@@ -50,10 +50,10 @@ struct host_bridge {
 	char name[16];
 	char window_name[16];
 	const char *targets[1];
-	char host_root[32]; /* the root of the host's that it stands for */
+	char host_root[32]; /* the host's root bus that it represents */
 };
 
-/* What the VMM holds of a device, and how that went */
+/* What the VMM has of a device, and the results */
 struct passthrough {
 	int fd;
 	struct vfio_cxl_hdm hdm;
@@ -65,14 +65,14 @@ struct passthrough {
 	bool data_ok;
 };
 
-/* A lock that is tried to see what the kernel says */
+/* An attempt to lock, and what the kernel returns */
 struct attempt {
 	const char *what;
 	int expected;
 	int result;
 };
 
-/* Each array but the last has room for as many as there are devices. */
+/* Each array except the last has one element per device. */
 struct machine {
 	struct iommu iommu;
 	size_t nr_bridges; /* and windows */
@@ -113,7 +113,7 @@ static const char *errno_name(int ret)
 	return name ? name : "unknown error";
 }
 
-/* The host bridge of the guest that stands for a root of the host's. */
+/* The guest's host bridge that represents one of the host's root buses. */
 static struct host_bridge *get_bridge(struct machine *m, const char *host_root)
 {
 	struct host_bridge *bridge = m->bridges;
@@ -143,8 +143,9 @@ static struct host_bridge *get_bridge(struct machine *m, const char *host_root)
 
 /*
  * Give a device the place in the guest's topology that it has in the host's:
- * below the host bridge that stands for its root, and below a switch if there
- * is one.  VMMs have a command line for that; only the guest's topology counts.
+ * below the host bridge that represents its root bus, and below a switch if
+ * there is one.  In other VMMs, the command line determines this; only the
+ * guest's topology matters.
  */
 static void place_in_topology(struct machine *m, size_t nr)
 {
@@ -196,7 +197,7 @@ static void lock_device(struct machine *m, size_t nr)
 	guest_look(host->fd, m->devices[nr].name, &host->view);
 }
 
-/* An iommufd maps a dma-buf of the memory.  Says once why there is none. */
+/* An iommufd maps a dma-buf of the memory.  Reports once why there is none. */
 static int map_dma_buf(const struct machine *m, size_t nr)
 {
 	const struct passthrough *host = &m->hosts[nr];
@@ -217,11 +218,12 @@ static int map_dma_buf(const struct machine *m, size_t nr)
 }
 
 /*
- * Let devices access the memory where the guest has it: other devices, and this
- * one by its address translation services.  If that fails, all else works.
+ * Let devices access the memory at its guest physical address: other devices,
+ * and this one through its address translation services.  If that fails,
+ * everything else works.
  *
- * The memory is mapped while the guest has memory decode on, as guest_look()
- * has it.  A VMM unmaps it when the guest turns that off.
+ * The memory is mapped while memory decode is on in the guest, as guest_look()
+ * turns it on.  A VMM unmaps it when the guest turns it off.
  */
 static void map_for_dma(struct machine *m, size_t nr)
 {
@@ -237,7 +239,7 @@ static void map_for_dma(struct machine *m, size_t nr)
 		m->no_dma = true;
 }
 
-/* Has the lock done what it should, and does the guest see it? */
+/* Did the lock work, and does the guest see it? */
 static bool is_in_its_window(const struct machine *m, size_t nr)
 {
 	const struct vfio_cxl_window *window = m->placements[nr].window;
@@ -286,7 +288,7 @@ static void print_table(const struct machine *m)
 		puts("no DMA mapping: other devices cannot access the memory");
 }
 
-/* What select says of a bad topology: true if it refuses that many */
+/* Select windows in a bad topology: true if the given number is refused */
 static bool is_refused(const char *what, const struct vfio_cxl_window *windows,
 		       size_t nr_windows, const struct vfio_cxl_device *devices,
 		       size_t nr_devices, size_t nr_bad)
@@ -352,7 +354,7 @@ static void try_lock(struct machine *m, size_t nr, const char *what,
 		vfio_cxl_lock(m->hosts[nr].fd, &m->devices[nr], &window, NULL);
 }
 
-/* Before the decoder is locked: nothing of this changes anything. */
+/* Before the decoder is locked: none of this changes anything. */
 static void try_bad_locks(struct machine *m, size_t nr)
 {
 	const uint64_t base = m->placements[nr].window->base;
@@ -367,7 +369,7 @@ static void try_bad_locks(struct machine *m, size_t nr)
 			 memory - VFIO_CXL_ALIGN, -ENOSPC);
 }
 
-/* Once it is locked, it can be locked where it is and nowhere else. */
+/* Once it is locked, it can be locked at the same base and nowhere else. */
 static void try_moves(struct machine *m, size_t nr)
 {
 	const uint64_t base = m->placements[nr].window->base;
@@ -380,7 +382,7 @@ static void try_moves(struct machine *m, size_t nr)
 	try_lock(m, nr, "where it is locked", base, WINDOW_SIZE, 0);
 }
 
-/* What the kernel said to all that, and to a guest that moves the decoder */
+/* What the kernel returned, and what a guest's write to the decoder did */
 static bool are_answered(struct machine *m, size_t nr)
 {
 	struct passthrough *host = &m->hosts[nr];
@@ -419,9 +421,9 @@ static void print_usage(FILE *out)
 	      "\n"
 	      "  BDF                  PCI address of a device that is bound to vfio-cxl-pci,\n"
 	      "                       such as 0000:0d:00.0\n"
-	      "  -i, --interface NAME cdev: by character device and iommufd;\n"
-	      "                       group: by group and container (default: cdev\n"
-	      "                       where the kernel has iommufd, else group)\n"
+	      "  -i, --interface NAME cdev: through character device and iommufd;\n"
+	      "                       group: through group and container (default: cdev\n"
+	      "                       if the kernel has iommufd, else group)\n"
 	      "  -h, --help           show this\n",
 	      out);
 }
@@ -471,7 +473,7 @@ int main(int argc, char **argv)
 	m.placements = alloc_placements(m.nr_devices);
 	m.hosts = alloc_array(m.nr_devices, sizeof(*m.hosts));
 
-	/* The guest is the same in whatever order the devices are given. */
+	/* The guest is the same, regardless of the order of the devices. */
 	qsort(bdfs, m.nr_devices, sizeof(*bdfs), compare_names);
 
 	iommu_open(&m.iommu, cdev);
@@ -517,7 +519,7 @@ int main(int argc, char **argv)
 
 	try_moves(&m, largest);
 
-	/* All are written before any is checked: none is another's memory. */
+	/* Write all before checking any: each must have its own memory. */
 	for (nr = 0; nr < m.nr_devices; nr++)
 		data_write(&m.hosts[nr].data);
 	for (nr = 0; nr < m.nr_devices; nr++)
