@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Errors that a device reports to its host (AER), and what the host does then
+ * Errors that a device reports to its host (AER), and the host's recovery
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -15,7 +15,7 @@
 #include "kmsg.h"
 #include "sysfs.h"
 
-/* Resets of a bus, and waits for tasks that hold the device's locks */
+/* Includes bus resets, and waits for tasks that hold the device's locks */
 #define RECOVERY_TIMEOUT_S	time_limit(20)
 #define LINES_SIZE		0x10000
 
@@ -33,7 +33,7 @@ uint32_t aer_cap(const struct host_device *host)
 	return at;
 }
 
-/* What pcie_do_recovery() says at its end */
+/* What pcie_do_recovery() logs at its end */
 static int outcome(const char *lines)
 {
 	if (strstr(lines, "device recovery failed"))

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Errors that a device reports to its host (AER), and what the host does then
+ * Errors that a device reports to its host (AER), and the host's recovery
  */
 #ifndef VFIO_CXL_TEST_AER_H
 #define VFIO_CXL_TEST_AER_H
@@ -14,13 +14,12 @@
 uint32_t aer_cap(const struct host_device *host);
 
 /*
- * Wait until the host is done with an error, as a log says that was opened
- * before the error: 1 where the device recovered, 0 where it did not, or
- * -ETIMEDOUT.
+ * Wait for the end of an error recovery, according to a log that was opened
+ * before the error: 1 if the device recovered, 0 if it did not, or -ETIMEDOUT.
  */
 int aer_wait(int kmsg);
 
-/* Where the host had put the device's BARs, and whether they are there still */
+/* Where the host placed the device's BARs, and whether they are still there */
 #define NR_BARS		6
 
 struct host_bars {
@@ -31,8 +30,8 @@ void host_bars_read(const struct host_device *host, struct host_bars *bars);
 bool host_bars_same(const struct host_bars *a, const struct host_bars *b);
 
 /*
- * For a device that is not in use or not usable: remove it from the host, with
- * all state that was lost, and find it again.  0 or -errno.
+ * For a device that is not in use or not usable: remove it from the host,
+ * discarding its state, and rescan.  0 or -errno.
  */
 int host_rediscover(struct host_device *host);
 

@@ -2,7 +2,7 @@
 #ifndef VFIO_CXL_TEST_ARRAY_H
 #define VFIO_CXL_TEST_ARRAY_H
 
-/* kselftest.h has it, too */
+/* kselftest.h also defines it */
 #ifndef ARRAY_SIZE
 #define ARRAY_SIZE(array)	(sizeof(array) / sizeof((array)[0]))
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Time that passes
+ * Elapsed time
  */
 #ifndef VFIO_CXL_TEST_CLOCK_H
 #define VFIO_CXL_TEST_CLOCK_H

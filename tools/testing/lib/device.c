@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A device under test: ready for a test, used, reset, as it was after it
+ * A device under test: set it up, use it, reset it, and check it after the test
  */
 #include <errno.h>
 #include <stdio.h>
@@ -55,7 +55,7 @@ int test_vfio_open(struct test_device *test, enum vfio_interface interface)
 	const double end = seconds() + time_limit(60);
 	int ret;
 
-	/* What the last user left is cleared first, for as long as it takes */
+	/* The previous user's data is cleared first, which may take long */
 	while ((ret = vfio_open(&test->vfio, &test->host, interface)) ==
 	       -EAGAIN && seconds() < end)
 		sleep_ms(10);
@@ -180,7 +180,7 @@ const char *test_close(struct test_device *test)
 	return test_end(test) ?: wrong;
 }
 
-/* What its user does */
+/* Actions of its user */
 
 uint64_t test_base(const struct test_device *test)
 {
@@ -258,7 +258,7 @@ bool reset_method(const struct reset_path *path, const struct test_device *test,
 	return false;
 }
 
-/* Marks */
+/* Marks in the memory */
 
 static const uint64_t marks[] = { 0, MARK, SZ_2M - 8, 5 * SZ_2M + 0x800 };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * QEMU's device for teaching (docs/specs/edu.rst): what of its BAR 0 is for DMA
+ * QEMU's educational device (docs/specs/edu.rst): registers in BAR 0 for DMA
  * from and to its buffer
  */
 #ifndef EDU_H

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What the environment says of the machine and its devices
+ * Environment variables that describe the machine and its devices
  */
 #include <errno.h>
 #include <stdio.h>

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the environment says of the machine and its devices
+ * Environment variables that describe the machine and its devices
  */
 #ifndef VFIO_CXL_TEST_ENV_H
 #define VFIO_CXL_TEST_ENV_H
 
 #include <stddef.h>
 
-/* A limit of an idle machine, as long as this one needs it; in any unit */
+/* A time limit of an idle machine, scaled for this one; in any unit */
 int time_limit(int limit);
 
 /* The @n-th word of the variable @name: 0 or -errno */

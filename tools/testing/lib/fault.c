@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Accesses to memory that may not be there
+ * Accesses to memory that may raise a signal
  */
 #include <setjmp.h>
 
 #include "fault.h"
 
-/* Each thread has its own faults, where it expects them */
+/* Each thread handles its own faults, where it expects them */
 static __thread sigjmp_buf env;
 static __thread volatile sig_atomic_t expected;
 static __thread siginfo_t fault;
@@ -18,7 +18,7 @@ static void handler(int sig, siginfo_t *info, void *context)
 		fault = *info;
 		siglongjmp(env, sig);
 	}
-	/* An access faults again by itself, a signal that was sent does not */
+	/* An access would fault again, but a sent signal would be lost */
 	signal(sig, SIG_DFL);
 	raise(sig);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Accesses to memory that may not be there
+ * Accesses to memory that may raise a signal
  */
 #ifndef VFIO_CXL_TEST_FAULT_H
 #define VFIO_CXL_TEST_FAULT_H
@@ -20,13 +20,13 @@ static inline void put(void *p, uint64_t val)
 }
 
 /*
- * Call @access: 0, or the signal that ended it, SIGBUS or SIGSEGV.  Any thread
- * may, and as many at once.
+ * Call @access: 0, or the signal that ended it, SIGBUS or SIGSEGV.  Several
+ * threads may do so at the same time.
  */
 int survive(void (*access)(void *arg), void *arg);
-/* What ended this thread's last one that a signal ended */
+/* The siginfo of this thread's last access that a signal ended */
 const siginfo_t *last_fault(void);
-/* get() and put(), false where a signal ended them */
+/* get() and put(), false if a signal ended them */
 bool try_get(void *p, uint64_t *val);
 bool try_put(void *p, uint64_t val);
 

@@ -247,7 +247,7 @@ static int find_hdm(struct host_device *host)
 	if (host_hdm(host, HDM_CTRL) & HDM_COMMITTED)
 		return 0;
 
-	/* A test before left it so: firmware put the same into the DVSEC */
+	/* Cleared by an earlier test: firmware put the same into the DVSEC */
 	host->base = dvsec_address(host, PCI_DVSEC_CXL_RANGE_BASE_HIGH(0),
 				   PCI_DVSEC_CXL_RANGE_BASE_LOW(0));
 	host->size = dvsec_address(host, PCI_DVSEC_CXL_RANGE_SIZE_HIGH(0),
@@ -276,11 +276,11 @@ int host_open(struct host_device *host, unsigned int index)
 	ret = env_word("RIG_DEVICES", index, host->bdf, sizeof(host->bdf));
 	if (ret)
 		return ret;
-	/* No file is no error for a device of flesh and blood */
+	/* A real device has no file, which is not an error */
 	env_word("RIG_FILES", index, host->file, sizeof(host->file));
 
 	ret = open_config(host);
-	/* vfio-pci lets a device sleep that nobody uses */
+	/* vfio-pci suspends a device that is not in use */
 	if (!ret)
 		ret = sysfs_device_write(host->bdf, "power/control", "on");
 	if (!ret)
@@ -367,8 +367,8 @@ void host_snapshot(const struct host_device *host, struct host_snapshot *to)
 	struct block block = { .host = host };
 
 	/*
-	 * Where nothing answers x86-64 reads something all the same, and arm64
-	 * raises SIGBUS: there is no register in the rest of that block.
+	 * If nothing responds, a read returns some value on x86-64, but raises
+	 * SIGBUS on arm64: there is no register in the rest of that block.
 	 */
 	memset(to->regs, 0xff, COMPONENT_SIZE);
 	for (; block.start < COMPONENT_SIZE; block.start += SZ_4K) {
@@ -433,7 +433,7 @@ int host_restore_decoder(const struct host_device *host)
 	host_config_write(host, enable, 2, host_config(host, enable, 2) |
 					   PCI_DVSEC_CXL_MEM_ENABLE);
 
-	/* Encoded: 1, 2, 4, ... decoders; more than ten are not met here */
+	/* Encoded: 1, 2, 4, ... decoders; more than ten do not occur here */
 	count = count ? 2 * count : 1;
 	for (i = 0; i < count; i++) {
 		const uint32_t reg = i * HDM_STRIDE;

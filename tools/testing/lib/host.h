@@ -58,11 +58,11 @@ struct host_device {
 };
 
 unsigned int host_count(void);
-/* The first that has FLR, or else the last */
+/* The first device that has FLR, or else the last one */
 unsigned int host_with_flr(void);
 int host_open(struct host_device *host, unsigned int index);
 void host_close(struct host_device *host);
-/* The same device in the same place, new: its registers, not yet its decoder */
+/* The same device, found again: map its registers, the decoder is not set up */
 int host_replug(struct host_device *host);
 uint32_t host_read32(const struct host_device *host, uint32_t offset);
 void host_write32(const struct host_device *host, uint32_t offset,
@@ -87,14 +87,14 @@ struct host_snapshot {
 };
 
 void host_snapshot(const struct host_device *host, struct host_snapshot *to);
-/* NULL, or what differs, as a static text */
+/* NULL, or what differs, as a static string */
 const char *host_snapshot_differs(const struct host_device *host,
 				  const struct host_snapshot *a,
 				  const struct host_snapshot *b);
 /*
  * Walk the extended capabilities in a copy of config space, from @at, 0 to
- * start: the next one's offset and header, or 0; and of the DVSECs that CXL
- * defines only, the next one's offset and length
+ * start: returns the next one's offset and header, or 0; the second function
+ * returns only the DVSECs that CXL defines, with their offset and length
  */
 uint32_t next_ext_cap(const uint8_t *config, uint32_t at, uint32_t *header);
 uint32_t next_cxl_dvsec(const uint8_t *config, uint32_t at, uint32_t *len);

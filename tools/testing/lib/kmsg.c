@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The kernel log since an earlier moment
+ * The kernel log since an earlier point in time
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -16,7 +16,7 @@
 /* The first splat that this process read from the log */
 static char first_splat[256];
 
-/* A bug of the kernel's that the environment names */
+/* A known bug of the kernel, which the environment names */
 static bool is_known(const char *line)
 {
 	const char *known = getenv("RIG_KNOWN");

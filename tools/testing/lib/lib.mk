@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# What the Makefiles of test programs share.  Theirs set @programs, the names of
-# the programs, each with its main() in a file of that name, and include this;
-# whatever else a program is made of they add to its prerequisites.
+# Common part of the Makefiles of test programs.  They set programs, the names
+# of the programs, each with its main() in a file of that name, and include this
+# file; they add other objects of a program to its prerequisites.
 #
-#   make [O=FOLDER]
+#   make [O=DIRECTORY]
 #
-# HEADERS is what Linux's "make headers" installed, the rig's unless it is given.
-# For another architecture, give that one's, and CC; LDFLAGS=-static makes
-# programs that need no libraries there.
+# HEADERS is what Linux's "make headers" installed, by default the rig's.  For
+# another architecture, set HEADERS and CC; LDFLAGS=-static builds programs that
+# need no libraries there.
 
 root := $(abspath $(dir $(lastword $(MAKEFILE_LIST)))../../..)
 here := $(abspath $(dir $(firstword $(MAKEFILE_LIST))))

@@ -20,7 +20,7 @@ static size_t find_pmd_size(void)
 			text, sizeof(text)))
 		return strtoul(text, NULL, 0);
 
-	/* A page full of entries */
+	/* What a page of entries maps */
 	return page / sizeof(uint64_t) * page;
 }
 
@@ -50,6 +50,6 @@ static bool cpu_has(const char *flag)
 
 size_t pud_size(void)
 {
-	/* A flag of x86-64; arm64 maps no PFNs that way */
+	/* A flag of x86-64; arm64 does not map PFNs that way */
 	return cpu_has("pdpe1gb") ? SZ_1G : 0;
 }

@@ -17,7 +17,7 @@
 
 #define RW		(PROT_READ | PROT_WRITE)
 
-/* Where the kernel has its mapping of all memory, or could have it */
+/* Where the kernel maps all memory, or could map it */
 #ifdef __aarch64__
 #define KERNEL_MEMORY	0xffff000000000000ULL
 #else
@@ -31,7 +31,7 @@ static inline size_t page_size(void)
 
 /* What an entry one level up maps: 2 MiB, 32 MiB or 512 MiB */
 size_t pmd_size(void);
-/* What an entry two levels up maps of a device's memory, 0 where none does */
+/* What an entry two levels up maps of a device's memory, 0 if none does */
 size_t pud_size(void);
 
 /* Page faults of this process that needed no I/O */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The monitor of the emulated machine that this runs in
+ * The monitor of the emulated machine in which this runs
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -13,10 +13,10 @@
 #include "env.h"
 #include "qmp.h"
 
-/* An answer that takes longer than this does not come */
+/* Give up on an answer after this time */
 #define TIMEOUT_MS	time_limit(10000)
 
-/* Where QEMU has the devices that somebody gave it */
+/* Where QEMU has the devices of its command line */
 #define PERIPHERAL	"/machine/peripheral/"
 
 /* One line; QEMU sends one for each message */
@@ -46,7 +46,7 @@ static int qmp_execute(int fd, const char *command, char *line, size_t size)
 	char id[32];
 	int ret;
 
-	/* Answers to previous users of the monitor have other numbers */
+	/* Answers to previous users of the monitor have other ids */
 	snprintf(id, sizeof(id), "%d-%u", getpid(), ++serial);
 	if (dprintf(fd, "{\"id\":\"%s\",%s\n", id, command + 1) < 0)
 		return -errno;
@@ -68,7 +68,7 @@ static int ask(const char *command, char *line, size_t size)
 	fd = open(path, O_RDWR | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
-	/* An error to a monitor that somebody has negotiated with already */
+	/* Fails if another user of the monitor has already negotiated */
 	ret = qmp_execute(fd, "{\"execute\":\"qmp_capabilities\"}", line, size);
 	if (!ret)
 		ret = qmp_execute(fd, command, line, size);

@@ -127,7 +127,7 @@ bool sysfs_has_reset(const char *bdf, const char *method)
 		cxl |= !strcmp(word, "cxl_bus");
 	}
 
-	/* Linux 6.12 lists what it then refuses below a CXL port */
+	/* Linux 6.12 lists methods that it refuses below a CXL port */
 	return has && !(cxl && !strcmp(method, "bus"));
 }
 

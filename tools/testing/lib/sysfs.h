@@ -17,17 +17,18 @@
 int sysfs_read(const char *path, char *buf, size_t size);
 int sysfs_write(const char *path, const char *text);
 
-/* The same for a file in the device's folder */
+/* The same for a file in the device's directory */
 int sysfs_device_read(const char *bdf, const char *name, char *buf,
 		      size_t size);
 int sysfs_device_write(const char *bdf, const char *name, const char *text);
-/* The last component of what a link in the device's folder points to */
+/* The last component of the target of a link in the device's directory */
 int sysfs_device_link(const char *bdf, const char *name, char *buf,
 		      size_t size);
 
 /*
- * sysfs_bind() unbinds from another driver and sets driver_override first;
- * bound already is no error, and neither is unbound for sysfs_unbind().
+ * sysfs_bind() first unbinds from another driver and sets driver_override; it
+ * is not an error if the device is already bound, or, for sysfs_unbind(),
+ * already unbound.
  */
 int sysfs_bind(const char *bdf, const char *driver);
 int sysfs_unbind(const char *bdf);

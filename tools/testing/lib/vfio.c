@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The device through VFIO, as its user has it
+ * The device through VFIO, as its user sees it
  */
 #include <dirent.h>
 #include <errno.h>
@@ -437,7 +437,7 @@ int vfio_hot_reset(const struct vfio_cxl_fd *vfio)
 		char room[sizeof(struct vfio_pci_hot_reset) + sizeof(int)];
 	} arg = { };
 
-	/* None for the cdev: the iommufd that it is bound to is its proof */
+	/* None for the cdev, for which the bound iommufd is the proof */
 	arg.reset.argsz = sizeof(arg.reset);
 	if (vfio->group >= 0) {
 		arg.reset.argsz += sizeof(int);

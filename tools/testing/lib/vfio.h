@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The device through VFIO, as its user has it
+ * The device through VFIO, as its user sees it
  *
  * Functions return 0 or a positive value on success and -errno on failure,
  * unless they say otherwise.
@@ -19,7 +19,7 @@
 #include "host.h"
 
 /*
- * A window for the guest that the tests use: 256 GiB at 16 TiB, where no host
+ * A window of the guest that the tests use: 256 GiB at 16 TiB, where no host
  * has its own
  */
 #define GUEST_BASE	0x100000000000ULL
@@ -30,11 +30,11 @@
 
 enum vfio_interface { VFIO_GROUP_INTERFACE, VFIO_CDEV_INTERFACE };
 
-/* Why what needs the cdev is skipped where it is not there */
+/* Why tests that need the cdev are skipped without it */
 #define NO_IOMMUFD	"the kernel has no iommufd"
 
 bool vfio_has(enum vfio_interface interface);
-/* @wanted, or the other one where the kernel does not have it */
+/* @wanted, or the other one if the kernel does not have it */
 enum vfio_interface vfio_usable(enum vfio_interface wanted);
 
 struct vfio_cxl_fd {
@@ -45,7 +45,7 @@ struct vfio_cxl_fd {
 	int device;
 	struct vfio_region_info bar;	/* with the component registers */
 	struct vfio_region_info config;
-	struct vfio_region_info mem;	/* size 0 where there is none */
+	struct vfio_region_info mem;	/* size 0 if there is none */
 	uint64_t regs;		/* file offset of the component registers */
 };
 
@@ -61,7 +61,7 @@ int vfio_feature(int device, uint32_t flags, void *data, size_t size);
 /* An eventfd that an interrupt triggers: VFIO_PCI_ERR_IRQ_INDEX, ... */
 int vfio_irq_eventfd(int device, uint32_t index);
 int vfio_hdm_get(int device, struct vfio_device_feature_cxl_hdm_decoder *out);
-/* Whether the memory may be touched, as the feature says */
+/* Whether the memory may be accessed, according to the feature */
 bool vfio_hdm_usable(const struct vfio_cxl_fd *vfio);
 int vfio_hdm_set(int device, uint64_t base, uint64_t size);
 /* Component registers, from the block's start, as a guest reads them */
@@ -82,7 +82,7 @@ int guest_config_write(const struct vfio_cxl_fd *vfio, uint32_t offset,
  */
 void *guest_map(const struct vfio_cxl_fd *vfio, uint64_t offset, size_t len,
 		int prot, size_t align, size_t skew);
-/* The same by read() and write(): the count, or -errno */
+/* The same with read() and write(): the count, or -errno */
 ssize_t mem_read(const struct vfio_cxl_fd *vfio, void *buf, size_t len,
 		 uint64_t offset);
 ssize_t mem_write(const struct vfio_cxl_fd *vfio, const void *buf, size_t len,

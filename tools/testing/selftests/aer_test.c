@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Errors and their recovery: no lock is held between two of its steps, so a
- * user's reset, an open or a close may come in between
+ * Errors and their recovery: no lock is held between its steps, so a user's
+ * reset, an open or a close may occur between them
  */
 #include <errno.h>
 #include <poll.h>
@@ -29,10 +29,10 @@
 
 #define PATTERN		0xae25ec2e7ae25ec2ULL
 #define READ_SIZE	SZ_2M
-/* After a recovery a device works again within this */
+/* Limit until a device works again after a recovery */
 #define WORKS_AGAIN_S	time_limit(20)
 
-/* Of which the host resets the bus, and of which nobody resets anything */
+/* An error after which the host resets the bus, and one without a reset */
 #define FATAL		"MALF_TLP"
 #define NONFATAL	"COMP_ABORT"
 #define UNSUPPORTED	"UNSUP"
@@ -62,7 +62,7 @@ FIXTURE_SETUP(aer)
 	host_bars_read(self->host, &self->bars);
 }
 
-/* What the host had set of the AER capability */
+/* The host's settings in the AER capability */
 static const unsigned int aer_regs[] = {
 	PCI_ERR_UNCOR_MASK, PCI_ERR_UNCOR_SEVER, PCI_ERR_COR_MASK,
 };
@@ -89,7 +89,7 @@ static int heal(struct test_device *test, enum vfio_interface interface)
 		host_config_write(&test->host, aer_cap(&test->host) + reg, 4,
 				  aer_before(test, reg));
 	}
-	/* The host's side after the first use is that after all others */
+	/* The host's side is the same after each use */
 	ret = test_vfio_open(test, interface);
 	vfio_close(&test->vfio);
 
@@ -153,7 +153,7 @@ static int reset_again(const struct test_device *test)
 
 #define INJECT(error)	ASSERT_EQ(0, rig_inject(self->host->index, error))
 
-/* Wait for the end of recovery; if it fails, the device has to be healed */
+/* Wait for the end of recovery; if it fails, the device has to be restored */
 static bool recovers(struct __test_metadata *_metadata, bool *broken, int kmsg)
 {
 	const int ret = aer_wait(kmsg);
@@ -224,7 +224,7 @@ TEST_F(aer, reset_in_recovery)
 				    &resetter));
 	ASSERT_EQ(0, pthread_create(&reader.id, NULL, read_for_ever, &reader));
 	for (i = 0; i < 6; i++) {
-		/* At another moment of the resets each time */
+		/* At a different point of the resets each time */
 		sleep_ms(17 * i);
 		INJECT(FATAL);
 		if (!RECOVERS(kmsg))
@@ -299,7 +299,7 @@ static int64_t left_behind(const struct test_device *test)
 	return found;
 }
 
-/* What is cleared while nothing answers at the address is not clean */
+/* What is cleared while nothing responds at the address is not clean */
 TEST_F(aer, killed_in_recovery)
 {
 	/* Before 0: of the error, after the end of the user */
@@ -440,7 +440,7 @@ TEST_F(aer, not_of_the_memory)
 	EXPECT_TRUE(try_get(self->map, &val));
 	EXPECT_EQ(0, wrong_marks(&self->test, self->map, 41));
 
-	/* A stray access of the user's, which the device does not support */
+	/* A stray access by the user, which the device does not support */
 	INJECT(UNSUPPORTED);
 	ASSERT_TRUE(RECOVERS(kmsg));
 	EXPECT_TRUE(vfio_hdm_usable(self->vfio));
@@ -453,7 +453,7 @@ TEST_F(aer, not_of_the_memory)
 	EXPECT_EQ(-EIO, mem_read(self->vfio, &val, 8, 0));
 	EXPECT_EQ(-EIO, mem_write(self->vfio, &val, 8, 0));
 
-	/* The port's next error changes nothing about that */
+	/* The port's next error does not change that */
 	ASSERT_EQ(0, rig_inject_port(self->host->index, NONFATAL));
 	ASSERT_TRUE(RECOVERS(kmsg));
 	EXPECT_FALSE(vfio_hdm_usable(self->vfio));
@@ -463,14 +463,14 @@ TEST_F(aer, not_of_the_memory)
 	EXPECT_TRUE(vfio_hdm_usable(self->vfio));
 	EXPECT_EQ(0, wrong_marks(&self->test, self->map, 41));
 
-	/* Nor is what the device had to say before the reset said again */
+	/* An error from before the reset is not reported again, either */
 	ASSERT_EQ(0, rig_inject_port(self->host->index, NONFATAL));
 	ASSERT_TRUE(RECOVERS(kmsg));
 	EXPECT_TRUE(vfio_hdm_usable(self->vfio));
 	close(kmsg);
 }
 
-/* While no driver is bound, as platform firmware would set it */
+/* While no driver is bound, as platform firmware would do */
 static int set_ras_mask(struct test_device *test, uint32_t mask)
 {
 	int ret = sysfs_unbind(test->host.bdf);
@@ -482,7 +482,7 @@ static int set_ras_mask(struct test_device *test, uint32_t mask)
 	return sysfs_bind(test->host.bdf, DRIVER);
 }
 
-/* No reset clears the RAS status: it counts for one error and no more */
+/* No reset clears the RAS status: it must count for one error only */
 TEST_F(aer, ras_status_counts_once)
 {
 	const uint32_t mask = host_read32(self->host,
@@ -496,7 +496,7 @@ TEST_F(aer, ras_status_counts_once)
 	ASSERT_EQ(0, rig_inject_port(self->host->index, NONFATAL));
 	ASSERT_TRUE(RECOVERS(kmsg));
 	EXPECT_FALSE(vfio_hdm_usable(self->vfio));
-	/* The rig's device forgets it in a reset, others do not */
+	/* The rig's device clears it in a reset, others do not */
 	EXPECT_EQ(0, host_read32(self->host, self->host->ras +
 				 RAS_UNCOR_STATUS));
 
@@ -511,9 +511,9 @@ TEST_F(aer, ras_status_counts_once)
 }
 
 /*
- * Settings of firmware's that a recovery has cleared are restored, even if the
- * decoder is intact.  The rig's device loses all of them in a reset: take one
- * away by hand, before a recovery that resets nothing.
+ * Firmware's settings that a recovery has cleared are restored, even if the
+ * decoder is intact.  The rig's device loses all of them in a reset: clear one
+ * manually, before a recovery that resets nothing.
  */
 TEST_F(aer, cache_enable_alone)
 {
@@ -582,11 +582,11 @@ TEST_F(aer, recoveries_overlap)
 		EXPECT_TRUE(try_get(self->map, &val));
 		EXPECT_EQ(PATTERN, val);
 	}
-	/* A recovery that failed is told at once */
+	/* A failed recovery is reported immediately */
 	ASSERT_EQ(1, poll(&event, 1, time_limit(2000)));
 	EXPECT_EQ(8, read(event.fd, &val, 8));
 
-	/* The machine's own recovery, of an error of the device */
+	/* The machine's recovery, from an error of the device */
 	STEP("detected");
 	INJECT(NONFATAL);
 	ASSERT_TRUE(RECOVERS(kmsg));
@@ -646,7 +646,7 @@ TEST_F(aer, error_while_clearing)
 		EXPECT_NE(0, aer_wait(kmsg));
 		pthread_join(waiter.id, NULL);
 		ASSERT_EQ(0, waiter.ret);
-		/* The error may have come when the device was open already */
+		/* The error may have occurred after the open */
 		EXPECT_EQ(0, reset_again(&self->test));
 		EXPECT_TRUE(vfio_hdm_usable(self->vfio));
 		EXPECT_EQ(0, left_behind(&self->test));
@@ -655,7 +655,7 @@ TEST_F(aer, error_while_clearing)
 	close(kmsg);
 }
 
-/* A user hears of lost memory, and need not ask again and again */
+/* A user is notified of lost memory, and does not have to poll */
 TEST_F(aer, error_eventfd_on_lost)
 {
 	struct pollfd event = { .events = POLLIN };
@@ -668,7 +668,7 @@ TEST_F(aer, error_eventfd_on_lost)
 				    VFIO_PCI_ERR_IRQ_INDEX);
 	ASSERT_LE(0, event.fd);
 
-	/* A reset that works is no error */
+	/* A reset that works is not an error */
 	EXPECT_EQ(0, reset_by_ioctl(&self->test, NULL));
 	EXPECT_EQ(0, poll(&event, 1, 100));
 

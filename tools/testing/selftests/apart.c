@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A part of a test in a process and a time limit of its own
+ * Run a part of a test in a separate process, with a time limit
  */
 #include <signal.h>
 #include <stdio.h>
@@ -19,7 +19,7 @@ static bool child_passes(pid_t pid)
 		return false;
 	if (WIFSIGNALED(status))
 		printf("# %s\n", WTERMSIG(status) == SIGALRM ?
-		       "the time was up" : strsignal(WTERMSIG(status)));
+		       "time limit exceeded" : strsignal(WTERMSIG(status)));
 
 	return WIFEXITED(status) && !WEXITSTATUS(status);
 }

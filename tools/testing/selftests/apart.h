@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A part of a test in a process and a time limit of its own
+ * Run a part of a test in a separate process, with a time limit
  */
 #ifndef VFIO_CXL_SELFTEST_APART_H
 #define VFIO_CXL_SELFTEST_APART_H
@@ -8,8 +8,8 @@
 #include <stdbool.h>
 
 /*
- * Whether @run comes to its end in time, with no need() that is not right, and
- * without a splat in the log that @kmsg is of
+ * Whether @run ends in time, with no need() that is not met, and without a
+ * splat in the log of @kmsg
  */
 bool run_apart(int kmsg, void (*run)(const void *arg), const void *arg,
 	       unsigned int seconds);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Bind and unbind: what the driver refuses, what it claims and gives back
+ * Bind and unbind: what the driver refuses, claims and releases
  */
 #include <dirent.h>
 #include <errno.h>
@@ -54,7 +54,7 @@ struct iomem {
 	char parent[64];
 };
 
-/* Call @match for each line, with the line around it; 1 where it says so */
+/* Call @match for each line, with the enclosing line; 1 if it returns true */
 static int iomem_find(int (*match)(const struct iomem *line, const void *arg),
 		      const void *arg, struct iomem *line)
 {
@@ -85,7 +85,7 @@ static int iomem_find(int (*match)(const struct iomem *line, const void *arg),
 	return found;
 }
 
-/* Firmware's memory map may come in between: memmap= of the kernel's */
+/* An entry of the firmware's memory map (memmap=) may lie in between */
 static int is_named(const struct iomem *line, const void *name)
 {
 	return !strcmp(line->name, name) &&
@@ -119,7 +119,7 @@ static bool is_bound(const struct host_device *host)
 	return !strcmp(sysfs_driver(host->bdf, driver, sizeof(driver)), DRIVER);
 }
 
-/* A write of @bdf to @file of our driver's folder, and nothing else */
+/* Write @bdf to @file in our driver's directory, and nothing else */
 static int driver_write(const char *file, const char *bdf)
 {
 	char path[PATH_MAX];
@@ -202,7 +202,7 @@ static void break_size(const struct host_device *host)
 	commit_at(host, 0, host->base, 0);
 }
 
-/* One step more than a VFIO region has room for */
+/* One step larger than a VFIO region can be */
 static void break_region(const struct host_device *host)
 {
 	commit_at(host, 0, host->base, (1ULL << 40) + SZ_256M);
@@ -336,7 +336,7 @@ FIXTURE_TEARDOWN(bind_failure)
 	end_bind(_metadata, &self->test);
 }
 
-/* One of the lines has the device and @message, none the host's address */
+/* One line contains the device and @message, none the host's address */
 static void expect_log(struct __test_metadata *_metadata,
 		       const struct test_device *test, int kmsg,
 		       const char *bdf, const char *message)
@@ -382,7 +382,7 @@ TEST_F(bind_failure, has_an_errno_and_a_message)
 }
 
 /*
- * A range that is named for a device without a committed decoder
+ * A range that is specified for a device without a committed decoder
  */
 
 /* Leave the decoder as a reset does if it is not restored */
@@ -442,13 +442,13 @@ TEST_F(new_range, is_committed_at_bind)
 	ASSERT_EQ(0, driver_write("bind", host->bdf));
 	expect_works(_metadata, &self->test);
 
-	/* From then on it is as if firmware had done it */
+	/* From then on it is as if firmware had committed it */
 	ASSERT_EQ(0, driver_write("unbind", host->bdf));
 	ASSERT_EQ(0, driver_write("bind", host->bdf));
 	expect_works(_metadata, &self->test);
 }
 
-/* Its open resets the device, and it does not restore the decoder */
+/* vfio-pci's open resets the device without restoring the decoder */
 TEST_F(new_range, after_stock_vfio_pci)
 {
 	const struct host_device *host = self->host;
@@ -516,7 +516,7 @@ TEST_F(new_range, takes_no_other_text)
 }
 
 /*
- * Random texts.  random() gives the same ones each time.
+ * Random strings.  random() returns the same ones in each run.
  */
 
 struct text {
@@ -584,7 +584,7 @@ static void mutate(struct text *text)
 	}
 }
 
-/* What Documentation/ABI/testing/sysfs-driver-vfio-cxl-pci says of new_range */
+/* As Documentation/ABI/testing/sysfs-driver-vfio-cxl-pci defines new_range */
 #define SPACE	"[ \t\n\v\f\r\xa0]"
 #define NUMBER	"((0[xX])?[0-9a-fA-F]+)"
 #define DOMAIN	"([0-9a-f]{4}|[1-9a-f][0-9a-f]{4,6}|[1-7][0-9a-f]{7})"
@@ -611,7 +611,7 @@ static bool parse_range(const regex_t *grammar, const struct text *text,
 	       range->base + range->size > range->base;
 }
 
-/* What a bind with the range returns, or 1 if that cannot be told */
+/* What a bind with the range returns, or 1 if that is not known */
 static int expected_bind(const struct host_device *host,
 			 const struct range *range)
 {
@@ -658,7 +658,7 @@ TEST_F(new_range, random_texts)
 			TH_LOG("text %u: \"%s\"", i, text.bytes);
 		accepted++;
 
-		/* The bind of a device takes a while */
+		/* Binding a device takes a while */
 		ret = expected_bind(host, &range);
 		if (strcmp(range.bdf, host->bdf) || ret > 0 ||
 		    binds == FUZZ_BINDS)
@@ -782,7 +782,7 @@ FIXTURE_TEARDOWN(bind)
 	end_bind(_metadata, &self->test);
 }
 
-/* A device without a driver, no bridge, not in RIG_DEVICES: a CXL one or not */
+/* A device without a driver, not a bridge or in RIG_DEVICES: CXL or not */
 static int find_other_device(bool cxl, char *bdf, size_t size)
 {
 	const char *const rigs = getenv("RIG_DEVICES");
@@ -855,7 +855,7 @@ TEST_F(bind, nothing_but_driver_override_matches)
 
 /*
  * Software that looks up the driver of a device by its modalias, such as
- * libvirt, gets this one for memory devices only.
+ * libvirt, finds this one for memory devices only.
  */
 TEST_F(bind, alias_is_no_catch_all)
 {
@@ -872,8 +872,8 @@ TEST_F(bind, alias_is_no_catch_all)
 }
 
 /*
- * What mailbox commands of one user set, the next one finds.  The rig's command
- * line has the parameter on.
+ * Settings that one user makes by mailbox commands persist for the next.  The
+ * rig's command line turns the parameter on.
  */
 TEST_F(bind, memory_device_needs_the_parameter)
 {
@@ -897,8 +897,8 @@ TEST_F(bind, memory_device_needs_the_parameter)
 }
 
 /*
- * driver_override needs no entry in the table of the driver, and an accelerator
- * no parameter
+ * driver_override needs no entry in the driver's table, and an accelerator
+ * needs no parameter
  */
 TEST_F(bind, class_outside_the_table)
 {
@@ -938,7 +938,7 @@ TEST_F(bind, claim_is_in_a_cxl_window_while_bound)
 	ASSERT_EQ(0, driver_write("bind", self->host->bdf));
 	EXPECT_TRUE(is_claimed(self->host));
 
-	/* Where it is, is for debugging only */
+	/* Its address is logged only for debugging */
 	kmsg_read(kmsg, lines, sizeof(lines));
 	snprintf(hpa, sizeof(hpa), "%llx",
 		 (unsigned long long)self->host->base);
@@ -957,7 +957,7 @@ static int is_reserved(const struct iomem *line, const void *arg)
 	       line->end >= host->base + host->size - 1;
 }
 
-/* Firmware's memory map has the range as reserved, and nobody uses it */
+/* The firmware's memory map has the range as reserved, and it is not in use */
 TEST_F(bind, reserved_in_the_memory_map)
 {
 	struct iomem line;
@@ -1011,7 +1011,7 @@ static int mtrr_find(uint64_t base)
 	return found;
 }
 
-/* A platform's MTRR can make the memory uncached, which nobody asked for */
+/* An MTRR of the platform can make the memory uncached unintentionally */
 TEST_F(bind, uncached_memory_is_said)
 {
 	const struct host_device *host = self->host;
@@ -1105,7 +1105,7 @@ TEST_F(bind, memory_decode_off_at_bind)
 	host_config_write(self->host, PCI_COMMAND, 2, cmd);
 }
 
-/* The methods of the PCI core cannot stop what the device does then */
+/* No method of the PCI core can then stop the device's activity */
 TEST_F(bind, no_reset_method_but_the_bus)
 {
 	const struct host_device *host = self->host;
@@ -1172,7 +1172,7 @@ TEST_F(bind, module_can_be_loaded_again)
 	EXPECT_FALSE(have_driver());
 	EXPECT_FALSE(is_bound(host));
 	EXPECT_EQ(0, iomem_find(is_named, host->bdf, &line));
-	/* The module that found the windows is the host's, not ours */
+	/* The module that found the windows belongs to the host */
 	EXPECT_EQ(1, iomem_find(is_window, host, &line));
 	EXPECT_FINE(test_differs(&self->test));
 
@@ -1184,7 +1184,7 @@ TEST_F(bind, module_can_be_loaded_again)
 }
 
 /*
- * A device that an earlier driver has left in low power
+ * A device that a previous driver has left in a low-power state
  */
 
 FIXTURE(low_power) {
@@ -1234,7 +1234,7 @@ FIXTURE_TEARDOWN(low_power)
 	end_bind(_metadata, &self->test);
 }
 
-/* An attribute that changes to @text in the end */
+/* Wait until an attribute changes to @text */
 static bool wait_attribute(const struct host_device *host, const char *name,
 			   const char *text)
 {
@@ -1262,7 +1262,7 @@ static void expect_awake(struct __test_metadata *_metadata,
 	vfio_close(&test->vfio);
 }
 
-/* Only the register says so: the PCI core still has it in D0 */
+/* Only the register is changed: for the PCI core it is still in D0 */
 TEST_F(low_power, left_by_the_last_driver)
 {
 	const struct host_device *host = self->host;
@@ -1285,7 +1285,7 @@ TEST_F(low_power, left_by_the_last_driver)
 	expect_awake(_metadata, &self->test, self->pmcsr);
 }
 
-/* A device that vfio-pci has and nobody has opened is in D3hot */
+/* A device that is bound to vfio-pci and not open is in D3hot */
 TEST_F(low_power, idle_with_vfio_pci)
 {
 	const struct host_device *host = self->host;
@@ -1310,7 +1310,7 @@ FIXTURE(companion) {
 	struct test_device test;
 	const struct host_device *host;
 	char other[16];		/* function 1 */
-	char driver[64];	/* that it had */
+	char driver[64];	/* its previous one */
 };
 
 /* Function 1 beside the device, or false */
@@ -1337,7 +1337,7 @@ FIXTURE_SETUP(companion)
 		SKIP(return, "no device has another function (companion=)");
 	ASSERT_EQ(0, test_begin(&self->test, i));
 	self->host = &self->test.host;
-	/* Its driver would keep VFIO from the whole IOMMU group */
+	/* Its driver would make the whole IOMMU group unusable for VFIO */
 	sysfs_driver(self->other, self->driver, sizeof(self->driver));
 	ASSERT_EQ(0, sysfs_unbind(self->other));
 	ASSERT_EQ(0, sysfs_unbind(self->host->bdf));
@@ -1398,7 +1398,7 @@ FIXTURE_TEARDOWN(unbind)
 	EXPECT_FINE(test_close(&self->test));
 }
 
-/* A child closes its copies of what would keep the device open */
+/* A child closes its copies of descriptors that keep the device open */
 static pid_t unbind_in_child(const struct test_device *test, void *map)
 {
 	struct vfio_cxl_fd copies = test->vfio;
@@ -1445,7 +1445,7 @@ TEST_F(unbind, waits_for_the_close)
 	ASSERT_LT(0, pid);
 	EXPECT_EQ(1, poll(&request, 1, 10000));
 
-	/* Until the close the device is ours, whole */
+	/* Until the close, the device remains fully usable */
 	EXPECT_FALSE(has_ended(pid, &status, 300));
 	EXPECT_TRUE(is_claimed(host));
 	EXPECT_EQ(0x42, *map);

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * CPU caches: nothing of the memory is in them when its decoder goes
+ * CPU caches: none of the memory is cached when its decoder is cleared
  *
- * Where a platform has to be told (arm64), a module stands for what would be
- * told and counts.
+ * On a platform with a cache controller (arm64), a module takes its place and
+ * counts the requests.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,7 +38,7 @@ static unsigned long parameter(const char *name)
 FIXTURE_SETUP(cache)
 {
 	if (system("modprobe -q cache-provider"))
-		SKIP(return, "needs a platform that has to be told");
+		SKIP(return, "needs a platform with a cache controller");
 	ASSERT_EQ(0, test_begin(&self->test, 0));
 	self->calls = parameter("calls");
 }
@@ -49,7 +49,7 @@ FIXTURE_TEARDOWN(cache)
 	EXPECT_EQ(0, system("modprobe -r cache-provider"));
 }
 
-/* At least so often since the last look, and for nothing but the memory */
+/* At least this many times since the last check, and only for the memory */
 #define EXPECT_CALLS(at_least) do {					\
 	const unsigned long __now = parameter("calls");			\
 									\
@@ -64,7 +64,7 @@ static int open_device(struct test_device *test)
 	return test_vfio_open(test, vfio_usable(VFIO_CDEV_INTERFACE));
 }
 
-/* The open's own reset; it comes after the clearing, if there was one */
+/* The open's reset, after the clearing, if there was one */
 TEST_F(cache, open_and_close)
 {
 	unsigned long before;
@@ -79,7 +79,7 @@ TEST_F(cache, open_and_close)
 	TH_LOG("close, clearing and open: %lu", self->calls - before);
 }
 
-/* By each way */
+/* By each method */
 TEST_F(cache, resets)
 {
 	const struct test_device *test = &self->test;

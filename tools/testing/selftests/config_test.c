@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Config space as a guest sees it: virtual CXL DVSECs, the rest as vfio-pci
+ * Config space as a guest sees it: virtual CXL DVSECs, the rest as with
+ * vfio-pci
  */
 #include <errno.h>
 #include <sys/ioctl.h>
@@ -19,7 +20,7 @@
 
 #define CONFIG_LEN	PCI_CFG_SPACE_EXP_SIZE
 
-/* PCIe DVSEC for CXL Devices (CXL r3.1 8.1.3), what pci_regs.h does not name */
+/* PCIe DVSEC for CXL Devices (CXL r3.1 8.1.3), names not in pci_regs.h */
 #define DVSEC_BODY	0x0a
 #define DVSEC_STATUS	0x0e
 #define DVSEC_CTRL2	0x10
@@ -29,7 +30,7 @@
 #define DVSEC_CAP3	0x38
 /* Cache, IO, Mem capable, Mem_HwInit_Mode, PM Init Completion Reporting */
 #define DVSEC_CAP_OFFERED 0x800f
-/* All of Range 1 Size Low but the size */
+/* All of Range 1 Size Low except the size */
 #define DVSEC_RANGE_STATE 0x1ffff
 
 FIXTURE(config) {
@@ -92,9 +93,9 @@ static uint32_t get32(const uint8_t *image, uint32_t at)
 }
 
 /*
- * Walk the capabilities in the host's copy of config space that a guest's does
- * not have, from @at, 0 to start: the next one's offset, and where it ends at
- * the latest; or 0
+ * Walk the capabilities in the host's copy of config space that the guest's
+ * copy does not have, from @at, 0 to start: the next one's offset and an upper
+ * limit of its end; or 0
  */
 static uint32_t next_hidden(const uint8_t *host, const uint8_t *guest,
 			    uint32_t at, uint32_t *end)
@@ -237,7 +238,7 @@ TEST_F(config, control_and_lock_keep_the_byte_not_written)
 		  dvsec_read(test, DVSEC_STATUS2, 2) << 16,
 		  dvsec_read(test, DVSEC_CTRL2, 4));
 
-	/* The lock is write-once, and neither byte alone takes it back */
+	/* The lock is write-once: a write of either byte does not clear it */
 	ASSERT_EQ(0, dvsec_write(test, DVSEC_LOCK, 1, 1));
 	EXPECT_EQ(1, dvsec_read(test, DVSEC_LOCK, 2));
 	ASSERT_EQ(0, dvsec_write(test, DVSEC_LOCK + 1, 1, 0xff));
@@ -353,7 +354,7 @@ TEST_F(config, no_write_to_a_cxl_dvsec_reaches_hardware)
 					  CONFIG_LEN, 0));
 	write_dvsecs(_metadata, &self->test, self->test.before.config);
 
-	/* and what is outside the Device DVSEC's body stays for a guest */
+	/* and what is outside the Device DVSEC's body does not change */
 	ASSERT_EQ(CONFIG_LEN, config_read(self->vfio, self->image[1],
 					  CONFIG_LEN, 0));
 	while ((dvsec = next_cxl_dvsec(self->test.before.config, dvsec,
@@ -364,7 +365,7 @@ TEST_F(config, no_write_to_a_cxl_dvsec_reaches_hardware)
 				    len))
 			TH_LOG("DVSEC at %#x", dvsec);
 	}
-	/* nor does any of it prevent the VMM's lock */
+	/* and none of it prevents the VMM's lock */
 	ASSERT_EQ(0, test_lock(&self->test));
 	ASSERT_EQ(0, dvsec_write(&self->test, DVSEC_CTRL2, 2, 0));
 	expect_dvsec(_metadata, &self->test, true);
@@ -378,7 +379,7 @@ TEST_F(config, no_write_after_set_changes_a_dvsec)
 	ASSERT_EQ(CONFIG_LEN, config_read(self->vfio, self->image[0],
 					  CONFIG_LEN, 0));
 	write_dvsecs(_metadata, &self->test, self->test.before.config);
-	/* Disable_Caching is not under the lock */
+	/* Disable_Caching is not subject to the lock */
 	ASSERT_EQ(0, dvsec_write(&self->test, DVSEC_CTRL2, 2, 0));
 
 	ASSERT_EQ(CONFIG_LEN, config_read(self->vfio, self->image[1],
@@ -425,8 +426,8 @@ static bool in_dvsec_link(const uint8_t *config, uint32_t offset)
 }
 
 /*
- * The host's chain without what vfio_pci_core hides.  Of DVSECs side by side it
- * serves the hardware's own link for all but the first; DOE follows the last.
+ * The host's chain without what vfio_pci_core hides.  Of adjacent DVSECs, it
+ * returns the hardware's link for all except the first; DOE follows the last.
  */
 TEST_F(config, chain_skips_what_is_hidden)
 {
@@ -452,7 +453,7 @@ TEST_F(config, chain_skips_what_is_hidden)
 	EXPECT_LT(0, hidden);
 }
 
-/* Not by its old offset either, by accesses of any width */
+/* Not at its old offset either, by accesses of any width */
 TEST_F(config, what_is_hidden_does_not_work)
 {
 	const uint8_t *const before = self->test.before.config;
@@ -485,7 +486,7 @@ TEST_F(config, what_is_hidden_does_not_work)
 /* A user cannot exchange data objects: that would disturb the host's */
 TEST_F(config, no_data_object_is_exchanged)
 {
-	/* DOE Discovery, of PCI-SIG's: three dwords, the first of the list */
+	/* DOE Discovery, of PCI-SIG: three dwords, for the first protocol */
 	const uint32_t discovery[] = { 0x00000001, 3, 0 };
 	uint32_t header, at = 0, doe = 0;
 	unsigned int i;
@@ -613,8 +614,8 @@ static void write_across_all(const struct vfio_cxl_fd *vfio,
 }
 
 /*
- * vfio-pci gets only the bytes that are in no CXL DVSEC, one by one; then ours
- * gets the whole writes, and the hardware must hold the same.
+ * vfio-pci gets only the bytes that are in no CXL DVSEC, one by one; then our
+ * driver gets the whole writes, and the hardware must have the same contents.
  */
 TEST_F(config, write_across_an_edge_is_split)
 {
@@ -628,7 +629,7 @@ TEST_F(config, write_across_an_edge_is_split)
 		write_across_all(self->vfio, before, 0x5a, i);
 		ASSERT_EQ(CONFIG_LEN, pread(self->host->config, self->image[i],
 					    CONFIG_LEN, 0));
-		/* No reset clears what lies between capabilities */
+		/* No reset clears what is between capabilities */
 		write_across_all(self->vfio, before, 0, false);
 	}
 	for (at = PCI_CFG_SPACE_SIZE; at < CONFIG_LEN; at++) {
@@ -668,7 +669,7 @@ TEST_F(config, power_state_is_not_the_guests)
 		EXPECT_EQ(width, map[0]);
 	}
 
-	/* From the Interrupt Line register, which takes it, across PMCSR */
+	/* From the Interrupt Line register, which is writable, across PMCSR */
 	line = guest_config(self->vfio, PCI_INTERRUPT_LINE, 1);
 	memset(d3, 3, sizeof(d3));
 	ASSERT_LT(PCI_INTERRUPT_LINE, pmcsr);
@@ -721,7 +722,7 @@ TEST_F(config, memory_decode_off_takes_nothing_away)
 	EXPECT_EQ(0, host_config(self->host, PCI_COMMAND, 2) &
 		  PCI_COMMAND_MEMORY);
 
-	/* Not even in a reset, which has to reach the registers */
+	/* Not even in a reset, which needs access to the registers */
 	ASSERT_EQ(0, ioctl(self->vfio->device, VFIO_DEVICE_RESET));
 	EXPECT_EQ(0, guest_config(self->vfio, PCI_COMMAND, 2) &
 		  PCI_COMMAND_MEMORY);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The memory as a dma-buf: another device of the user reads and writes it by
- * DMA, through iommufd, as long as the user has it
+ * DMA, through iommufd, while the user has the device open
  */
 #include <dirent.h>
 #include <errno.h>
@@ -36,7 +36,7 @@
 #define AWAY		0x10000ULL
 #define COUNT		4096U
 
-/* What is there where nobody may write */
+/* The contents where writes must not arrive */
 #define KEPT		0x4b657074ULL
 
 static int find_edu(struct host_device *edu)
@@ -164,7 +164,7 @@ static int share(const struct test_device *test, const struct vfio_cxl_fd *edu)
 	return ret;
 }
 
-/* The device is told to copy, and does within a tenth of a second */
+/* Tell the device to copy, which takes less than a tenth of a second */
 static int copy(const struct vfio_cxl_fd *edu, uint64_t from, uint64_t to,
 		uint64_t command)
 {
@@ -186,7 +186,7 @@ static int copy(const struct vfio_cxl_fd *edu, uint64_t from, uint64_t to,
 	return val & EDU_START ? -ETIMEDOUT : 0;
 }
 
-/* From the memory's first bytes into the buffer, and on to another place */
+/* From the memory's first bytes into the buffer, and then elsewhere */
 static int pass(const struct vfio_cxl_fd *edu, uint64_t to)
 {
 	int ret = copy(edu, IOVA, EDU_BUFFER, 0);
@@ -244,7 +244,7 @@ static bool all_are(char *map, uint64_t at, uint64_t count, uint64_t val)
 	return true;
 }
 
-/* It does neither: nothing changes at @at */
+/* The device does neither: nothing changes at @at */
 static void expect_no_reach(struct __test_metadata *_metadata, char *map,
 			    const struct vfio_cxl_fd *edu, uint64_t at)
 {
@@ -254,8 +254,8 @@ static void expect_no_reach(struct __test_metadata *_metadata, char *map,
 }
 
 /*
- * Whether the IOMMU reports that the device is not allowed to write there.  The
- * kernel limits the rate of the reports.
+ * Whether the IOMMU reports that the device may not write there.  The kernel
+ * limits the rate of these reports.
  */
 static bool faults(int kmsg, const struct host_device *host,
 		   const struct vfio_cxl_fd *edu)
@@ -316,7 +316,7 @@ TEST_F(dmabuf, ends_with_memory_decode)
 	expect_reach(_metadata, self->map, &self->edu, AWAY, 6);
 }
 
-/* A mapping of the last user's does not reach the next user's memory */
+/* A mapping of the previous user does not reach the next user's memory */
 TEST_F(dmabuf, ends_with_the_close)
 {
 	struct test_device *test = &self->test;
@@ -335,7 +335,7 @@ TEST_F(dmabuf, ends_with_the_close)
 	expect_no_reach(_metadata, self->map, &self->edu, AWAY);
 }
 
-/* DMA reads nothing that the last user's CPU or device wrote */
+/* DMA reads nothing that the previous user's CPU or device wrote */
 TEST_F(dmabuf, clean_for_the_next_user)
 {
 	const uint64_t last = LENGTH - COUNT;
@@ -393,7 +393,7 @@ TEST_F(dmabuf, ranges)
 		{ "its last page", bar, size - page, page, 1, 0 },
 		{ "by another BAR", 2, 0, size, 1, 0 },
 		{ "a page too many", bar, 0, size + page, 1, -EINVAL },
-		{ "behind its end", bar, size, page, 1, -EINVAL },
+		{ "beyond its end", bar, size, page, 1, -EINVAL },
 		{ "two ranges", bar, 0, page, 2, -EINVAL },
 		{ "nothing", bar, 0, 0, 1, -EINVAL },
 		{ "half a page", bar, 0, page / 2, 1, -EINVAL },
@@ -401,7 +401,7 @@ TEST_F(dmabuf, ranges)
 		{ "an end that wraps", bar, page, -page, 1, -EINVAL },
 		{ "an end past all addresses", bar, 0, 1ULL << 62, 1,
 		  -EINVAL },
-		{ "a BAR that is not there", 5, 0, page, 1, -ENODEV },
+		{ "a BAR that does not exist", 5, 0, page, 1, -ENODEV },
 		{ "its region", self->test.vfio.mem.index, 0, page, 1,
 		  -ENODEV },
 	};

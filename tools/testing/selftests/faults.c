@@ -7,8 +7,8 @@
  * page allocations and user copies: ioremap(), memremap() and the claim of a
  * region allocate, so they fail with them.
  *
- * Linux 7.3 itself warns where some of VFIO's and the IOMMU core's allocations
- * fail, with vfio-pci as with this driver: rig.py's --known has them.
+ * Linux 7.3 itself warns when some allocations of VFIO and of the IOMMU core
+ * fail, with vfio-pci as with this driver: rig.py's --known lists them.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -41,7 +41,7 @@ static const struct {
 	char file[64];
 	char text[4];
 } settings[] = {
-	/* Allocations that may wait are the ones that a driver makes */
+	/* Allocations that may sleep are those that a driver makes */
 	{ DEBUGFS "failslab/ignore-gfp-wait", "N" },
 	{ DEBUGFS "failslab/verbose", "0" },
 	{ DEBUGFS "fail_page_alloc/ignore-gfp-wait", "N" },
@@ -65,8 +65,8 @@ FIXTURE(fault) {
 };
 
 /*
- * The paths: @before gets ready, @run is what faults happen in, @after puts
- * everything back whatever @run returned.  @before and @after may be missing.
+ * The paths: @before prepares, faults occur in @run, @after restores everything
+ * regardless of what @run returned.  @before and @after may be missing.
  */
 FIXTURE_VARIANT(fault) {
 	int (*before)(struct ctx *ctx);
@@ -117,15 +117,15 @@ static int arm(struct ctx *ctx, unsigned int nth)
 	return pwrite(ctx->nth, text, len, 0) == len ? 0 : -errno;
 }
 
-/* Returns whether the fault is still to come */
+/* Returns whether the fault has not occurred yet */
 static bool disarm(struct ctx *ctx)
 {
 	char text[16] = "";
-	/* If this copy itself fails, the fault was still to come */
+	/* If this copy itself fails, the fault had not occurred yet */
 	bool left = pread(ctx->nth, text, sizeof(text) - 1, 0) < 0 ||
 		    atoi(text);
 
-	/* What is left may hit the write that takes it back */
+	/* A remaining fault may hit the write that disables it */
 	while (left && pwrite(ctx->nth, "0", 1, 0) != 1)
 		;
 	return left;
@@ -171,7 +171,7 @@ static void after_binding(struct ctx *ctx)
 	close_file(ctx);
 }
 
-/* The driver core's line has no more than the number */
+/* The driver core's line has only the number */
 static void after_bind(struct ctx *ctx)
 {
 	char lines[8192];
@@ -232,15 +232,15 @@ static int run_region_info(struct ctx *ctx)
 	return ret;
 }
 
-/* All of a transfer or an error: what was cut short by a fault is one, too */
+/* All of a transfer, or an error: a transfer that a fault cut short is one */
 static int transferred(ssize_t len, ssize_t whole)
 {
 	return len == whole ? 0 : len < 0 ? -errno : -EIO;
 }
 
 /*
- * Into or out of pages that are not there yet, from and to an odd offset.  What
- * is written is zeroes, so that nothing has to be cleared afterwards.
+ * Into or out of pages that are not present yet, from and to an odd offset.
+ * Only zeroes are written, so that nothing has to be cleared afterwards.
  */
 static int transfer(struct ctx *ctx, bool write)
 {
@@ -359,7 +359,7 @@ static int run_hot_reset(struct ctx *ctx)
 	return vfio_hot_reset(&ctx->test.vfio);
 }
 
-/* Errors that a fault may become; anything else is a bug, or news */
+/* Errors that a fault may cause; anything else is a bug, or unexpected */
 static bool expected(int err)
 {
 	return err == -ENOMEM || err == -EFAULT || err == -EIO ||
@@ -465,8 +465,8 @@ FIXTURE_VARIANT_ADD(fault, hot_reset) {
 };
 
 /*
- * With a seed only the first one and one in SAMPLE of the others, other ones
- * for each seed
+ * With a seed, only the first one and one in SAMPLE of the others, which depend
+ * on the seed
  */
 static unsigned int next_fault(unsigned int nth)
 {
@@ -477,7 +477,7 @@ static unsigned int next_fault(unsigned int nth)
 	return nth == 1 ? 2 + strtoul(seed, NULL, 10) % SAMPLE : nth + SAMPLE;
 }
 
-/* Fault after fault, until the path gets through without one */
+/* Inject one fault after another, until the path completes without one */
 TEST_F_TIMEOUT(fault, each_in_turn, time_limit(600))
 {
 	struct ctx *ctx = &self->ctx;

@@ -156,7 +156,7 @@ TEST_F(feature, get_before_and_after_set)
 	EXPECT_EQ(self->size, decoder.size);
 }
 
-/* Regions tell their index themselves: GET has the decoder's state, no more */
+/* Regions describe themselves: GET returns only the decoder's state */
 TEST_F(feature, structure_ends_with_the_size)
 {
 	struct {
@@ -235,7 +235,7 @@ static void expect_refused(struct __test_metadata *_metadata,
 	EXPECT_FINE(test_differs(test));
 }
 
-/* A window of one granule less is none */
+/* A window smaller by one granule would be empty */
 #define ONE_GRANULE	"the memory has one granule only"
 
 TEST_F(feature, refused_set_changes_nothing)
@@ -243,7 +243,7 @@ TEST_F(feature, refused_set_changes_nothing)
 	if (self->size == SZ_256M)
 		SKIP(return, ONE_GRANULE);
 	expect_refused(_metadata, &self->test);
-	/* None of it is in the way of a good one */
+	/* None of this prevents a valid SET */
 	EXPECT_EQ(0, vfio_hdm_set(self->device, GUEST_BASE, GUEST_WINDOW));
 }
 
@@ -432,7 +432,7 @@ TEST_F(feature, bad_pointers_fault)
 	ASSERT_EQ(0, view_get(&self->test, &before));
 
 	for (i = 0; i < 2; i++) {
-		/* All, a part or none of the structure is out of reach */
+		/* All, a part or none of the structure is inaccessible */
 		for (cut = 8; cut <= sizeof(decoder); cut += 8) {
 			feature = feature_at_end(pages + page, ops[i],
 						 &decoder);
@@ -589,7 +589,7 @@ TEST_F(feature, two_devices_are_independent)
 	if (host_count() < 2)
 		SKIP(return, "needs two devices");
 	ASSERT_EQ(0, test_open(&first, 0, variant->interface));
-	/* By its size each is told from the other */
+	/* Their sizes distinguish them */
 	if (first.host.size == self->size) {
 		EXPECT_FINE(test_close(&first));
 		SKIP(return, "needs two devices of different sizes");

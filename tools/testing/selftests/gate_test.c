@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The gate of the memory: each reason to be shut, and what an access gets
+ * The gate of the memory: each reason to shut it, and the effect on accesses
  *
  * The reasons are those of the table in
  * Documentation/driver-api/vfio-cxl-pci.rst that a user can meet.
@@ -23,10 +23,10 @@
 
 #define SALT		41
 
-/* A recovery, with all that the kernel logs of it, in milliseconds */
+/* A recovery, including what the kernel logs about it, in milliseconds */
 #define RECOVERY_MS	20000
 
-/* A reset that the host makes, in a thread */
+/* A reset by the host, in a thread */
 struct host_reset {
 	const struct test_device *test;
 	pthread_t thread;
@@ -117,11 +117,11 @@ static int reset_after_recovery(const struct test_device *test)
 	return ret;
 }
 
-/* The reasons that do not pass by themselves, alone and together */
+/* The reasons that do not clear by themselves, alone and together */
 
 #define ERROR	1	/* the device reports one that is not fatal */
-#define FATAL	2	/* one that has the port above reset it */
-#define LOSE	3	/* the decoder does not come back from a reset */
+#define FATAL	2	/* one that makes the port above reset it */
+#define LOSE	3	/* the decoder is not restored after a reset */
 
 static int shut(const struct test_device *test, int event, int how)
 {
@@ -170,7 +170,7 @@ TEST_F_TIMEOUT(gate, reasons, time_limit(180))
 			ASSERT_EQ(0, shut(test, self->event,
 					  shuts[i].how[j]));
 		expect_shut(_metadata, test, self->map, shuts[i].lost);
-		/* It does not pass by itself */
+		/* It does not clear by itself */
 		sleep_ms(100);
 		expect_shut(_metadata, test, self->map, shuts[i].lost);
 		ASSERT_EQ(0, reset_after_recovery(test));
@@ -207,7 +207,7 @@ TEST_F(gate, next_user)
 	}
 }
 
-/* A reset, which passes by itself */
+/* A reset, which ends by itself */
 
 static void *host_resets(void *arg)
 {
@@ -218,7 +218,7 @@ static void *host_resets(void *arg)
 	return NULL;
 }
 
-/* Return: 0 in the midst of a reset */
+/* Return: 0 during a reset */
 static int begin_reset(struct host_reset *reset,
 		       const struct test_device *test)
 {

@@ -11,7 +11,7 @@
 #include "lib/host.h"
 #include "lib/vfio.h"
 
-/* An emulated machine is slow, and others may use the same processors */
+/* An emulated machine is slow, and others may be using the processors */
 #undef TEST_TIMEOUT_DEFAULT
 #define TEST_TIMEOUT_DEFAULT	time_limit(120)
 
@@ -25,8 +25,8 @@ static void __attribute__((constructor)) skip_without_device(void)
 }
 
 /*
- * The variants of a fixture whose device is opened by either interface; the
- * last line is for the semicolon to end
+ * The variants of a fixture whose device is opened through either interface;
+ * the semicolon after the macro ends the last line
  */
 #define INTERFACE_VARIANTS(fixture...)					\
 	FIXTURE_VARIANT(fixture) {					\
@@ -40,7 +40,7 @@ static void __attribute__((constructor)) skip_without_device(void)
 	};								\
 	struct vfio_cxl_fd
 
-/* NULL is expected, or else a text that says what is wrong */
+/* Expect NULL rather than a string that says what is wrong */
 #define EXPECT_FINE(result) do {					\
 	const char *__wrong = result;					\
 									\

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * A KVM guest in the mapped memory, without a VMM: the mapping is a memory
- * slot, and the one processor stores a word every few MiB, reads it back, and
- * ends with a store outside of all slots.
+ * slot, and the only vCPU stores a word every few MiB, reads it back, and ends
+ * with a store outside of all slots.
  *
- * A slot of memory without struct pages, mapped cacheable, is what differs
- * from stock vfio-pci: arm64 refuses the first access to it where the
- * processor lacks FWB or DIC.
+ * Unlike stock vfio-pci, this is a slot of memory without struct pages that is
+ * mapped cacheable: on arm64, the first access fails if the processor lacks FWB
+ * or DIC.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -29,7 +29,7 @@
 #define EXIT_ADDRESS	0x20000000UL
 #define MEM_BASE	0x40000000UL
 #define STEP		(2UL << 20)
-/* Of the guest's 4 GiB, what is not the program's */
+/* The part of the guest's 4 GiB that the program does not use */
 #define MAX_SIZE	(1UL << 30)
 
 enum slot { CODE_SLOT, MEM_SLOT };
@@ -46,7 +46,7 @@ struct guest {
 
 /*
  * The program: from BASE on, every STEP bytes, COUNT times, store VALUE, load
- * it and add 1 to it; then store what was loaded last at EXIT.
+ * it and add 1 to it; then store the last value loaded at EXIT.
  */
 #if defined(__aarch64__)
 /* x0 BASE, x1 STEP, x2 COUNT, x3 VALUE, x4 EXIT; MMU off, so physical */
@@ -230,8 +230,8 @@ err:
 }
 
 /*
- * A store that ended the program is not over for KVM before the next KVM_RUN,
- * which then moves the program counter on: have that behind us.
+ * KVM completes a store that ended the program only in the next KVM_RUN, which
+ * advances the program counter: do that now.
  */
 static int guest_finish(struct guest *guest)
 {
@@ -245,8 +245,8 @@ static int guest_finish(struct guest *guest)
 }
 
 /*
- * Run the program; what it loaded last is in @last.  -EFAULT where it ended
- * with a store to anywhere else than EXIT_ADDRESS.
+ * Run the program; the last value that it loaded is in @last.  -EFAULT if it
+ * ended with a store to an address other than EXIT_ADDRESS.
  */
 static int guest_run(struct guest *guest, uint32_t value, uint64_t count,
 		     uint32_t *last)
@@ -311,7 +311,7 @@ FIXTURE_TEARDOWN(kvm)
 	EXPECT_FINE(test_close(&self->test));
 }
 
-/* What the guest is to have stored, seen through the mapping and outside */
+/* What the guest should have stored, through the mapping and in the file */
 static void expect_stored(struct __test_metadata *_metadata,
 			  const struct host_device *host, const uint8_t *map,
 			  uint32_t value, uint64_t count)
@@ -340,7 +340,7 @@ TEST_F(kvm, guest_stores)
 		      self->count);
 }
 
-/* What a reset took out of the guest's page tables comes back */
+/* What a reset removed from the guest's page tables is mapped again */
 TEST_F(kvm, guest_stores_after_reset)
 {
 	const uint32_t value = 0x6b766e01;
@@ -356,7 +356,7 @@ TEST_F(kvm, guest_stores_after_reset)
 		      self->count);
 }
 
-/* The slot may go and come while the guest stops */
+/* The slot may be removed and added while the guest is stopped */
 TEST_F(kvm, slot_comes_and_goes)
 {
 	uint32_t last;

@@ -27,15 +27,15 @@
 #include "lib/sysfs.h"
 #include "lib/vfio.h"
 
-/* What does not wait for the memory and what is killed takes less than this */
+/* Limit for what does not wait for the memory, and for what is killed */
 #define AT_ONCE_S	time_limit(2)
 #define PROMPT_S	time_limit(1)
-/* Longer than all of these, in milliseconds */
+/* Longer than any of these, in milliseconds */
 #define DELAY_MS	(time_limit(3) * 1000U)
 
 /*
- * Longer than a task may be blocked where the kernel looks for tasks that hang,
- * by default 60 s; and how long the test waits for it to say so.
+ * Longer than a task may be blocked before the kernel reports it as hung, by
+ * default 60 s; and how long the test waits for the report.
  */
 #define LONG_DELAY_MS	90000
 #define LONG_TEST_S	70
@@ -89,9 +89,9 @@ static int open_device(struct test_device *test)
 	__map;								\
 })
 
-/* What others do with a device meanwhile */
+/* What others may do with a device in the meantime */
 
-/* A register of the hardware's, which no emulation answers for */
+/* A register of the hardware, which is not emulated */
 static void read_bar(const struct test_device *test)
 {
 	struct vfio_region_info *info;
@@ -140,7 +140,7 @@ static const struct {
 	{ "sysfs", read_sysfs, false },
 };
 
-/* Each of them again and again for so long: none waits */
+/* Repeat each of them for this time: none waits */
 static void expect_prompt(struct __test_metadata *_metadata,
 			  const struct test_device *test, double duration)
 {
@@ -167,7 +167,7 @@ static void expect_prompt(struct __test_metadata *_metadata,
 	}
 }
 
-/* The kernel, which reads ahead as any program does, maps the memory */
+/* Whether the kernel maps the memory */
 static bool kernel_maps(const struct test_device *test)
 {
 	char phys[64], text[512];
@@ -186,7 +186,7 @@ static bool kernel_maps(const struct test_device *test)
 	return found;
 }
 
-/* Resets, in a thread: one that waits for the memory holds up no test */
+/* Resets, in a thread, so that one that waits does not delay the test */
 
 struct resetter {
 	pthread_t id;
@@ -230,7 +230,7 @@ static double reset_took(const struct resetter *resetter)
 				    __this));				\
 } while (0)
 
-/* Over at once, or else it is to be joined later */
+/* Whether it returned immediately; otherwise it must be joined later */
 static void expect_at_once(struct __test_metadata *_metadata,
 			   const struct resetter *resetter)
 {
@@ -244,7 +244,7 @@ static void expect_at_once(struct __test_metadata *_metadata,
 	}
 }
 
-/* Accesses to the memory, each in a process of its own, which can be killed */
+/* Accesses to the memory, each in a separate process, which can be killed */
 
 enum way { BY_FAULT, BY_READ, BY_WRITE, NR_WAYS };
 
@@ -291,7 +291,7 @@ static bool waits(pid_t pid)
 	       !info.si_pid;
 }
 
-/* Its end, in so many seconds; or -1 */
+/* Wait for its end, for at most this many seconds; or -1 */
 static int status_within(pid_t pid, double limit)
 {
 	const double end = seconds() + limit;
@@ -317,7 +317,7 @@ static void expect_killable(struct __test_metadata *_metadata, pid_t pid,
 	EXPECT_EQ(0, kill(pid, SIGKILL));
 	status = status_within(pid, PROMPT_S);
 	EXPECT_NE(-1, status) {
-		TH_LOG("%s: not dead %d s after SIGKILL", name, PROMPT_S);
+		TH_LOG("%s: still alive %d s after SIGKILL", name, PROMPT_S);
 	}
 }
 
@@ -425,7 +425,7 @@ TEST_F(late, killed_while_waiting)
 	munmap(map, self->vfio->mem.size);
 }
 
-/* Longer than the device says that it takes: the memory is lost, not late */
+/* Longer than the device declares: the memory is lost, not late */
 TEST_F(late, too_late)
 {
 	const double limit = time_limit(8);
@@ -470,7 +470,7 @@ TEST_F(late, too_late_at_bind)
 	EXPECT_EQ(0, open_device(&self->test));
 }
 
-/* Another user, in a process of its own: status 0 where the memory is clean */
+/* Another user, in a separate process: status 0 if the memory is clean */
 static pid_t start_open(struct test_device *test)
 {
 	pid_t pid = fork();
@@ -486,7 +486,7 @@ static pid_t start_open(struct test_device *test)
 	_exit(val ? 3 : 0);
 }
 
-/* Another device's user comes and goes: how long that takes, or < 0 */
+/* Open and close another device: how long that takes, or < 0 */
 static double use_other(struct test_device *other)
 {
 	const double start = seconds();
@@ -512,7 +512,7 @@ TEST_F(late, open_after_close)
 
 	if (has_other) {
 		ASSERT_EQ(0, test_begin(&other, 1));
-		/* The first one may have to wait for the memory's clearing */
+		/* The first one may have to wait until the memory is cleared */
 		EXPECT_LE(0, use_other(&other));
 		usual = use_other(&other);
 	}
@@ -553,7 +553,7 @@ TEST_F(late, open_after_close)
 	EXPECT_EQ(0, open_device(&self->test));
 }
 
-/* The host's own reset after an error, and a rescan of the bus meanwhile */
+/* The host's reset after an error, and a rescan of the bus during it */
 TEST_F(late, recovery)
 {
 	const double limit = 2 * DELAY_MS / 1000.0;
@@ -563,7 +563,7 @@ TEST_F(late, recovery)
 	double start;
 
 	ASSERT_LE(0, kmsg);
-	/* With the time that a reset of the bus takes in any case */
+	/* Including the time that a reset of the bus always takes */
 	ASSERT_EQ(0, set_delay(&self->test, 3 * DELAY_MS));
 	start = seconds();
 	ASSERT_EQ(0, rig_inject(self->host->index, "MALF_TLP"));
@@ -581,7 +581,7 @@ TEST_F(late, recovery)
 	close(kmsg);
 }
 
-/* As long as real devices may take, with a kernel that looks for hung tasks */
+/* As long as real devices may take, with detection of hung tasks */
 TEST_F_TIMEOUT(late, hung_tasks, time_limit(240))
 {
 	struct resetter by_ioctl, by_sysfs;

@@ -49,7 +49,7 @@ TEST_F(lost, set_fails)
 	EXPECT_EQ(0, decoder.base);
 	EXPECT_EQ(host->size, decoder.size);
 	EXPECT_EQ(0, guest_read64(&self->test.vfio, host->hdm + HDM_BASE_LOW));
-	/* What is wrong with the request comes before what is with the host */
+	/* Errors of the request take precedence over those of the host */
 	EXPECT_EQ(-EINVAL, vfio_hdm_set(self->device, 0, GUEST_WINDOW));
 }
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Every way to reset a device in every state that its user can have it in
+ * Every way to reset a device, in every state in which its user can have it
  *
- * Each case has a process and a time limit of its own.  After it: no mapping
- * that was there before the reset, the host's decoder intact, the lock kept,
- * the memory and the device usable.
+ * Each case has a separate process and a time limit.  After it: no mapping from
+ * before the reset, the host's decoder intact, the lock kept, the memory and
+ * the device usable.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -44,12 +44,12 @@ struct state;
 
 /**
  * struct run - one case while it runs
- * @user: of the device
- * @interface: that it is open with
- * @state: that it is in
+ * @user: the user of the device
+ * @interface: interface through which it is open
+ * @state: its state
  * @map: all the memory with marks in it, or NULL
- * @threads: at work during the reset
- * @stop: for the threads
+ * @threads: threads that run during the reset
+ * @stop: tells the threads to stop
  * @errors: unexpected failures that the threads counted
  * @fd: a dma-buf, or -1
  */
@@ -66,8 +66,8 @@ struct run {
 };
 
 /*
- * What threads do.  While the reset is another's, an error has gated the
- * memory, and SIGBUS and EIO are right until the user's own reset.
+ * What threads do.  If someone else resets the device, an error has shut the
+ * gate, and SIGBUS and EIO are correct until the user's own reset.
  */
 
 static bool work_fault(struct run *run, unsigned int round)
@@ -203,7 +203,7 @@ static int export(struct run *run, uint32_t region)
 			    VFIO_DEVICE_FEATURE_DMA_BUF, &arg, sizeof(arg));
 }
 
-/* Refused for the memory and the component registers, not for other BARs */
+/* Fails for the memory and the component registers, not for other BARs */
 static void enter_dma_buf(struct run *run)
 {
 	uint32_t bar;
@@ -226,14 +226,14 @@ static void enter_d3(struct run *run)
 
 	enter_mapped(run);
 	need(at, "a device with power management is needed");
-	/* D3hot, which the guest does not get */
+	/* D3hot, which the guest cannot enter */
 	guest_config_write(vfio, at + PCI_PM_CTRL, 2, 3);
 }
 
 /*
- * An error, until the user is told and the host is done with it.  The kernel
- * tells the user while it holds the device lock, without which a reset fails
- * with EAGAIN, and that of config space does nothing.
+ * An error, until the user is notified and the host's recovery is over.  The
+ * kernel notifies the user while it holds the device lock, without which a
+ * reset fails with EAGAIN, and one through config space does nothing.
  */
 static void meet_error(const struct run *run, const char *error)
 {
@@ -318,7 +318,7 @@ static int reset_sysfs(struct run *run, const char *method)
 	return reset_paths[PATH_SYSFS].reset(run->user, method);
 }
 
-/* The root port resets what is below it */
+/* The root port resets the devices below it */
 static int reset_parent(struct run *run, const char *method)
 {
 	char path[128];
@@ -364,7 +364,7 @@ static int reset_open(struct run *run, const char *method)
 static const struct reset {
 	const char *name;
 	int (*reset)(struct run *run, const char *method);
-	const char *method;	/* of sysfs, that the device must have */
+	const char *method;	/* in sysfs, which the device must have */
 	bool new_user;
 } resets[] = {
 	{ .name = "open", .reset = reset_open, .new_user = true },
@@ -414,7 +414,7 @@ static void run_case(const void *arg)
 	uint64_t val;
 	long faults;
 
-	/* A case that failed before its end may have left these set */
+	/* A case that failed early may have left these set */
 	need(!rig_memory_delay(user->host.index, 0) &&
 	     !rig_commit_fails(user->host.index, false), "the rig's device");
 	need(!test_vfio_open(user, run.interface), "open");
@@ -423,13 +423,13 @@ static void run_case(const void *arg)
 	need(!reset->reset(&run, reset->method), "the reset failed");
 
 	stop(&run);
-	need(!run.errors, "a thread met an error");
+	need(!run.errors, "a thread had an error");
 	/* As soon as it is active */
 	need(mem_read(&user->vfio, &val, sizeof(val), MARK) == sizeof(val),
 	     "read()");
 	check_decoder(&run, state->locked && !reset->new_user);
 	if (run.map) {
-		/* The mapping was taken away, and faults in again */
+		/* The mapping was removed, and faults in again */
 		faults = minor_faults();
 		need(get(run.map + MARK) == word(MARK, SALT), "the memory");
 		need(minor_faults() > faults, "a stale mapping");
@@ -504,7 +504,7 @@ int main(void)
 		if (has(&user, &resets[i]))
 			print_row(&resets[i], passed[i]);
 		else
-			printf("# %-14s the device does not have it\n",
+			printf("# %-14s the device does not support it\n",
 			       resets[i].name);
 	host_close(&user.host);
 	ksft_finished();

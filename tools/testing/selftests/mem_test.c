@@ -54,7 +54,7 @@ FIXTURE(mem) {
 	struct vfio_cxl_fd *vfio;
 	uint64_t size;
 	size_t page;
-	size_t huge;	/* page, or many where the memory has too few of them */
+	size_t huge;	/* huge page, or else several pages */
 };
 
 INTERFACE_VARIANTS(mem);
@@ -153,7 +153,7 @@ TEST_F(mem, one_memory)
 	munmap(map, self->size);
 }
 
-/* Every page is a page of its own: its first word says which */
+/* Every page is distinct: its first word identifies it */
 TEST_F(mem, whole)
 {
 	const size_t page = self->page;
@@ -372,7 +372,7 @@ TEST_F(mem, fork)
 	pid = fork();
 	ASSERT_LE(0, pid);
 	if (!pid) {
-		/* One page that the parent touched and one it did not */
+		/* One page that the parent touched, and one that it did not */
 		if (get(map) != word(0, 9))
 			_exit(1);
 		put(map, word(0, 10));
@@ -386,7 +386,7 @@ TEST_F(mem, fork)
 	munmap(map, 2 * huge);
 }
 
-/* A process that ends with a mapping and the device open */
+/* A process that exits with a mapping and with the device open */
 TEST_F(mem, exit_with_mapping)
 {
 	uint64_t val = 0;
@@ -441,7 +441,7 @@ TEST_F(mem, mapping_without_fd)
 #define GUARD	16
 #define FILL	0xa5
 
-/* Any length at any offset, nothing before or after it touched */
+/* Any length at any offset; what is before and after it does not change */
 TEST_F(mem, any_length)
 {
 	const size_t page = self->page;
@@ -492,7 +492,7 @@ TEST_F(mem, any_length)
 	munmap(map, self->size);
 }
 
-/* A count that the end cuts short, and none past it, as for a BAR */
+/* A count that the end truncates, and 0 beyond it, as for a BAR */
 TEST_F(mem, end_of_region)
 {
 	const uint64_t size = self->size;
@@ -531,7 +531,7 @@ TEST_F(mem, end_of_region)
 				       cases[i].len, cases[i].offset, writes);
 			if (writes)
 				continue;
-			/* Not a byte more than it says */
+			/* Not a byte more than it returns */
 			rest = ret > 0 ? ret : 0;
 			for (; rest < (ssize_t)sizeof(buf); rest++)
 				if (buf[rest] != (char)FILL)
@@ -542,8 +542,8 @@ TEST_F(mem, end_of_region)
 }
 
 /*
- * The buffer is a mapping of the very region, not faulted in: a fault in the
- * middle of read() and write() must not meet a lock that they hold.
+ * The buffer is a mapping of the same region, not faulted in: a fault during
+ * read() and write() must not need a lock that they hold.
  */
 TEST_F(mem, buffer_in_region)
 {
@@ -608,7 +608,7 @@ TEST_F(mem, buffer_fault)
 			TH_LOG("%zu to %zu, write %u", start, end, writes);
 		if (len > 0) {
 			EXPECT_EQ(0, memcmp(buf + start, map, len));
-			/* and not a byte more of the memory */
+			/* and no other byte of the memory changes */
 			EXPECT_EQ((char)(len * 11 + (len >> 8)), map[len]);
 		}
 		EXPECT_EQ(-EFAULT, mem_rw(self->vfio, buf + end, page, 0,
@@ -669,7 +669,7 @@ TEST_F(mem, signals)
 	munmap(map, self->size);
 }
 
-/* A stretch of a memory type that starts at or before @start */
+/* A range of one memory type that begins at or before @start */
 static uint64_t write_back_until(uint64_t start)
 {
 	FILE *file = fopen("/sys/kernel/debug/x86/pat_memtype_list", "r");
@@ -715,7 +715,7 @@ TEST_F(mem, cacheable)
 		EXPECT_LE(self->host->base + self->size,
 			  write_back_until(self->host->base));
 
-	/* Uncached memory is slower by far more than this */
+	/* Uncached memory is slower by a much larger factor */
 	ram = mmap(NULL, len, RW, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	ASSERT_NE(MAP_FAILED, ram);
 	mem_speed = fill_speed(map, len);
@@ -761,7 +761,7 @@ TEST_F(mem, huge_faults)
 		  huge / page - 1 + count - 1 },
 		/* and after the last */
 		{ start, part + 3 * page, 0, count + 3 },
-		/* Nowhere are address and offset aligned alike */
+		/* Address and offset are nowhere aligned in the same way */
 		{ start, part, page, part / page },
 		{ start + page, part, 0, part / page },
 	};
@@ -872,9 +872,9 @@ static int64_t dma_unmap(const struct vfio_cxl_fd *vfio, uint64_t len,
 }
 
 /*
- * A VMM maps all of guest memory for DMA.  It must not get this memory: a
- * container would keep it after the close, and iommufd takes no mapping of
- * device memory.
+ * A VMM maps all of guest memory for DMA.  That must fail for this memory: a
+ * container would keep the mapping after the close, and iommufd does not accept
+ * mappings of device memory.
  */
 TEST_F(mem, dma_map)
 {
@@ -896,7 +896,7 @@ TEST_F(mem, dma_map_where_it_is_allowed)
 	char *map;
 
 	if (variant->interface != VFIO_GROUP_INTERFACE)
-		SKIP(return, "iommufd does not take it anyway");
+		SKIP(return, "iommufd never accepts it");
 	ASSERT_EQ(0, sysfs_write(TYPE1_PARAMETER, "1"));
 	map = guest_map(self->vfio, 0, self->size, RW, pmd_size(), 0);
 	EXPECT_EQ(0, sysfs_write(TYPE1_PARAMETER, "0"));
@@ -911,7 +911,7 @@ TEST_F(mem, dma_map_where_it_is_allowed)
 	munmap(map, self->size);
 }
 
-/* What is written to one device's memory is in its own file only */
+/* What is written to one device's memory is in no other device's file */
 TEST_F(mem, two_devices)
 {
 	struct vfio_cxl_fd other;

@@ -33,7 +33,7 @@ FIXTURE(poison) {
 	struct vfio_cxl_fd *vfio;
 	int offline;
 	size_t page;
-	size_t huge;	/* page, or many where the memory has too few of them */
+	size_t huge;	/* huge page, or else several pages */
 	uint64_t bad;	/* in the second of them */
 	char *map;
 };
@@ -65,7 +65,7 @@ FIXTURE_SETUP(poison)
 	if (self->offline < 0)
 		SKIP(return, "the kernel does not handle memory errors");
 	if (!kernel_tells())
-		SKIP(return, "the kernel does not tell drivers of poison");
+		SKIP(return, "the kernel does not report poison to drivers");
 	self->vfio = &self->test.vfio;
 	self->page = page_size();
 	self->huge = pmd_size();
@@ -113,7 +113,7 @@ static int offline(const struct test_device *test, int fd, uint64_t offset)
 	return sig ?: -report.error;
 }
 
-/* Pages that the driver does not give to its users, or -errno */
+/* Number of pages that the driver withholds from users, or -errno */
 static int bad_pages(const struct test_device *test)
 {
 	char text[32];
@@ -134,7 +134,7 @@ static bool says_poison(char *at)
 	       1UL << info->si_addr_lsb == page;
 }
 
-/* A page is taken out of mappings soon after it was reported, not at once */
+/* A page is removed from mappings soon after the report, not immediately */
 static bool touch_poison(char *at)
 {
 	const double until = seconds() + time_limit(5);
@@ -149,7 +149,7 @@ static bool touch_poison(char *at)
 	return says_poison(at) && !try_put(at + 8, 0) && says_poison(at);
 }
 
-/* Neither way has the page, and both have those beside it: what is wrong */
+/* Neither way reaches the page, both reach its neighbours: what is wrong */
 static const char *bad_alone(struct test_device *test, char *map, uint64_t bad)
 {
 	const struct vfio_cxl_fd *vfio = &test->vfio;
@@ -176,7 +176,7 @@ static const char *bad_alone(struct test_device *test, char *map, uint64_t bad)
 	return NULL;
 }
 
-/* A task that has the page mapped is told its address and loses the mapping */
+/* A task that has the page mapped gets its address and loses the mapping */
 TEST_F(poison, signal)
 {
 	put(self->map + self->bad, 1);
@@ -187,13 +187,13 @@ TEST_F(poison, signal)
 	EXPECT_EQ(1, bad_pages(&self->test));
 	EXPECT_FINE(bad_alone(&self->test, self->map, self->bad));
 
-	/* Another time is another signal, and not another page */
+	/* A second report is a second signal, but not a second page */
 	EXPECT_EQ(SIGBUS, offline(&self->test, self->offline, self->bad));
 	EXPECT_TRUE(says_poison(self->map + self->bad));
 	EXPECT_EQ(1, bad_pages(&self->test));
 }
 
-/* The memory around the page is as it was, also where one entry mapped both */
+/* The memory around the page is unchanged, even if one entry mapped both */
 TEST_F(poison, neighbours)
 {
 	uint64_t at, val, wrong = 0;
@@ -248,7 +248,7 @@ TEST_F(poison, elsewhere)
 	munmap(map, 3 * self->page);
 }
 
-/* As QEMU does: notified at once, even if another task meets the error */
+/* As QEMU does: notified early, even if another task consumes the poison */
 static void early(const struct test_device *test, char *at, int ready)
 {
 	const struct timespec limit = { .tv_sec = time_limit(10) };

@@ -2,8 +2,8 @@
 /*
  * rebind INDEX DRIVER - bind a device of the rig to another driver
  *
- * vfio-pci leaves the host's decoder as its resets left it: wiped.  What runs
- * after it needs what firmware set up.
+ * vfio-pci leaves the host's decoder as its resets left it: cleared.  Tests
+ * that run later need it as firmware set it up.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -42,13 +42,13 @@ FIXTURE(regs) {
 
 INTERFACE_VARIANTS(regs);
 
-/* An address that is mostly zeroes is not told from other numbers */
+/* An address that is mostly zeroes may match other numbers */
 static bool is_telling(const struct host_device *host)
 {
 	return (uint32_t)host->base && (uint32_t)(host->base + host->size);
 }
 
-/* The first device whose address is telling, or else the first */
+/* The first device whose address is distinctive, or else the first */
 static unsigned int telling_device(void)
 {
 	struct host_device host;
@@ -233,7 +233,7 @@ TEST_F(regs, small_and_misaligned_writes_are_dropped)
 	EXPECT_FINE(test_differs(&self->test));
 }
 
-/* What a read of @len bytes from @at must be, by dwords as they are */
+/* What a read of @len bytes from @at must return, from reads of dwords */
 static void expected_read(const uint8_t *dwords, uint32_t at, size_t len,
 			  uint8_t *to)
 {
@@ -355,12 +355,12 @@ TEST_F(regs, guest_commit_is_refused)
 				      VFIO_CXL_HDM_DECODER_LOCKED));
 	EXPECT_FINE(test_differs(&self->test));
 
-	/* Taken back, the error goes */
+	/* When the commit is withdrawn, the error is cleared */
 	EXPECT_EQ(0, guest_write32(self->vfio, hdm + HDM_CTRL, 0));
 	ctrl = guest_read32(self->vfio, hdm + HDM_CTRL);
 	EXPECT_EQ(0, ctrl & (HDM_ERROR | HDM_COMMIT | HDM_COMMITTED));
 
-	/* and the VMM's word counts, whatever the guest left behind */
+	/* and the VMM's SET takes effect, whatever the guest has done */
 	ASSERT_EQ(0, test_lock(&self->test));
 	expect_hdm(_metadata, &self->test, true);
 }
@@ -511,7 +511,7 @@ static void expect_no_hpa(struct __test_metadata *_metadata,
 	uint32_t i;
 
 	if (!is_telling(host))
-		SKIP(return, "the address of no device is telling");
+		SKIP(return, "no device has a distinctive address");
 	ASSERT_EQ(COMPONENT_SIZE, regs_read(vfio, image, COMPONENT_SIZE, 0));
 	EXPECT_EQ(-1, find_hpa(host, image, COMPONENT_SIZE));
 
@@ -537,7 +537,7 @@ static void expect_no_hpa(struct __test_metadata *_metadata,
 
 TEST_F(regs, host_address_is_in_no_byte_before_set)
 {
-	/* A check of the check: the host sees it */
+	/* Check the check: the host does see it */
 	EXPECT_LE(0, find_hpa(self->host, self->test.before.regs,
 			      COMPONENT_SIZE));
 	EXPECT_LE(0, find_hpa(self->host, self->test.before.config +
@@ -635,7 +635,7 @@ TEST_F(regs, component_registers_cannot_be_mapped)
 			     2 * page, RW, MAP_SHARED));
 }
 
-/* A BAR as the host maps it */
+/* A BAR, mapped through the host's sysfs */
 static volatile uint8_t *host_map_bar(const struct host_device *host,
 				      unsigned int bar, size_t len)
 {

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * removal [ROUNDS] - a device is pulled out while it is used, and plugged in
+ * removal [ROUNDS] - a device is pulled out while it is in use, and plugged in
  *
- * The root port's slot loses its power behind the kernel's back: the device is
- * gone before the kernel can ask its user for it.
+ * The root port's slot is powered off without the kernel: the device is gone
+ * before the kernel can ask its user to release it.
  *
  * Needs lockdep.prove_locking=0: Linux 7.3's pciehp takes its own reset_lock
- * and pci_rescan_remove_lock in either order, whatever driver there is.  The
- * device has FLR: without, open resets it by the slot, inside VFIO's locks, and
- * removal takes those inside the slot's, with vfio-pci as with this driver.
+ * and pci_rescan_remove_lock in either order, with any driver.  The device has
+ * FLR: without it, open would reset the slot while holding VFIO's locks, and
+ * removal takes those while holding the slot's, with vfio-pci as with this
+ * driver.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -38,7 +39,7 @@
 
 #define ROUNDS		10
 #define ROUND_TIMEOUT_S	time_limit(60)
-/* A slot is given time by the kernel's hotplug driver */
+/* The kernel's hotplug driver waits for the slot */
 #define SLOT_TIMEOUT_S	time_limit(20)
 #define AREA		(64 * SZ_2M)
 
@@ -61,8 +62,8 @@ static bool wait_gone(const struct host_device *host)
 }
 
 /*
- * Until a bind gets as far as the decoder, which nobody has committed: before
- * that the device is not there, or its BARs are not
+ * Wait until a bind reaches the check of the decoder, which is not committed:
+ * before that the device, or its BARs, do not exist
  */
 static bool wait_replug(struct host_device *host)
 {
@@ -77,7 +78,7 @@ static bool wait_replug(struct host_device *host)
 	return ret == -ENODATA;
 }
 
-/* The root port's own config space; it stays when the device goes */
+/* The root port's config space, which remains when the device is gone */
 static int open_port(const struct host_device *host)
 {
 	char path[128];
@@ -106,9 +107,9 @@ static unsigned int find_slot_control(int port)
 }
 
 /*
- * QEMU takes the device out of a slot that loses its power.  The power is back
- * before the kernel's hotplug driver has its interrupt: with a slot that has no
- * power it has nothing to do.
+ * QEMU removes the device from a slot that is powered off.  The slot is powered
+ * on again before the kernel's hotplug driver gets its interrupt: the driver
+ * does nothing for a slot without power.
  */
 static int pull_out(int port)
 {
@@ -117,7 +118,7 @@ static int pull_out(int port)
 
 	if (pread(port, &control, 2, at) != 2)
 		return -EIO;
-	/* At boot the indicator is off, occupied or not */
+	/* At boot the indicator is off, whether the slot is occupied or not */
 	on = (control & ~PCI_EXP_SLTCTL_PIC) | PCI_EXP_SLTCTL_PWR_IND_ON;
 	off = control & ~(PCI_EXP_SLTCTL_PIC | PCI_EXP_SLTCTL_HPIE);
 	off |= PCI_EXP_SLTCTL_PWR_IND_OFF | PCI_EXP_SLTCTL_PWR_OFF;
@@ -127,10 +128,11 @@ static int pull_out(int port)
 }
 
 /*
- * The hotplug driver is done with the slot, which it leaves without power.  It
- * switches the indicator off a second after the power, then looks whether a
- * card is present.  One that is plugged in before that is switched on at once;
- * the button press of QEMU, which comes with it, then means to switch it off.
+ * Wait until the hotplug driver has finished with the slot, which it leaves
+ * without power.  It switches off the indicator a second after the power, then
+ * checks whether a card is present.  One that is plugged in before that is
+ * powered on immediately; the button press that QEMU sends with it then means
+ * to power it off.
  */
 static bool wait_slot_off(int port)
 {
@@ -151,7 +153,7 @@ static bool wait_slot_off(int port)
 	return done;
 }
 
-/* QEMU keeps a memory backend: another one of the same file */
+/* QEMU keeps the memory backend: create another one for the same file */
 static int plug_in(const struct host_device *host, unsigned int round)
 {
 	const unsigned int i = host->index;
@@ -182,7 +184,7 @@ struct worker {
 	void (*work)(const struct test_device *user);
 };
 
-/* Each until the memory is gone, which it must notice */
+/* Each runs until the memory is gone, which it must notice */
 
 static void work_fault(const struct test_device *user)
 {
@@ -257,7 +259,7 @@ static void use_until_gone(struct test_device *user, int port)
 	for (i = 0; i < ARRAY_SIZE(workers); i++)
 		pthread_join(workers[i].thread, NULL);
 	need(poll(&event, 1, 1000 * SLOT_TIMEOUT_S) == 1,
-	     "nobody asked for the device");
+	     "no request to release the device");
 
 	/* Nothing hangs and nothing works until it is closed */
 	need(mem_read(&user->vfio, &val, 8, 0) == -EIO, "read() of nothing");
@@ -289,13 +291,13 @@ static void run_round(const void *arg)
 	need(round % 4 < 2 || !test_lock(user), "SET");
 	use_until_gone(user, port);
 	vfio_close(&user->vfio);
-	need(wait_gone(&user->host), "the device does not go");
+	need(wait_gone(&user->host), "the device is not removed");
 
 	need(wait_slot_off(port), "the slot keeps its power");
 
 	need(!plug_in(&user->host, round), "device_add");
-	need(wait_replug(&user->host), "the device does not come");
-	/* No firmware configures it; the host bridge still routes the range */
+	need(wait_replug(&user->host), "the device does not appear");
+	/* Not configured by firmware; the bridge still routes the range */
 	need(!test_new_range(user->host.bdf, user->host.base, user->host.size),
 	     "new_range");
 	need(!sysfs_bind(user->host.bdf, DRIVER), "bind");

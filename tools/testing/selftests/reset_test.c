@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Resets: what survives them, what does not, and the memory meanwhile
+ * Resets: what survives them, what does not, and accesses during them
  */
 #include <fcntl.h>
 #include <poll.h>
@@ -28,10 +28,10 @@
 
 #define MAX_DEVICES	2
 
-/* Registers that a user changes and a reset puts back */
+/* Registers that a user changes and a reset restores */
 #define DVSEC_CTRL2	0x10
 
-/* All that the emulation serves, as a guest reads it */
+/* All emulated registers, as a guest reads them */
 struct image {
 	uint8_t regs[COMPONENT_SIZE];
 	uint8_t dvsec[256];
@@ -66,7 +66,7 @@ static void set_decode(const struct test_device *user, bool on)
 FIXTURE(reset) {
 	unsigned int count;
 	struct test_device users[MAX_DEVICES];
-	struct test_device *user;	/* for what one device is enough for */
+	struct test_device *user;	/* if one device is enough */
 };
 
 INTERFACE_VARIANTS(reset);
@@ -86,7 +86,7 @@ FIXTURE_SETUP(reset)
 	for (i = 0; i < self->count; i++) {
 		struct test_device *user = &self->users[i];
 
-		/* A test that was killed may have left it so */
+		/* A test that was killed may have left it changed */
 		if (rig_can_fail(i))
 			ASSERT_EQ(0, rig_commit_fails(i, false));
 		ASSERT_EQ(0, test_begin(user, i));
@@ -182,7 +182,7 @@ static void check_reset(struct __test_metadata *_metadata,
 	ASSERT_EQ(0, get_image(user, &image[2]));
 	EXPECT_EQ(0, memcmp(&image[0], &image[2], sizeof(*image)));
 
-	/* The mapping was taken away and faults in again */
+	/* The mapping was removed and faults in again */
 	faults = minor_faults();
 	EXPECT_EQ(word(MARK, salt), get(map + MARK));
 	EXPECT_LT(faults, minor_faults());
@@ -214,7 +214,7 @@ static void check_path(struct __test_metadata *_metadata,
 		}
 	}
 	if (!done)
-		SKIP(return, "no device has it: %s", path->name);
+		SKIP(return, "no device supports it: %s", path->name);
 }
 
 #define CHECK_PATH(n)	check_path(_metadata, self->users, self->count,	\
@@ -240,7 +240,7 @@ TEST_F(reset, sysfs)
 	CHECK_PATH(PATH_SYSFS);
 }
 
-/* What tells the driver's restore from a reset's default */
+/* What distinguishes the driver's restore from a reset's default */
 static void set_by_firmware(const struct host_device *host, uint32_t uncor,
 			    uint32_t cor, uint32_t ctrl)
 {
@@ -293,7 +293,7 @@ TEST_F(reset, masks_and_cache_enable)
 	ASSERT_EQ(0, sysfs_bind(host->bdf, DRIVER));
 }
 
-/* Not a user's reset */
+/* Not a reset by the user */
 TEST_F(reset, sysfs_while_closed)
 {
 	struct test_device *user = self->user;
@@ -310,7 +310,7 @@ TEST_F(reset, sysfs_while_closed)
 	EXPECT_EQ(0, use_memory(user, 13));
 }
 
-/* Opened, locked, written to and closed: no trace of that is left */
+/* Opened, locked, written to and closed: nothing of that persists */
 TEST_F(reset, lock_ends_with_last_close)
 {
 	struct image *image = malloc(2 * sizeof(*image));
@@ -341,7 +341,7 @@ TEST_F(reset, lock_ends_with_last_close)
 	expect_decoder(_metadata, user, 0, true);
 	ASSERT_EQ(0, get_image(user, &image[1]));
 	EXPECT_EQ(0, memcmp(&image[0], &image[1], sizeof(*image)));
-	/* Another base than the last user's */
+	/* A base other than the previous user's */
 	EXPECT_EQ(0, vfio_hdm_set(user->vfio.device,
 				  test_base(user) + SZ_256M, GUEST_WINDOW));
 	free(image);
@@ -387,7 +387,7 @@ TEST_F(reset, killed)
 	EXPECT_EQ(0, use_memory(user, 14));
 }
 
-/* The host's decoder lost while nobody used it: open puts it back */
+/* The host's decoder is lost while the device is unused: open restores it */
 TEST_F(reset, lost_while_closed)
 {
 	struct test_device *user = self->user;
@@ -411,7 +411,7 @@ TEST_F(reset, lost_while_closed)
 	EXPECT_EQ(0, use_memory(user, 15));
 }
 
-/* Memory decode off when the reset comes: as the user left it afterwards */
+/* Memory decode is off during the reset: afterwards as the user left it */
 TEST_F(reset, memory_decode_off)
 {
 	struct test_device *user = self->user;
@@ -442,7 +442,7 @@ TEST_F(reset, memory_decode_off)
 	munmap(map, user->vfio.mem.size);
 }
 
-/* Each open waits until what the one before left is cleared */
+/* Each open waits until the previous user's data is cleared */
 TEST_F_TIMEOUT(reset, open_close, time_limit(120))
 {
 	const unsigned int count = 10;
@@ -460,7 +460,7 @@ TEST_F_TIMEOUT(reset, open_close, time_limit(120))
 	EXPECT_HOST_INTACT(user);
 }
 
-/* Threads that use the memory while resets come and go */
+/* Threads that use the memory during resets */
 
 #define AREA	(16 * SZ_2M)	/* of the memory, for each */
 
@@ -500,7 +500,7 @@ static uint64_t work_read(struct worker *worker)
 	return wrong;
 }
 
-/* The same through a mapping made afresh each time, and a write */
+/* The same through a new mapping each time, and a write */
 static uint64_t work_remap(struct worker *worker)
 {
 	uint64_t at, val, wrong = 0;
@@ -515,7 +515,7 @@ static uint64_t work_remap(struct worker *worker)
 		else if (val != word(worker->start + at, 6))
 			wrong++;
 	}
-	/* What is written stays, in a word that no other thread writes */
+	/* What is written is kept, in a word that no other thread writes */
 	own = map + worker->skew * SZ_4K + 8;
 	val = word(worker->rounds, 7);
 	if (!try_put(own, val) || !try_get(own, &at))
@@ -561,7 +561,7 @@ static uint64_t work_pwrite(struct worker *worker)
 	return !!memcmp(buf, back, sizeof(buf) - 8);
 }
 
-/* The buffer is a mapping of the region, which the reset takes away */
+/* The buffer is a mapping of the region, which the reset removes */
 static uint64_t work_self(struct worker *worker)
 {
 	const struct vfio_cxl_fd *vfio = &worker->user->vfio;
@@ -609,7 +609,7 @@ static void *worker_run(void *arg)
 	return NULL;
 }
 
-/* With all of @workers at work, reset by each of the first paths in turn */
+/* While all @workers run, reset by each of the first paths in turn */
 static void run_workers(struct __test_metadata *_metadata,
 			const struct test_device *user, struct worker *workers,
 			unsigned int count, unsigned int path_count,
@@ -635,13 +635,13 @@ static void run_workers(struct __test_metadata *_metadata,
 		ret = path->reset(user, method);
 		if (ret && !failed++)
 			TH_LOG("%s: %d", path->name, ret);
-		/* At another moment of their work each time */
+		/* At a different point of their work each time */
 		usleep(i % 8 * 1000);
 	}
 	TH_LOG("%u resets in %.1f s", resets, seconds() - start);
 	EXPECT_EQ(0, failed);
 
-	/* Each gets on after the last reset */
+	/* Each continues after the last reset */
 	for (i = 0; i < count; i++)
 		workers[i].last = __atomic_load_n(&workers[i].rounds,
 						  __ATOMIC_RELAXED);
@@ -724,7 +724,7 @@ TEST_F_TIMEOUT(reset, faults_during_200_resets, time_limit(300))
 	EXPECT_HOST_INTACT(user);
 }
 
-/* What the log says where the decoder is lost */
+/* What is logged when the decoder is lost */
 static const char lost[] = "could not be restored";
 
 /* Lines of the log with @text, and @never in none of them */
@@ -831,7 +831,7 @@ TEST_F(reset, failed_restore)
 	EXPECT_EQ(0, wrong_marks(user, map, 8));
 	munmap(map, user->vfio.mem.size);
 
-	/* The close resets, too; what this user left cannot be cleared then */
+	/* The close also resets; this user's data cannot be cleared then */
 	ASSERT_EQ(0, rig_commit_fails(user->host.index, true));
 	vfio_close(&user->vfio);
 	EXPECT_LE(1, count_lines(kmsg, lost, hpa, &leaked));
@@ -882,7 +882,7 @@ TEST_F(reset, failed_restore_again_and_again)
 	EXPECT_LE(1, lines);
 	EXPECT_GE(limit, lines);
 	close(kmsg);
-	/* Until the log takes the next line */
+	/* Until the rate limit permits the next line */
 	sleep(5);
 }
 
@@ -906,7 +906,7 @@ static void *host_reset(void *arg)
 
 /*
  * Reads of a register of the Device DVSEC while the host resets the device, for
- * as long as that takes: true where one of them waited for most of it
+ * as long as that takes: true if one of them waited for most of it
  */
 static bool read_waits(struct __test_metadata *_metadata,
 		       const struct test_device *user, uint32_t reg)
@@ -953,8 +953,8 @@ TEST_F(reset, dvsec_reads_in_a_reset)
 }
 
 /*
- * A device that reported an error: its memory is not touched until a reset.
- * After a fatal error the host has reset the device already.
+ * A device that reported an error: its memory is not accessed until a reset.
+ * After a fatal error, the host has already reset the device.
  */
 TEST_F(reset, aer)
 {
@@ -986,7 +986,7 @@ TEST_F(reset, aer)
 		EXPECT_EQ(-EIO, mem_read(&user->vfio, &val, 8, 0));
 		EXPECT_EQ(-EIO, mem_write(&user->vfio, &val, 8, 0));
 
-		/* Not while the host is still at it */
+		/* Not while the host's recovery is still in progress */
 		while ((ret = reset_by_ioctl(user, NULL)) == -EAGAIN)
 			usleep(1000);
 		EXPECT_EQ(0, ret);
@@ -999,8 +999,8 @@ TEST_F(reset, aer)
 }
 
 /*
- * CXL.mem's own errors reach the host as internal errors, which are masked
- * until somebody wants them.
+ * CXL.mem errors are reported to the host as internal errors, which are masked
+ * by default.
  */
 TEST_F(reset, cxl_errors)
 {
@@ -1030,7 +1030,7 @@ TEST_F(reset, cxl_errors)
 	map = MAP(user);
 	write_marks(user, map, 31);
 
-	/* Corrected: in the host's log, and nothing else */
+	/* Corrected: only logged by the host */
 	host_config_write(host, aer + PCI_ERR_COR_MASK, 4,
 			  cor & ~PCI_ERR_COR_INTERNAL);
 	host_write32(host, host->ras + RAS_COR_MASK, 0);
@@ -1044,7 +1044,7 @@ TEST_F(reset, cxl_errors)
 	host_write32(host, host->ras + RAS_COR_MASK, ras_cor);
 	host_config_write(host, aer + PCI_ERR_COR_MASK, 4, cor);
 
-	/* Not corrected: as any other error of the device */
+	/* Uncorrected: like any other error of the device */
 	host_config_write(host, aer + PCI_ERR_UNCOR_SEVER, 4,
 			  severity & ~PCI_ERR_UNC_INTN);
 	host_config_write(host, aer + PCI_ERR_UNCOR_MASK, 4,

@@ -3,15 +3,15 @@
 #
 # Run selftests in the rig's machine:
 #
-#   run.sh FOLDER [NAME...]
+#   run.sh DIRECTORY [NAME...]
 #
-# FOLDER is what the Makefile's O was, NAME a program in it; without one all of
-# them, then Linux's own VFIO selftests of FOLDER/linux.  Those run twice on the
-# same device, bound to vfio-pci and to vfio-cxl-pci; a test of its own says
-# whether both gave the same.
+# DIRECTORY is the Makefile's O, NAME a program in it; without a NAME, all of
+# them run, and then Linux's own VFIO selftests in DIRECTORY/linux. The latter
+# run twice on the same device, bound to vfio-pci and to vfio-cxl-pci; an
+# additional test compares the results.
 #
-# Prints TAP, one document after another.  Exit status: 0, or 1 where a test
-# failed or did not finish.
+# Prints TAP, one document after another.  Exit status: 0, or 1 if a test failed
+# or did not finish.
 
 set -u
 
@@ -24,8 +24,8 @@ fail() {
 	exit 1
 }
 
-# Run a program; its TAP is in $output, too.  A program that did not get to the
-# end of its plan is told from one that did by a "not ok" after the last.
+# Run a program; its TAP is also in $output.  For a program that did not
+# complete its plan, print a "not ok" after the last line.
 run() {
 	local name=${1##*/} start=$SECONDS code planned seen
 
@@ -41,13 +41,13 @@ run() {
 	fi
 }
 
-# What each test of a program's TAP came to: ok, not ok, or skipped
+# The result of each test in a program's TAP: ok, not ok, or skipped
 results() {
 	sed -n -E -e '/^ok .*# SKIP/ { s/^ok ([0-9]+ [^#]*).*/skip \1/p; d }' \
 		-e '/^(not )?ok / { s/ *#.*//; p }' "$1"
 }
 
-# The same program with both drivers.  Its TAP is for the reader only.
+# Run the same program with both drivers.  Its TAP is only informative.
 compare() {
 	local number=$1 name=$2 with
 
@@ -69,7 +69,7 @@ compare() {
 	fi
 }
 
-[ $# -ge 1 ] || fail "usage: $0 FOLDER [NAME...]"
+[ $# -ge 1 ] || fail "usage: $0 DIRECTORY [NAME...]"
 folder=$1
 shift
 bdf=${RIG_DEVICES%% *}
@@ -89,7 +89,7 @@ for program in "$folder"/*_test; do
 	run "$program"
 done
 
-# Some of Linux's tests need huge pages, and skip without.
+# Some of Linux's tests need huge pages, and are skipped without them.
 for size in 2048kB:16 1048576kB:1; do
 	pages=/sys/kernel/mm/hugepages/hugepages-${size%:*}/nr_hugepages
 	[ ! -w "$pages" ] || echo "${size#*:}" > "$pages"

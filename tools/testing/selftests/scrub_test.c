@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Tenants: what one user leaves in the memory, the next does not find
+ * Tenants: a user cannot read what the previous one left in the memory
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -37,7 +37,7 @@ FIXTURE(scrub) {
 
 #define PLANT_STEP	0x100000
 
-/* The memory as the host's kernel could reach it before the driver was bound */
+/* The memory, accessed as the host could before the driver was bound */
 static uint64_t *map_as_host(const struct host_device *host)
 {
 	int fd = open("/dev/mem", O_RDWR | O_CLOEXEC);
@@ -51,7 +51,7 @@ static uint64_t *map_as_host(const struct host_device *host)
 	return map == MAP_FAILED ? NULL : map;
 }
 
-/* Where /dev/mem does not have what a driver has claimed: behind the device */
+/* If /dev/mem excludes what a driver has claimed: the file of the device */
 static int plant_in_file(const struct host_device *host)
 {
 	const uint64_t val = PATTERN, last = host->size - 8;
@@ -105,7 +105,7 @@ FIXTURE_SETUP(scrub)
 		ASSERT_EQ(0, rig_commit_fails(0, false));
 	ASSERT_EQ(0, test_begin(&self->test, 0));
 	if (!can_plant(&self->test.host))
-		SKIP(return, "neither /dev/mem has the memory nor a file");
+		SKIP(return, "neither /dev/mem nor a file has the memory");
 	self->host = &self->test.host;
 	self->vfio = &self->test.vfio;
 }
@@ -171,7 +171,7 @@ static int by_mapping(struct test_device *test)
 	const size_t page = page_size();
 	void *map = guest_map(&test->vfio, 0, page, RW, page, 0);
 
-	/* Not touched: that it could be is enough */
+	/* Not accessed: that it could be is enough */
 	return map == MAP_FAILED ? -errno : munmap(map, page);
 }
 
@@ -200,7 +200,7 @@ static int by_dma(struct test_device *test)
 				  cmd | PCI_COMMAND_MASTER);
 }
 
-/* The device's own registers: the driver does not know that one is read-only */
+/* The device's registers: the driver does not know that one is read-only */
 static int by_bar(struct test_device *test)
 {
 	struct vfio_region_info *info;
@@ -234,7 +234,7 @@ static int by_virtual_registers(struct test_device *test)
 	return ret ?: guest_write32(&test->vfio, test->host.hdm + HDM_CTRL, 0);
 }
 
-/* A user comes, leaves something behind, and goes: clearing has begun */
+/* A user opens the device, leaves data, and closes it: clearing has begun */
 static int leave(struct test_device *test)
 {
 	int ret = open_scrubbed(test) ?: plant(&test->host);
@@ -267,7 +267,7 @@ TEST_F(scrub, after_any_user)
 
 	for (i = 0; i < ARRAY_SIZE(uses); i++) {
 		ASSERT_EQ(0, open_scrubbed(&self->test));
-		/* Not before: the one who opens finds it clear */
+		/* Not before that: whoever opens the device finds it cleared */
 		ASSERT_EQ(0, plant(self->host));
 		EXPECT_EQ(0, uses[i].use(&self->test)) {
 			TH_LOG("%s", uses[i].name);
@@ -335,7 +335,7 @@ TEST_F(scrub, before_first_open_after_bind)
 	EXPECT_EQ(0, find(&self->test));
 }
 
-/* A register that a reset clears, and nobody puts back: of another decoder */
+/* A register that a reset clears and nothing restores: of another decoder */
 #define LEFT_BEHIND	(HDM_BASE_LOW + HDM_STRIDE)
 
 static uint32_t left_behind(const struct host_device *host)
@@ -353,7 +353,7 @@ TEST_F(scrub, begins_at_bind)
 	uint64_t val;
 
 	if (!self->host->file[0])
-		SKIP(return, "nobody else sees the memory here");
+		SKIP(return, "the memory cannot be accessed in another way");
 	ASSERT_EQ(0, sysfs_unbind(self->host->bdf));
 	ASSERT_EQ(0, plant(self->host));
 	host_hdm_write(self->host, LEFT_BEHIND, 0x10000000);
@@ -368,7 +368,7 @@ TEST_F(scrub, begins_at_bind)
 	EXPECT_EQ(0, left_behind(self->host));
 }
 
-/* Memory that cannot be cleared is given to nobody */
+/* Memory that cannot be cleared is not given to any user */
 TEST_F(scrub, dead_memory)
 {
 	if (!rig_can_fail(0))
@@ -396,7 +396,7 @@ TEST_F(scrub, reset_meanwhile)
 	}
 }
 
-/* A function level reset by hand, of which no driver hears */
+/* A manual function level reset, of which no driver is notified */
 static int reset_unnoticed(const struct host_device *host)
 {
 	const uint32_t cap = host_find_cap(host, PCI_CAP_ID_EXP);
@@ -444,7 +444,7 @@ TEST_F(scrub, unbind_meanwhile)
 	}
 }
 
-/* Another one waits for the memory; returns its process */
+/* Another process waits for the memory; returns its ID */
 static pid_t open_elsewhere(struct test_device *test)
 {
 	pid_t pid = fork();
@@ -499,7 +499,7 @@ TEST_F(scrub, unbind_while_waiting)
 	}
 }
 
-/* An unbind that waits for the user has the lock that the close needs */
+/* An unbind that waits for the user holds the lock that the close needs */
 TEST_F(scrub, unbind_resets)
 {
 	pid_t pid;
@@ -512,7 +512,7 @@ TEST_F(scrub, unbind_resets)
 	pid = fork();
 	ASSERT_LE(0, pid);
 	if (!pid) {
-		/* Its copies of the files, which are not the last */
+		/* Its copies of the descriptors, which are not the last ones */
 		vfio_close(self->vfio);
 		_exit(-sysfs_unbind(self->host->bdf));
 	}

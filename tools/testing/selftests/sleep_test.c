@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Power: a device that is bound stays in D0, one that is open keeps the system
- * awake
+ * Power: a bound device stays in D0, and an open one prevents system sleep
  */
 #include <stdio.h>
 #include <string.h>
@@ -33,7 +32,7 @@ FIXTURE_SETUP(sleep)
 		SKIP(return, NO_IOMMUFD);
 	if (access(PM_TEST, F_OK))
 		SKIP(return, "needs CONFIG_PM_DEBUG");
-	/* As far as freezing all processes, and back */
+	/* Only freeze all processes, and thaw them */
 	ASSERT_EQ(0, sysfs_write(PM_TEST, "freezer"));
 	ASSERT_EQ(0, sysfs_write(PM_TEST_DELAY, "1"));
 	/* The last device: the rig can give it power management */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Watching: tracepoints, and attributes of a bound device in sysfs
+ * Monitoring: tracepoints, and attributes of a bound device in sysfs
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -25,7 +25,7 @@
 #include "lib/sysfs.h"
 #include "lib/vfio.h"
 
-/* An instance of its own: what others trace stays as it is */
+/* A separate instance, which does not disturb other tracing */
 #define TRACING		"/sys/kernel/tracing"
 #define INSTANCE	TRACING "/instances/vfio-cxl"
 #define EVENTS		INSTANCE "/events/vfio_cxl"
@@ -35,7 +35,7 @@
 
 /* Longer than any test, in milliseconds: the test ends it */
 #define DELAY_MS	(time_limit(100) * 1000U)
-/* What is to happen happens in this time, in seconds */
+/* Time limit for what is expected to happen, in seconds */
 #define LIMIT_S		time_limit(20)
 
 FIXTURE(watch) {
@@ -43,7 +43,7 @@ FIXTURE(watch) {
 	const struct host_device *host;
 	struct vfio_cxl_fd *vfio;
 	char *trace;
-	const char *at;	/* what is expected next comes after it */
+	const char *at;	/* the next expected record follows it */
 };
 
 static bool kernel_traces(void)
@@ -142,7 +142,7 @@ static const char *trace_find(const struct test_device *test, const char *at,
 		self->at = __end;					\
 } while (0)
 
-/* Until a record is there */
+/* Wait until there is a record */
 #define WAIT_FOR(...) do {						\
 	const double __limit = seconds() + LIMIT_S;			\
 									\
@@ -181,7 +181,7 @@ static int64_t uncleared(const struct test_device *test)
 	return ret ?: strtoll(text, NULL, 10);
 }
 
-/* For as long as it is @value: what follows */
+/* Wait while it is @value, and return the next value */
 static int64_t uncleared_after(const struct test_device *test, int64_t value)
 {
 	const double end = seconds() + LIMIT_S;
@@ -358,7 +358,7 @@ TEST_F(watch, fault_poisoned)
 	ASSERT_EQ(0, sysfs_device_read(self->host->bdf, "hwpoison_pages", pages,
 				       sizeof(pages)));
 	if (!strcmp(pages, "0"))
-		SKIP(return, "the kernel does not tell drivers of poison");
+		SKIP(return, "the kernel does not report poison to drivers");
 	EXPECT_FALSE(try_put(map, 1));
 	READ_TRACE();
 	EXPECT_NEXT("fault_error", "offset=0x0 order=0 ret=HWPOISON\n");
@@ -378,7 +378,7 @@ TEST_F(watch, clearing)
 	ASSERT_EQ(0, trace_clear());
 	vfio_close(self->vfio);
 	EXPECT_TRUE(gate_becomes(&self->test, "settling unclean"));
-	/* The first part is taken, and waits */
+	/* The first chunk has been taken, and waits */
 	left = uncleared_after(&self->test, size);
 	EXPECT_GT(size, left);
 	EXPECT_LT(0, left);
@@ -431,7 +431,7 @@ TEST_F(watch, clearing_fails)
 	READ_TRACE();
 	EXPECT_NEXT("clear_end", "ret=-5\n");
 
-	/* The next open tries it again */
+	/* The next open tries again */
 	ASSERT_EQ(0, rig_commit_fails(0, false));
 	ASSERT_EQ(0, open_device(&self->test));
 	EXPECT_EQ(size, uncleared(&self->test));

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A provider of cache maintenance that only counts: stands for the controller
- * of a platform where one has to be told (lib/cache_maint.c)
+ * A provider of cache maintenance that only counts, in place of the cache
+ * controller of a platform that has one (lib/cache_maint.c)
  *
- * Its parameters say how often cpu_cache_invalidate_memregion() was called, and
- * for what it was the last time.
+ * Its parameters show how often cpu_cache_invalidate_memregion() was called,
+ * and the range of the last call.
  */
 #include <linux/cache_coherency.h>
 #include <linux/module.h>
 
 static unsigned long calls;
 module_param(calls, ulong, 0444);
-MODULE_PARM_DESC(calls, "How many ranges were to be invalidated");
+MODULE_PARM_DESC(calls, "Number of ranges to be invalidated");
 
 static unsigned long base;
 module_param(base, ulong, 0444);
@@ -57,4 +57,4 @@ module_exit(provider_exit);
 
 MODULE_LICENSE("GPL");
 MODULE_IMPORT_NS("CACHE_COHERENCY");
-MODULE_DESCRIPTION("Counts what is to be invalidated in CPU caches");
+MODULE_DESCRIPTION("Counts requests to invalidate CPU caches");

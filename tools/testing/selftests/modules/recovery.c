@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The steps of a recovery, one by one: stands for a second port above a device
+ * The steps of a recovery, one by one, in place of a second port above a device
  * whose recovery overlaps that of the first, such as one with DPC, which no
- * emulated port has
+ * emulated port supports
  *
  * Calls a driver as pcie_do_recovery() (drivers/pci/pcie/err.c) does.  Write
  * the device and the step to the parameter: "0000:21:00.0 resume".
