@@ -14,23 +14,23 @@ MIB = 512
 class Board:
     """QEMU's options that belong to a board."""
 
-    # As the command-line tool knows it
+    # Its name for the command-line tool
     name: str
     # The value of -machine, without windows
     machine: str
     cpu: str
-    # What QEMU says of a window that is beyond the processor's addresses
+    # QEMU's message for a window beyond the processor's address range
     not_placed: str
-    # What QEMU needs of Debian's packages: firmware and option ROMs
+    # Files of Debian's packages that QEMU needs: firmware and option ROMs
     firmware: tuple
     # Words of the kernel's command line
     kernel: str
-    # Makes the topology that is typical of it
+    # Creates a typical topology for it
     typical: Callable
 
     def options(self, kernel, initrd, append="", ram=True):
-        """Return the options of all guests, the topology's left out."""
-        # An SRAT: without one Linux creates no NUMA nodes for windows.
+        """Return the options of all guests, except those of the topology."""
+        # An SRAT: Linux needs one to create NUMA nodes for windows.
         node = ["-object", f"memory-backend-ram,id=ram,size={MIB}M",
                 "-numa", "node,memdev=ram"]
         return ["-nodefaults", "-no-user-config", *self.firmware,
@@ -47,8 +47,8 @@ class Board:
 Q35 = Board(
     name="q35",
     machine="q35,cxl=on,usb=off",
-    # A TSC deadline depends on what the machine's kernel took the emulated
-    # TSC's frequency for; a timer that counts down does not.
+    # A TSC deadline depends on the frequency that the machine's kernel
+    # measured for the emulated TSC; a timer that counts down does not.
     cpu="host,tsc-deadline=off",
     not_placed="phys-bits too low",
     firmware=("-L", "/usr/share/seabios", "-L", "/usr/share/qemu"),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What the tests have in common: the devices, a guest, one that counts."""
+"""Common parts of the tests: the devices, a guest, a guest that counts."""
 
 import os
 import unittest
@@ -9,13 +9,13 @@ from unittest import mock
 from guest import topology, vm
 
 MIB = 1 << 20
-# A guest that counts, in a file, shows that it runs.
+# A guest that counts, in a file, proves that it is running.
 COUNTER = ("(i=0; while :; do i=$((i + 1)); echo $i > /count.new; "
            "mv /count.new /count; sleep 0.1; done) > /dev/null 2>&1 &")
 
 
 def wait_counting(running):
-    """Wait until a guest with COUNTER has counted on; return the counts."""
+    """Wait until a guest with COUNTER has advanced; return the counts."""
     def count():
         return int(running.run("cat /count 2> /dev/null || echo 0"))
 
@@ -26,7 +26,7 @@ def wait_counting(running):
 class GuestCase(unittest.TestCase):
     """Tests that share the devices, each bound to vfio-cxl-pci."""
 
-    # Of the run, before any test is loaded
+    # Of the run, set before any test is loaded
     config = None
 
     @classmethod
@@ -42,9 +42,9 @@ class GuestCase(unittest.TestCase):
 
     @contextmanager
     def failing(self, request, at, value, error):
-        """Have an ioctl fail for each QEMU that is started meanwhile.
+        """Make an ioctl fail for each QEMU that is started meanwhile.
 
-        It is known by its number and a word of its argument.
+        It is identified by its number and a word of its argument.
         """
         if not self.config.fail_ioctl:
             self.skipTest("run with --fail-ioctl")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What guests are started with, in one object."""
+"""The configuration with which guests are started."""
 
 import argparse
 import os
@@ -21,7 +21,7 @@ class Config:
     tool: str = ""
     fail_ioctl: str = ""
     time_factor: float = 1.0
-    # Of tests only: see run.py
+    # For tests only: see run.py
     seed: int = 0
     long: bool = False
     pages: list = field(default_factory=list)
@@ -29,7 +29,7 @@ class Config:
     hosts: list = field(default_factory=list)
 
     def seconds(self, limit):
-        """Return a time limit, stretched as the machine is slow."""
+        """Return a time limit, scaled for the speed of the machine."""
         return limit * self.time_factor
 
     def options(self, append="", ram=True):
@@ -38,23 +38,23 @@ class Config:
 
 
 def parser(doc):
-    """Return a parser of what is needed to start guests."""
+    """Return a parser of the options that are needed to start guests."""
     result = argparse.ArgumentParser(
         description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
     result.add_argument("--qemu", required=True,
                         help="QEMU with the project's series")
     result.add_argument("--stock-qemu", default="",
-                        help="QEMU without it, which few tests want")
+                        help="QEMU without it, which few tests need")
     result.add_argument("--python", required=True,
-                        help="folder of QEMU's Python packages")
+                        help="directory of QEMU's Python packages")
     result.add_argument("--kernel", required=True,
                         help="kernel image of the guest")
     result.add_argument("--initrd", required=True,
                         help="initramfs of the guest")
     result.add_argument("--tool", default="",
-                        help="the command-line tool, which few tests want")
+                        help="the command-line tool, which few tests need")
     result.add_argument("--fail-ioctl", default="", metavar="LIBRARY",
-                        help="what fails QEMU's ioctls, which few tests want")
+                        help="fails QEMU's ioctls, which few tests need")
     result.add_argument("--time-factor", metavar="F", type=float,
                         default=os.environ.get("RIG_TIME_SCALE", "1"),
                         help="multiplies every time limit (default: what the "

@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The demo: a guest with all the machine's devices, each in its own window.
 
-Prints what the host gave and what the guest sees of it. Where devices can be
-plugged, it then plugs one in where it cannot be, while the guest counts on.
+Prints what the host assigned and what the guest sees of it. If devices can be
+plugged, it then plugs one in at an invalid place, while the guest keeps
+counting.
 """
 
 import re
@@ -48,7 +49,7 @@ def sight(running, base):
 
 
 def show(running, hosts):
-    """Print what was given and what is seen of it; return how much is right.
+    """Print what was assigned and what is seen of it; return what is right.
 
     That is the number of devices, and the bases that their decoders have.
     """
@@ -75,7 +76,7 @@ def show(running, hosts):
 
 
 def misplace(running, h):
-    """Plug a device in where it cannot be; return whether it was refused."""
+    """Plug a device in at an invalid place; return whether it was refused."""
     running.run(case.COUNTER)
     running.vm.cmd("device_del", id="dev0")
     running.wait_event("DEVICE_DELETED", device="dev0")
@@ -85,12 +86,12 @@ def misplace(running, h):
     refused = "error" in reply
     print(f"\nplug {h.bdf} in below a host bridge that no window targets:\n  "
           f"{reply['error']['desc'] if refused else 'accepted, WRONG'}\n"
-          f"the guest counts on: {before}, {after}")
+          f"the guest keeps counting: {before}, {after}")
     return refused
 
 
 def main():
-    """Run the demo; return whether everything is as it should be."""
+    """Run the demo; return whether everything is correct."""
     given = config.prepare(config.parser(__doc__).parse_args())
     hosts = given.hosts
     parts = given.board.typical(hosts)

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""Test what needs no guest: options, samples, TAP. Prints TAP."""
+"""Unit tests that need no guest: options, samples, TAP. Prints TAP."""
 
 import contextlib
 import io
@@ -39,7 +39,7 @@ class TopologyTest(unittest.TestCase):
              "cxl-fmw.1.targets.1=c,cxl-fmw.1.size=1024M"], options[:2])
 
     def test_bridges(self):
-        """bridges have buses, ports and slots of their own"""
+        """each bridge has its own bus, port and slot"""
         options = devices(Topology(bridges=[
             Bridge("a", ports=2), Bridge("b", decoders=False)]).options("m"))
         self.assertEqual([
@@ -80,7 +80,7 @@ class TopologyTest(unittest.TestCase):
                          [(d.host, d.bus) for d in parts.devices])
 
     def test_large(self):
-        """bridges have given numbers, ports what tells them apart"""
+        """bridges have the given numbers, and ports are distinct"""
         hosts = [SimpleNamespace(bdf=f"{i}", mib=256 << i) for i in range(2)]
         parts = topology.large(hosts)
         options = parts.options("m")
@@ -96,7 +96,7 @@ class TopologyTest(unittest.TestCase):
             devices(options)[2:])
 
     def test_invalid_buses(self):
-        """each place that has to be refused is in the machine"""
+        """each place that must be refused is in the machine"""
         options = devices(invalid.machine(512).options("m"))
         places = {word[3:] for option in options for word in
                   option.split(",") if word.startswith("id=")}
@@ -110,7 +110,7 @@ class ConfigTest(unittest.TestCase):
     config = Config("q", "s", "p", "bzImage", "cpio", time_factor=2.5)
 
     def test_options(self):
-        """words of the caller's end the kernel's command line"""
+        """words of the caller are at the end of the kernel's command line"""
         options = self.config.options("more words")
         line = options[options.index("-append") + 1]
         self.assertTrue(line.startswith(Q35.kernel), line)
@@ -124,27 +124,27 @@ class ConfigTest(unittest.TestCase):
 
 
 class SampleTest(unittest.TestCase):
-    """Which orders the short form has."""
+    """The orders of the short form."""
 
     def test_rotation(self):
-        """seeds in a row have all orders, none twice"""
+        """consecutive seeds have all orders, none twice"""
         for start in (0, 739580):
             found = [order for seed in range(start, start + SAMPLES)
                      for order in sample(seed)]
             self.assertEqual(sorted(ORDERS), sorted(found))
 
     def test_first(self):
-        """in a sample, each device is the first one once"""
+        """in a sample, each device comes first once"""
         for seed in range(SAMPLES):
             self.assertEqual([0, 1, 2, 3],
                              sorted(order[0] for order in sample(seed)))
 
 
 class TapTest(unittest.TestCase):
-    """What is printed of results."""
+    """The output of results."""
 
     class Inner(unittest.TestCase):
-        """Results of all kinds."""
+        """Every kind of result."""
 
         def good(self):
             """passes"""
@@ -158,7 +158,7 @@ class TapTest(unittest.TestCase):
             self.skipTest("for a reason")
 
     def test_lines(self):
-        """the plan, the results and why one failed"""
+        """the plan, the results and the reason of a failure"""
         suite = unittest.TestSuite(map(self.Inner, ("good", "bad",
                                                     "skipped")))
         with contextlib.redirect_stdout(io.StringIO()) as out:
@@ -174,7 +174,7 @@ class TapTest(unittest.TestCase):
                                      len(result.skipped)))
 
     def test_status(self):
-        """it is an error if nothing passed of what was named"""
+        """it is an error if none of the named tests passed"""
         for method, named, status in (("good", ["it"], 0),
                                       ("bad", [], 1),
                                       ("skipped", [], 0),

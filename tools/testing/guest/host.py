@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The machine's side: its devices, their drivers and what they hold."""
+"""The machine's side: its devices, their drivers and their contents."""
 
 import fcntl
 import json
@@ -27,8 +27,8 @@ KVM_CREATE_VM = 0xAE01
 KVM_CHECK_EXTENSION = 0xAE03
 KVM_CAP_ARM_CACHEABLE_PFNMAP_SUPPORTED = 243
 OURS = "vfio-cxl-pci"
-# CXL r3.1 8.2.3 and 8.2.4: offset and size, in the component registers, of
-# those of CXL.cache and CXL.mem, which begin with the capability array
+# CXL r3.1 8.2.3 and 8.2.4: offset and size, in the component registers, of the
+# CXL.cache and CXL.mem registers, which begin with the capability array
 CACHE_MEM = CACHE_MEM_SIZE = 0x1000
 CAP_HDM = 5
 HDM_SIZE = 0x30  # with one decoder
@@ -46,8 +46,8 @@ DVSEC = 0x23
 CXL = 0x1E98
 COMPONENT_SIZE = 0x10000
 SAMPLE = 1 << 18
-# A property of the machine's devices, where the rig has built its emulator:
-# decoders do not commit
+# A property of the devices of an emulator that the rig has built: decoders do
+# not commit
 COMMIT_FAILS = "x-hdm-commit-fails"
 
 
@@ -101,7 +101,7 @@ class PciDevice:
         return PCI / "devices" / self.bdf / name
 
     def unbind(self):
-        """Take it away from its driver, if it has one."""
+        """Unbind it from its driver, if it has one."""
         current = self._sysfs("driver")
         if current.exists():
             (current / "unbind").write_text(self.bdf)
@@ -130,7 +130,7 @@ class HostDevice(PciDevice):
 
     @contextmanager
     def opened(self):
-        """Have it open for a while."""
+        """Keep it open in a context."""
         group = os.path.basename(os.readlink(self._sysfs("iommu_group")))
         with open("/dev/vfio/vfio", "r+b", buffering=0) as container, \
                 open(f"/dev/vfio/{group}", "r+b", buffering=0) as file:
@@ -145,14 +145,14 @@ class HostDevice(PciDevice):
                 os.close(device)
 
     def config(self):
-        """Return its config space, as the hardware has it."""
+        """Return its config space, as it is in hardware."""
         return self._sysfs("config").read_bytes()
 
     def block(self):
-        """Return its component registers, as the hardware has them.
+        """Return its component registers, as they are in hardware.
 
         Only those of CXL.cache and CXL.mem; the others are zero. A read of
-        what a device does not implement is a bus error on arm64.
+        registers that a device does not implement is a bus error on arm64.
         """
         bar = int(self._sysfs("resource").read_text().split()[0], 16)
         with open("/dev/mem", "rb") as mem:
@@ -175,7 +175,7 @@ class HostDevice(PciDevice):
                   for at, length in cxl_dvsecs(config)))
 
     def commit(self):
-        """Do what firmware did: a driver that is not ours lost the decoder."""
+        """Do what firmware did, after another driver lost the decoder."""
         dvsec = device_dvsec(self.config())
         with open(self._sysfs("config"), "r+b", buffering=0) as config:
             for at, bit in ((PCI_COMMAND, PCI_COMMAND_MEMORY),
@@ -201,16 +201,16 @@ class HostDevice(PciDevice):
         return bool(decoder0(self.block())[2] & COMMITTED)
 
     def reset(self):
-        """Reset it by sysfs."""
+        """Reset it through sysfs."""
         self._sysfs("reset").write_text("1")
 
     def can_fail_commits(self):
-        """Tell whether its decoder can be told not to commit."""
+        """Tell whether its decoder can be made to fail to commit."""
         return COMMIT_FAILS in (entry["name"] for entry in
                                 qmp("qom-list", path=self.qom))
 
     def fail_commits(self, fail):
-        """Let its decoder refuse to commit from now on, or not any more."""
+        """Make its decoder fail to commit from now on, or stop doing so."""
         qmp("qom-set", path=self.qom, property=COMMIT_FAILS, value=fail)
 
     def samples(self, size=None):
@@ -220,13 +220,13 @@ class HostDevice(PciDevice):
                     for at in range(0, size or self.size, SAMPLE)]
 
     def starts_with(self, serial, size):
-        """Tell whether the memory has what accel.c of a serial number left."""
+        """Tell whether the memory has accel.c's pattern of a serial number."""
         return self.samples(size) == [
             struct.pack("<Q", serial << 48 | at)
             for at in range(0, size, SAMPLE)]
 
     def read(self, at, size):
-        """Return what is in the memory."""
+        """Return the contents of the memory."""
         with open(self.file, "rb", buffering=0) as file:
             return os.pread(file.fileno(), size, at)
 
@@ -241,13 +241,13 @@ class HostDevice(PciDevice):
 
 
 def create_vm():
-    """Return the descriptor of a new virtual machine of KVM."""
+    """Return the file descriptor of a new KVM virtual machine."""
     with open("/dev/kvm", "r+b", buffering=0) as kvm:
         return fcntl.ioctl(kvm, KVM_CREATE_VM, 0)
 
 
 def maps_cacheable():
-    """Tell whether KVM on arm64 maps the devices' memory as memory."""
+    """Tell whether KVM on arm64 maps the devices' memory cacheable."""
     machine = create_vm()
     try:
         return fcntl.ioctl(machine, KVM_CHECK_EXTENSION,
@@ -257,13 +257,13 @@ def maps_cacheable():
 
 
 def delete_regions():
-    """Take away what the host's CXL core made of a device it had."""
+    """Remove what the host's CXL core created for a device bound to it."""
     for region in Path("/sys/bus/cxl/devices").glob("decoder0.*/region[0-9]*"):
         (region.parent / "delete_region").write_text(region.name)
 
 
 def qmp(command, **arguments):
-    """Run a command of the machine's own monitor; return the answer."""
+    """Run a command of the machine's monitor; return the answer."""
     tool = Path(__file__).resolve().parents[1] / "rig/inside/qmp.py"
     words = [f"{name}={value if isinstance(value, str) else json.dumps(value)}"
              for name, value in arguments.items()]
@@ -290,7 +290,7 @@ def has_iommufd():
 
 
 def find_edu():
-    """Return QEMU's device for DMA, which the machine has; None without."""
+    """Return QEMU's device for DMA, or None if the machine lacks it."""
     for device in (PCI / "devices").iterdir():
         if (device / "vendor").read_text() == "0x1234\n" and \
                 (device / "device").read_text() == "0x11e8\n":

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Pack the guest's initramfs: busybox, its script, programs and modules.
 
-Runs in the rig's Debian tree: busybox and the tools are from there.
-Of the kernel's modules it has those that guests load and what they need, for
-a distribution's kernel has thousands.
+Runs in the rig's Debian tree, which has busybox and the tools. Of the kernel's
+modules it contains only those that guests load and what they need, because a
+distribution's kernel has thousands.
 """
 
 import argparse
@@ -28,7 +28,7 @@ LISTS = ("modules.builtin", "modules.builtin.modinfo", "modules.order")
 
 
 def depmod(root, release):
-    """Write down what the modules below a root need."""
+    """Write modules.dep for the modules below a root."""
     subprocess.run(["depmod", "-b", root, release], check=True,
                    stdin=subprocess.DEVNULL)
 
@@ -61,7 +61,7 @@ def needed(root, release, names):
 
 
 def present(tree, names):
-    """Return those of some modules that a kernel has, built in or not."""
+    """Return which of some modules a kernel has, built in or not."""
     built_in = (tree / "modules.builtin").read_text(encoding="ascii").split()
     stems = {Path(file).name.split(".")[0].replace("-", "_")
              for file in (*built_in, *tree.rglob("*.ko*"))}
@@ -69,12 +69,12 @@ def present(tree, names):
 
 
 def add_modules(cpio, kernel, own):
-    """Add what guests load of a kernel's modules, and all of our own."""
+    """Add the modules of a kernel that guests load, and all of our own."""
     with tempfile.TemporaryDirectory() as work:
         every, few = Path(work) / "every", Path(work) / "few"
         tree = link_modules(kernel, own, every)
         names = [file.stem for file in tree.glob("updates/*.ko")]
-        # The rig's own kernels have no disks, and few tests want one.
+        # The rig's own kernels have no disks, and few tests need one.
         files = needed(every, kernel.name,
                        (*CLASS_DRIVERS, *present(tree, DISKS), *names))
         files |= {tree / name for name in LISTS if (tree / name).exists()}
@@ -98,10 +98,10 @@ def main():
     parser.add_argument("--program", action="append", type=Path, default=[],
                         help="goes to /bin")
     parser.add_argument("kernel", type=Path,
-                        help="folder of the kernel's modules, named as its "
+                        help="directory of the kernel's modules, named as its "
                              "release")
     parser.add_argument("own", nargs="*", type=Path,
-                        help="folders with more modules")
+                        help="directories with more modules")
     args = parser.parse_args()
 
     cpio = Cpio()
@@ -113,7 +113,7 @@ def main():
     for program in args.program:
         cpio.file(f"bin/{program.name}", program.read_bytes(), 0o755)
     add_modules(cpio, args.kernel, args.own)
-    # At once: a guest that another step of the check starts may read it.
+    # Atomically: a guest that another step of the check starts may read it.
     new = args.output.with_suffix(f".{os.getpid()}")
     new.write_bytes(cpio.finish())
     new.replace(args.output)

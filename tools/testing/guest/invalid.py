@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Topologies that have to be refused, all of them in one machine.
+"""Topologies that must be refused, all of them in one machine.
 
 The machine has a host bridge for each thing that can be wrong. A case says
 where a device is plugged in, what is done to the host before, and what QEMU
-says: the device, the host bridge, the window, and, where a person reads it,
+reports: the device, the host bridge, the window, and, for a human reader,
 what to change.
 """
 
@@ -32,7 +32,7 @@ def machine(mib):
                  Bridge("small"), Bridge("switch"),
                  Bridge("direct", decoders=False)],
         more=["pxb-cxl,bus=pcie.0,bus_nr=240,hdm_for_passthrough=on",
-              # How QEMU calls the bus of the first one without an id
+              # QEMU's name for the bus of the first one without an id
               "cxl-rp,id=nameless.0,bus=pxb-cxl-bus.0,chassis=3,slot=1",
               "cxl-upstream,id=up,bus=switch.0",
               "cxl-downstream,id=down,bus=up,port=0,chassis=1,slot=1",
@@ -41,7 +41,7 @@ def machine(mib):
 
 @contextmanager
 def bound_to(device, driver):
-    """Bind a device to another driver for a while."""
+    """Bind a device to another driver in a context."""
     subprocess.run(["modprobe", driver], check=True)
     device.bind(driver)
     try:
@@ -54,7 +54,7 @@ def bound_to(device, driver):
 
 
 def need_failing(device):
-    """Skip a test where the machine's device cannot be told to fail."""
+    """Skip a test if the machine's device cannot be made to fail."""
     if not device.can_fail_commits():
         raise unittest.SkipTest("the machine's device has no "
                                 f"{host.COMMIT_FAILS}")
@@ -74,7 +74,7 @@ def failing(device):
 
 @contextmanager
 def uncleared(device):
-    """Lose it in a user's hands: it cannot be cleared, and open fails."""
+    """Lose it while a user has it: it cannot be cleared, and open fails."""
     need_failing(device)
     with device.opened():
         device.fail_commits(True)
@@ -84,16 +84,16 @@ def uncleared(device):
 
 @dataclass
 class Case:
-    """A device in a place where it cannot be."""
+    """A device in an invalid place."""
 
     name: str
     bus: str
     message: str
-    # A line of its own, of which QMP tells nothing
+    # A separate line, which QMP does not return
     advice: str = ""
     before: callable = nullcontext
     properties: str = ""
-    # Buses of devices that are there already
+    # Buses of devices that are already there
     first: list = field(default_factory=list)
 
 

@@ -2,8 +2,8 @@
 """The modules of its own kernel that a guest loads.
 
 Which of them are built in, and what they need, differs between kernels:
-modprobe finds out. Busybox's knows no soft dependencies, so cxl_port, which
-cxl_acpi has one on, is named before it.
+modprobe resolves it. Busybox's modprobe does not support soft dependencies, so
+cxl_port, on which cxl_acpi has one, is named before it.
 """
 
 CXL_BUS = ("cxl_port", "cxl_acpi", "cxl_mem")

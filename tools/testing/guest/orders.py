@@ -15,6 +15,6 @@ def name(order):
 def sample(seed):
     """Return some orders: each device is the first of one of them.
 
-    As many seeds in a row as there are samples have all orders.
+    As many consecutive seeds as there are samples have all orders.
     """
     return ORDERS[seed % SAMPLES::SAMPLES]

@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Run guests inside the machine and test what they see. Prints TAP.
 
-Without --long, some tests are a sample of themselves, which the seed chooses.
-It decides the order of a class's tests, too: none relies on another one.
-The last line is the sum: guest: N passed, N failed, N skipped.
+Without --long, some tests run only a sample of their cases, which the seed
+chooses. The seed also determines the order of the tests of a class: none
+relies on another one. The last line is the summary: guest: N passed, N failed,
+N skipped.
 """
 
 import datetime
@@ -23,7 +24,7 @@ from guest.case import GuestCase  # noqa: E402
 
 
 class Loader(unittest.TestLoader):
-    """Loads the tests of each class in an order of the seed's."""
+    """Loads the tests of each class in an order that the seed determines."""
 
     def __init__(self, seed):
         super().__init__()
@@ -36,19 +37,20 @@ class Loader(unittest.TestLoader):
 
 
 def keep_kvm_in_use():
-    """Keep a virtual machine of KVM open until the process ends.
+    """Keep a KVM virtual machine open until the process ends.
 
     The kernel patches a static key in the scheduler when the first one is
-    created and when the last one is gone. TCG has run the breakpoint of this
-    patching after the kernel had removed it, which is fatal to the machine.
+    created and when the last one is gone. TCG has executed the breakpoint of
+    this patching after the kernel had removed it, which is fatal to the
+    machine.
     """
     host.create_vm()
 
 
 def report(result, named):
-    """Print the sum; return the exit status.
+    """Print the summary; return the exit status.
 
-    Tests that somebody named are to be run: it is an error where none was.
+    If tests were named, it is an error if none of them passed.
     """
     idle = named and not result.passed
     if idle:
@@ -60,16 +62,16 @@ def report(result, named):
 
 
 def main():
-    """Run the tests; exit with 1 where one failed."""
+    """Run the tests; exit with 1 if one failed."""
     parser = config.parser(__doc__)
     parser.add_argument("--seed", metavar="N", type=int,
                         default=datetime.date.today().toordinal(),
-                        help="default: of the date")
+                        help="default: derived from the date")
     parser.add_argument("--long", action="store_true",
                         help="everything at full length")
     parser.add_argument("--pages", nargs=2, metavar=("HOST", "GUEST"),
                         type=int, default=[4, 4],
-                        help="KiB of a page on either level (default: 4 4)")
+                        help="page sizes of both, in KiB (default: 4 4)")
     parser.add_argument("tests", nargs="*", metavar="TEST",
                         help="only these, as test_orders or "
                              "test_hotplug.Hotplug.test_good")

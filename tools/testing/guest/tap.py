@@ -5,7 +5,7 @@ import time
 import traceback
 import unittest
 
-# A gap before a test that is worth a line: what its class has set up.
+# Report gaps before a test that are at least this long: its class was set up.
 GAP = 0.5
 
 
@@ -15,13 +15,13 @@ def say(text):
 
 
 def comment(text):
-    """Print lines that are no result."""
+    """Print diagnostic lines."""
     for line in text.rstrip().splitlines():
         say(f"# {line}".rstrip())
 
 
 class Result(unittest.TestResult):
-    """Prints each result as it comes."""
+    """Prints each result immediately."""
 
     def __init__(self):
         super().__init__()
@@ -69,10 +69,10 @@ class Result(unittest.TestResult):
 
 
 def sequence(steps, prefix="test_", where=""):
-    """Run methods, each of which goes on where the one before ended.
+    """Run methods, each of which continues where the previous one ended.
 
     They are those of an object whose names begin with the prefix, in the order
-    of its class. Each has a docstring for a name. Return the exit status.
+    of its class. Each is named by its docstring. Return the exit status.
     """
     tests = [getattr(steps, name) for name in vars(type(steps))
              if name.startswith(prefix)]

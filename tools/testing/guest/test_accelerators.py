@@ -95,20 +95,20 @@ class Accelerators(GuestCase):
         for h in self.hosts:
             low, high = h.base & 0xFFFFFFFF, h.base >> 32
             if not low:
-                continue  # Such round values are there by chance.
+                continue  # Such round values occur by chance.
             self.assertNotIn((low, high), pairs, f"{what}: {h.base:#x}")
             self.assertNotIn((high, low), pairs, f"{what}: {h.base:#x}")
             self.assertNotIn(h.base.to_bytes(8, "little"), data, what)
 
     def test_host_address_bars(self):
-        """the host's addresses are nowhere in BARs and config space"""
+        """the host's addresses do not occur in BARs and config space"""
         for bdf in self.pci:
             for space in ("config", "bar0", "bar2"):
                 self.assert_no_host_address(self.dump(bdf, space),
                                             f"{bdf} {space}")
 
     def test_host_address_acpi(self):
-        """the host's addresses are nowhere in ACPI tables"""
+        """the host's addresses do not occur in ACPI tables"""
         tables = self.guest.run("find /sys/firmware/acpi/tables -type f")
         self.assertIn("CEDT", tables)
         for table in tables.split():
@@ -116,14 +116,14 @@ class Accelerators(GuestCase):
                                         table)
 
     def test_host_address_text(self):
-        """the host's addresses are nowhere in the guest's log and iomem"""
+        """the host's addresses do not occur in the guest's log and iomem"""
         text = self.guest.run("dmesg; cat /proc/iomem")
         self.assertIn(f"{self.windows[0][0]:x}", text)
         for h in self.hosts:
             self.assertNotIn(f"{h.base:x}", text, h.bdf)
 
     def scribble(self, where, start, size):
-        """Write patterns over registers: they stay as they are."""
+        """Write patterns over registers: they do not change."""
         text = self.guest.run(f"inside scribble {where} {start} {size}")
         self.assertNotIn("changed", text, f"{where} {start:#x}")
         self.assertRegex(text, r"[1-9]\d* writes$")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""A guest with nothing but the drivers of its own Linux kernel."""
+"""A guest with only the drivers of its own Linux kernel."""
 
 import re
 
@@ -24,13 +24,13 @@ class ClassDrivers(GuestCase):
         """Load the class drivers, and wait for the memory."""
         cls.guest.run(kernel.modprobe(*kernel.CLASS_DRIVERS), 120)
         cls.nodes = view.wait_nodes(cls.guest, [h.size for h in cls.hosts])
-        # What use-node has said of each node since the guest came up
+        # The output of use-node for each node since the guest started
         cls.used = []
 
     def use(self):
-        """Have the memory of each node filled and compared, once."""
+        """Let the guest fill and compare the memory of each node, once."""
         if not self.used:
-            # The guest's kernel keeps some of a node for itself.
+            # The guest's kernel uses part of a node itself.
             self.used.extend(
                 self.guest.run(f"inside use-node {node} {size // 4 * 3}", 120)
                 for node, size in self.nodes.items())
@@ -62,7 +62,7 @@ class ClassDrivers(GuestCase):
         self.assertEqual({("1", "cxl_region")}, {tuple(r[2:]) for r in regions})
 
     def test_bus(self):
-        """devices are below host bridges of their own"""
+        """each device is below its own host bridge"""
         text = self.guest.run("ls /sys/bus/cxl/drivers/cxl_mem | grep ^mem")
         self.assertEqual(len(self.hosts), len(text.split()))
 
@@ -71,7 +71,7 @@ class ClassDrivers(GuestCase):
         self.check_decoders()
 
     def test_regions(self):
-        """regions come up at the windows"""
+        """regions appear at the windows"""
         self.check_regions()
 
     def test_nodes(self):
@@ -92,7 +92,7 @@ class ClassDrivers(GuestCase):
         self.use()
 
     def test_files(self):
-        """the memory of each node is one device's, and no two share one"""
+        """each node's memory is on one device, and no two share one"""
         self.use()
         seen = []
         for h in self.hosts:
@@ -110,7 +110,7 @@ class ClassDrivers(GuestCase):
                              rf".*ramd.*{re.escape(h.bdf)} CXL memory")
 
     def test_trace(self):
-        """trace events tell what was selected, locked and mapped"""
+        """trace events show what was selected, locked and mapped"""
         log = self.guest.log()
         for (base, size), h in zip(self.windows, self.hosts):
             name = re.escape(h.bdf)
@@ -122,7 +122,7 @@ class ClassDrivers(GuestCase):
                              rf"0x{base:x} size 0x{h.size:x}")
 
     def test_dma(self):
-        """the type 1 container does not map the memory, and that is said"""
+        """the type 1 container does not map the memory, and QEMU warns"""
         warnings = re.findall("warning: (?!TCG)(.*)", self.guest.log())
         self.assertEqual(1, len(warnings), warnings)
         match = re.match(r"vfio_container_dma_map\(0x\w+, 0x(\w+), "
@@ -139,7 +139,7 @@ class ClassDrivers(GuestCase):
             "migrate", uri="exec:cat > /dev/null"))
 
     def check_again(self):
-        """Load the drivers once more, and find everything as before."""
+        """Load the drivers again, and find everything as before."""
         self.load()
         self.check_decoders()
         self.check_regions()

@@ -16,7 +16,7 @@ class Disks(GuestCase):
 
     One of them is a file with the host's page cache, behind virtio-blk, one is
     the same behind virtio-scsi, and one is a block device without the page
-    cache (cache=none), for which the host's kernel has to have pages.
+    cache (cache=none), for which the host's kernel needs pages.
     """
 
     @classmethod
@@ -54,7 +54,7 @@ class Disks(GuestCase):
         return array.array("Q", range(first, first + SIZE, 8)).tobytes()
 
     def check(self, name):
-        """Copy from and to each node, and look at the disk from outside."""
+        """Copy from and to each node, and check the disk from outside."""
         for node in self.nodes:
             text = self.guest.run(f"inside copy-node {node} /dev/{name} "
                                   f"{SIZE}", 120)

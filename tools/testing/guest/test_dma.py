@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""DMA of another assigned device to the memory, by iommufd."""
+"""DMA of another assigned device to the memory, through iommufd."""
 
 import errno
 import os
@@ -34,9 +34,9 @@ class DMACase(HotplugCase):
 
 
 class DMA(DMACase):
-    """Two devices with memory, and one that does DMA where it is told to.
+    """Two devices with memory, and one that does DMA to any given address.
 
-    That one is QEMU's edu; all are in one address space of iommufd, which has
+    The latter is QEMU's edu; all are in one address space of iommufd, with
     the guest's addresses.
     """
 
@@ -62,17 +62,17 @@ class DMA(DMACase):
         self.assertNotRegex(self.guest.log(), "warning:.*CXL")
 
     def write_config(self, bdf, at, value):
-        """Have the guest write two bytes of a device's config space."""
+        """Let the guest write two bytes of a device's config space."""
         self.guest.run(f"printf '\\{value & 255:o}\\{value >> 8:o}' | "
                        f"dd bs=2 seek={at // 2} conv=notrunc "
                        f"of=/sys/bus/pci/devices/{bdf}/config 2> /dev/null")
 
     def command(self, bdf, value):
-        """Have the guest write a device's PCI Command register."""
+        """Let the guest write a device's PCI Command register."""
         self.write_config(bdf, COMMAND, value)
 
     def copied(self):
-        """Have edu copy a page within the memory; tell whether it did."""
+        """Let edu copy a page within the memory; tell whether it did."""
         at = MIB + PAGE * self.pages
         type(self).pages += 2
         data = os.urandom(PAGE)
@@ -91,14 +91,14 @@ class DMA(DMACase):
         self.assertTrue(self.copied())
 
     def test_disable(self):
-        """not while Memory Space Enable is off, but again afterwards"""
+        """DMA fails while Memory Space Enable is off, and works afterwards"""
         self.command(self.bdf, DISABLE)
         self.assertFalse(self.copied())
         self.command(self.bdf, ENABLE)
         self.assertTrue(self.copied())
 
     def test_disabled_processor(self):
-        """a processor reads the memory while Memory Space Enable is off"""
+        """the CPU can read the memory while Memory Space Enable is off"""
         self.command(self.bdf, DISABLE)
         self.device.write(0, (0x5EED).to_bytes(4, "little"))
         self.assertEqual(0x5EED, int(self.guest.run(
@@ -133,7 +133,7 @@ class DMA(DMACase):
         self.assertTrue(self.copied())
 
     def test_unplug(self):
-        """not while the device is unplugged, but again afterwards"""
+        """DMA fails while the device is unplugged, and works afterwards"""
         self.command(self.bdf, ENABLE)
         self.remove(self.plan.id)
         self.assertFalse(self.copied())
@@ -145,14 +145,14 @@ class DMA(DMACase):
 
 
 class NotExported(DMACase):
-    """A kernel that exports no dma-buf of the memory."""
+    """A kernel that does not export a dma-buf of the memory."""
 
     def test_warning(self):
-        """QEMU warns of that once, and the guest uses the memory"""
+        """QEMU warns about that once, and the guest uses the memory"""
         hosts = self.hosts[:2]
         for h in hosts:
             h.clear(MIB)
-        # The second word is the feature's number, and what is done with it.
+        # The second word is the feature's number and the operation.
         with self.failing(host.VFIO_DEVICE_FEATURE, 4,
                           host.VFIO_DEVICE_FEATURE_GET |
                           host.VFIO_DEVICE_FEATURE_DMA_BUF, errno.EOPNOTSUPP):

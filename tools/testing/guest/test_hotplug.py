@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Devices that come to a running machine, or cannot, and go again."""
+"""Devices that are plugged into a running machine, and unplugged."""
 
 import os
 import re
@@ -9,40 +9,40 @@ from guest.case import GuestCase, MIB
 from guest.topology import Device
 
 ROUNDS, LONG_ROUNDS = 20, 100
-# Rounds until what is kept permanently is there
+# Rounds until permanent allocations have been made
 FIRST_ROUNDS = 10
 
 
 class HotplugCase(GuestCase):
-    """What plugs and unplugs."""
+    """Plugs and unplugs devices."""
 
     guest = None
 
     def add(self, device):
-        """Plug a device in; return the error, or nothing."""
+        """Plug a device in; return the error, if any."""
         reply = self.guest.vm.qmp("device_add", device.arguments())
         return reply.get("error", {}).get("desc", "")
 
     def remove(self, ident):
         """Unplug a device and wait until it is gone."""
-        # The guest may still be at work on the slot.
+        # The guest may still be working on the slot.
         self.guest.wait(lambda: "error" not in self.guest.vm.qmp(
             "device_del", id=ident))
         self.guest.wait_event("DEVICE_DELETED", device=ident)
 
     def mapped(self):
-        """Return the devices whose memory the guest has."""
+        """Return the devices whose memory is mapped into the guest."""
         tree = self.guest.monitor("info mtree")
         return set(re.findall(r"(\S+) CXL memory\r?$", tree, re.MULTILINE))
 
 
 class Hotplug(HotplugCase):
-    """Every bad place in one machine, and a good one."""
+    """Every invalid place in one machine, and a valid one."""
 
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        # Larger than the window that is too small
+        # Larger than the window that is to be too small
         cls.device = cls.hosts[1]
         topology = invalid.machine(cls.device.mib)
         cls.guest = cls.start(topology)
@@ -66,26 +66,26 @@ class Hotplug(HotplugCase):
             f"serial {self.device.serial} .* wrong 0' || true"))
 
     def unplug(self):
-        """Have the good place empty."""
+        """Make the good place empty."""
         if self.plugged:
             self.remove("plugged")
             type(self).plugged = False
 
     def leave(self):
-        """Have the good place empty, after a device was in it."""
+        """Make the good place empty, after a device was in it."""
         if not self.once_plugged:
             self.plug()
         self.unplug()
 
     def assert_up(self):
-        """The device in the good place is there, and used."""
+        """The device in the good place is present and in use."""
         self.assertTrue(self.device.starts_with(self.device.serial, MIB),
                         self.guest.run("dmesg | tail -20"))
         self.assertEqual({self.device.bdf}, self.mapped())
         self.assertEqual(self.device.size, host.decoder0(self.block())[1])
 
     def assert_released(self):
-        """Nobody has the device: it can be given to somebody else."""
+        """The device is not in use: it can be assigned to another guest."""
         self.device.bind("vfio-pci")
         self.device.bind(host.OURS)
 
@@ -94,7 +94,7 @@ class Hotplug(HotplugCase):
         return view.dump(self.guest, "mem", self.bridge)
 
     def write(self, address, value):
-        """Have the guest write a register of the good bridge."""
+        """Let the guest write a register of the good bridge."""
         self.guest.run(f"devmem {address} 32 {value}")
 
     def check(self, wrong):
@@ -133,7 +133,7 @@ class Hotplug(HotplugCase):
         case.wait_counting(self.guest)
 
     def test_unlocked(self):
-        """the bridge whose device was removed has a decoder that is free"""
+        """after its device was removed, the bridge's decoder is free"""
         self.leave()
         block = self.block()
         self.assertEqual((0, 0, 0), host.decoder0(block))
@@ -142,7 +142,7 @@ class Hotplug(HotplugCase):
             f"inside scribble mem {self.bridge} {at + 0x10} 16"))
 
     def test_committed(self):
-        """a decoder of the bridge that the guest has committed is its own"""
+        """a decoder of the bridge that the guest has committed is not used"""
         self.unplug()
         at = self.bridge + host.hdm_offset(self.block())
         for number in (0, 1):
@@ -162,13 +162,13 @@ class Hotplug(HotplugCase):
         self.assert_up()
 
     def test_again(self):
-        """the bridge whose device was removed takes it again"""
+        """the same device can be plugged in again below the bridge"""
         self.leave()
         self.plug()
         self.assert_up()
 
     def test_another(self):
-        """the bridge whose device was removed takes another one"""
+        """another device can be plugged in below the bridge"""
         self.leave()
         other = next(h for h in self.hosts if h.mib <= self.device.mib and
                      h is not self.device)
@@ -179,10 +179,10 @@ class Hotplug(HotplugCase):
 
 
 class OneDevice(HotplugCase):
-    """A guest with one device and the other ones not there.
+    """A guest with one device, and without the other ones.
 
-    It has no hotplug driver: QEMU plugs into an empty slot, and unplugs, at
-    once.
+    It has no hotplug driver: QEMU plugs into an empty slot, and unplugs,
+    immediately.
     """
 
     @classmethod
@@ -198,7 +198,7 @@ class OneDevice(HotplugCase):
         cls.guest.run(case.COUNTER)
 
     def resources(self):
-        """Return what a leak would add to: files, mappings, KiB in use."""
+        """Return what a leak would increase: files, mappings, KiB in use."""
         process = f"/proc/{self.guest.vm.get_pid()}"
         with open(f"{process}/maps", encoding="ascii") as maps:
             mappings = len(maps.readlines())
@@ -232,12 +232,12 @@ class OneDevice(HotplugCase):
         tap.comment(f"files, mappings, KiB of QEMU, of the kernel: {before} "
                     f"after {FIRST_ROUNDS} rounds, {after} after {rounds}")
         self.assertEqual(before[0], after[0], "files")
-        # Not a mapping a round
+        # Less than one mapping per round
         self.assertLess(after[1] - before[1], rounds - FIRST_ROUNDS,
                         "mappings")
         self.assertLess(after[2] - before[2], device.size >> 10, "KiB of QEMU")
-        # In the long form, not a page a round: what others in the machine
-        # allocate meanwhile is as much in the short form.
+        # In the long form, less than one page per round: in the short form,
+        # other allocations in the machine may be as large.
         self.assertLess(after[3] - before[3], 4 * LONG_ROUNDS,
                         "KiB of the kernel")
 

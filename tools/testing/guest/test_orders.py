@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The order in which a guest's parts are created decides nothing."""
+"""The order in which a guest's parts are created does not matter."""
 
 import unittest
 
@@ -11,10 +11,10 @@ SIZE = MIB
 
 
 class Orders(GuestCase):
-    """Windows, bridges and devices in each order that there is."""
+    """Windows, bridges and devices in every order."""
 
     def check(self, order):
-        """Start a guest, let its driver write, and look at the files."""
+        """Start a guest, let its driver write, and check the files."""
         for h in self.hosts:
             h.clear(SIZE)
         parts = self.simple(order)
@@ -24,7 +24,7 @@ class Orders(GuestCase):
             self.assertEqual(0, status, text)
             places = view.windows(parts, running)
             log = running.run("dmesg | grep 'accel '")
-            # Nothing of it is left when the guest is gone.
+            # Nothing of it is left when the guest has exited.
             for h in self.hosts:
                 for other in self.hosts:
                     self.assertEqual(other is h,
@@ -49,7 +49,7 @@ for _order in ORDERS:
 
 
 def load_tests(*_):
-    """Return all of them, or those of the seed: a boot each."""
+    """Return all of them, or those that the seed selects: one boot each."""
     config = GuestCase.config
     return unittest.TestSuite(
         Orders(f"test_{name(order)}") for order in

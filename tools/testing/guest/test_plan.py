@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The command-line tool: plan and QEMU agree, a guest of generate boots."""
+"""The command-line tool: plan agrees with QEMU, generate's guests boot."""
 
 import collections
 import json
@@ -14,7 +14,7 @@ from tool import topologies
 
 # Topologies in the short and in the long form
 SHORT, LONG = 20, 200
-# What QEMU says for each of plan's verdicts
+# QEMU's message for each of plan's verdicts
 MESSAGES = {
     "no-host-bridge": "needs the device below a CXL host bridge",
     "below-switch": "needs a CXL root port right above the device",
@@ -25,14 +25,14 @@ MESSAGES = {
     "second-device": "is already used by",
     "refused-by-qemu": "has no HDM decoder",
 }
-# It decides before it looks at windows, and plan after that.
+# QEMU checks this before the windows, and plan after them.
 FIRST = re.compile(MESSAGES["refused-by-qemu"])
 REFUSED = re.compile(r"vfio (\S+): (.*)")
 SELECTED = re.compile(r"vfio_cxl_select +\((\S+)\) .*: base (0x\w+)")
 
 
 class Tool(GuestCase):
-    """The tool in the machine, with the devices of the machine."""
+    """The tool in the machine, on the machine's devices."""
 
     @classmethod
     def setUpClass(cls):
@@ -53,16 +53,16 @@ class Plan(Tool):
     """plan and QEMU, on random topologies."""
 
     def same(self, planned, said):
-        """Compare what both say of each device of a refused machine."""
+        """Compare what both say about each device of a refused machine."""
         listed = dict(REFUSED.findall(said))
         for name, (verdict, bridge) in planned.items():
             message = listed.pop(name, "")
             if message and FIRST.search(message):
-                # QEMU reports nothing else of this device.
+                # QEMU reports nothing else about this device.
                 self.assertNotIn(verdict, ("accepted", "no-host-bridge",
                                            "below-switch"), said)
             elif verdict == "accepted":
-                # QEMU may give the window to the other one of two devices.
+                # QEMU may assign the window to the other one of two devices.
                 if message:
                     self.assertRegex(message, MESSAGES["second-device"])
                     self.assertIn(("second-device", bridge),
@@ -75,7 +75,7 @@ class Plan(Tool):
         self.assertEqual({}, listed, said)
 
     def test_random(self):
-        """on random topologies plan says what QEMU says"""
+        """plan and QEMU agree on random topologies"""
         rng = random.Random(self.config.seed)
         count = collections.Counter()
         for number in range(LONG if self.config.long else SHORT):
@@ -104,7 +104,7 @@ class Plan(Tool):
         self.assertTrue(count[True] and count[False], count)
 
     def test_sysfsdev(self):
-        """a path of sysfs in place of host=, which wants a domain of 4 digits
+        """a path in sysfs in place of host=, which takes a domain of 4 digits
         """
         parts = self.simple()
         for device in parts.devices:
@@ -129,7 +129,7 @@ class Check(Tool):
     """check on the machine, which can have guests."""
 
     def test_cacheable(self):
-        """KVM maps the memory of every device as what it is"""
+        """KVM maps the memory of every device cacheable"""
         for h in self.hosts:
             checks = json.loads(self.tool("check", "--json", h.bdf))["checks"]
             self.assertEqual(["ok"], [each["outcome"] for each in checks
@@ -138,10 +138,10 @@ class Check(Tool):
 
 
 class Generate(Tool):
-    """What generate writes for devices of the machine."""
+    """The output of generate for devices of the machine."""
 
     def boots(self, hosts):
-        """Boot a guest of generate with the devices; look at its decoders."""
+        """Boot a guest of generate with the devices; check its decoders."""
         written = json.loads(self.tool(
             "generate", "--json", "--machine", self.config.board.name,
             "--ram", "512M", *(h.bdf for h in hosts)))
@@ -156,9 +156,9 @@ class Generate(Tool):
                                      if each.committed})
 
     def test_all(self):
-        """a guest of generate gets each device in a window of its own"""
+        """a guest of generate gets each device in its own window"""
         self.boots(self.hosts)
 
     def test_one(self):
-        """a guest of generate that has one device"""
+        """a guest of generate with one device"""
         self.boots(self.hosts[-1:])

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Machines that must not start, and say why."""
+"""Machines that must not start, and the reason that QEMU gives."""
 
 import errno
 import re
@@ -10,15 +10,15 @@ from guest.board import VIRT
 from guest.case import GuestCase
 from guest.topology import Bridge, Device, Topology, Window
 
-# On virt QEMU takes seconds to refuse: the short form has one row in PARTS.
+# On virt, QEMU takes seconds to refuse: the short form runs one row in PARTS.
 PARTS = 4
 
 
 class Refused(GuestCase):
-    """QEMU ends before the guest's first instruction, with status 1."""
+    """QEMU exits before the guest's first instruction, with status 1."""
 
     def refuse(self, topology, extra=()):
-        """Start what must not start; return what QEMU says, and print it."""
+        """Start what must not start; return and print QEMU's messages."""
         status, text = vm.refusal(self.config, topology, extra)
         self.assertEqual(1, status, text)
         tap.comment(text)
@@ -27,7 +27,7 @@ class Refused(GuestCase):
     def check(self, wrong):
         """Check a case of the table."""
         others = iter(self.hosts)
-        # The second one is larger than the window that is too small.
+        # The second device is larger than the window that is too small.
         device = self.hosts[1]
         topology = invalid.machine(device.mib)
         topology.devices = [Device(next(others).bdf, bus)
@@ -41,7 +41,7 @@ class Refused(GuestCase):
             self.assertRegex(text, rf"(?m)^{wrong.advice}$")
 
     def test_no_window_of_one(self):
-        """one window, which targets another bridge: no fall-back to it"""
+        """one window, which targets another bridge: it is not used"""
         h = self.hosts[0]
         text = self.refuse(Topology(
             [Window(h.mib, ["b0"])], [Bridge("b0"), Bridge("b1")],
@@ -67,7 +67,7 @@ class Refused(GuestCase):
                          rf"cxl-fmw\.0\.size={h.mib}M to -machine\.")
 
     def test_without_cxl(self):
-        """windows and bridges are given, and cxl=on is forgotten"""
+        """windows and bridges are given, but cxl=on is missing"""
         h = self.hosts[0]
         text = self.refuse(Topology([Window(h.mib, ["b0"])], [Bridge("b0")],
                                     [Device(h.bdf, "b0.0")]),
@@ -114,9 +114,9 @@ class Refused(GuestCase):
         self.assertRegex(text, self.config.board.not_placed)
 
     def test_unreadable(self):
-        """a region that cannot be read is not taken for one that is absent"""
+        """a region that cannot be read is not treated as absent"""
         h = self.hosts[0]
-        # The index is the third word, and this one that of the memory.
+        # The third word is the index; this is that of the memory.
         with self.failing(host.VFIO_DEVICE_GET_REGION_INFO, 8,
                           host.VFIO_PCI_NUM_REGIONS, errno.EIO):
             text = self.refuse(self.simple([0]))
@@ -138,7 +138,7 @@ invalid.add_tests(Refused, "start")
 
 
 def load_tests(loader, tests, _):
-    """Return all of them, or those of the seed."""
+    """Return all of them, or those that the seed selects."""
     config = GuestCase.config
     if config.long or config.board is not VIRT:
         return tests

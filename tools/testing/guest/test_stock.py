@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""A VMM that knows nothing of CXL memory cannot do harm."""
+"""A VMM without support for CXL memory does no harm."""
 
 from guest import host, kernel, view, vm
 from guest.case import GuestCase
@@ -9,7 +9,7 @@ class Stock(GuestCase):
     """QEMU without the series, and with x-cxl=off."""
 
     def check(self, qemu, properties):
-        """Boot, and find no memory in the guest and no change in the host."""
+        """Boot; the guest has no CXL memory and the host is unchanged."""
         topology = self.simple()
         for device in topology.devices:
             device.properties = properties

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""A guest on QEMU's virt: windows of 256 GiB, and SMMUv3s of CXL buses."""
+"""A guest on QEMU's virt: windows of 256 GiB, SMMUv3s for CXL buses."""
 
 import mmap
 import re
@@ -12,7 +12,7 @@ from guest.case import GuestCase, MIB
 # Where virt puts the first window with highmem-mmio-size=4T
 FIRST = 0x80000000000
 WINDOW = 256 << 30
-# Bus numbers of host bridges with an SMMUv3 each, after those of the devices'
+# Bus numbers of host bridges with an SMMUv3 each, after those of the devices
 SMMUS = (44, 52)
 
 
@@ -47,7 +47,7 @@ class Virt(GuestCase):
                 for n, h in enumerate(self.hosts)]
 
     def test_pages(self):
-        """host and guest have pages of the sizes that they should have"""
+        """host and guest have the expected page sizes"""
         of_guest = self.guest.run("grep -m 1 KernelPageSize /proc/self/smaps")
         self.assertEqual(self.config.pages, [mmap.PAGESIZE >> 10,
                                              int(of_guest.split()[1])])
@@ -62,7 +62,7 @@ class Virt(GuestCase):
                            self.guest.log())))
 
     def test_windows(self):
-        """each window is where virt has it, and has its size"""
+        """each window has the expected base and size"""
         self.assertEqual([(base, WINDOW) for base, _ in self.places()],
                          [each.place() for each in self.decoders["root"]])
 
@@ -105,7 +105,7 @@ class Virt(GuestCase):
                 f"cd /sys/bus/pci/devices/{pci}; readlink iommu; "
                 "cat iommu_group/type; basename $(readlink driver); "
                 "ls iommu_group/devices; "
-                # Of the port; QEMU has written it by DMA.
+                # The name of the port, which QEMU wrote by DMA.
                 "cat virtio*/virtio-ports/*/name").split()
             tap.comment(f"{pci}: {smmu}")
             self.assertIn("arm-smmu-v3", smmu)
@@ -117,10 +117,10 @@ class Virt(GuestCase):
 
 
 class Nested(GuestCase):
-    """A device below an SMMUv3 that QEMU emulates alone."""
+    """A host device below an SMMUv3 that only QEMU emulates."""
 
     def test_refused(self):
-        """a device of the host's is refused there, with a reason"""
+        """a host device is refused there, with a reason"""
         if self.config.board is not VIRT:
             self.skipTest("of the board virt")
         parts = topology.large(self.hosts[:1])
@@ -132,7 +132,7 @@ class Nested(GuestCase):
 
 
 class Uncacheable(GuestCase):
-    """KVM that maps such memory as device memory: that of older kernels."""
+    """KVM of older kernels, which maps such memory as device memory."""
 
     MESSAGE = "KVM cannot map CXL memory cacheable"
 
@@ -146,7 +146,7 @@ class Uncacheable(GuestCase):
         cls.topology = topology.simple(cls.hosts[:1])
 
     def test_start(self):
-        """a guest does not start with CXL memory, and is told why"""
+        """a guest with CXL memory does not start, and QEMU says why"""
         status, text = vm.refusal(self.config, self.topology)
         tap.comment(text)
         self.assertEqual(1, status, text)
@@ -154,7 +154,7 @@ class Uncacheable(GuestCase):
         self.assertRegex(text, "(?m)^It takes Linux 6.17 or later, ")
 
     def test_hotplug(self):
-        """device_add is refused for the same reason, and the guest runs on"""
+        """device_add fails for the same reason, and the guest keeps running"""
         device, = self.topology.devices
         parts = topology.simple(self.hosts[:1])
         parts.devices.clear()

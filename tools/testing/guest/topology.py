@@ -19,9 +19,9 @@ class Bridge:
     name: str
     ports: int = 1
     decoders: bool = True
-    # Of its bus and in ACPI; 0: the next one that simple guests have
+    # Of its bus and in ACPI; 0: the next one in a simple guest
     number: int = 0
-    # What tells its root port from others, where it is not the slot
+    # What distinguishes its root port from others, unless it is the slot
     port: str = ""
 
 
@@ -67,7 +67,7 @@ class Topology:
     ram = False
 
     def use_iommufd(self):
-        """Have all devices in one address space of iommufd."""
+        """Put all devices into one address space of iommufd."""
         self.objects.append("iommufd,id=iommufd0")
         for device in self.devices:
             device.properties = "iommufd=iommufd0"
@@ -78,7 +78,7 @@ class Topology:
         return self.bridges[index].number or 32 + 16 * index
 
     def options(self, machine):
-        """Return QEMU's options, -machine with the board's value in it."""
+        """Return QEMU's options, including the board's value of -machine."""
         for n, window in enumerate(self.windows):
             for i, target in enumerate(window.targets):
                 machine += f",cxl-fmw.{n}.targets.{i}={target}"
@@ -108,13 +108,14 @@ class Topology:
 
 @dataclass
 class Written:
-    """A topology that the command-line tool wrote, as QEMU's arguments."""
+    """A topology from the command-line tool, as QEMU's arguments."""
 
     arguments: list
     ram = True
 
     def options(self, _):
-        """Return QEMU's options, but for the processor, which is the board's.
+        """Return QEMU's options, except for the processor, which the board
+        sets.
         """
         pairs = zip(self.arguments[::2], self.arguments[1::2])
         return [word for pair in pairs if pair[0] != "-cpu" for word in pair]
@@ -133,8 +134,8 @@ def simple(hosts, order=None):
 def large(hosts):
     """Return a topology with windows that are larger than any device.
 
-    It is that of a server with coherent accelerators: each host bridge has
-    some bus numbers and room for large BARs.
+    This is the topology of a server with coherent accelerators: each host
+    bridge has several bus numbers and space for large BARs.
     """
     indices = range(len(hosts))
     return Topology(

@@ -26,13 +26,13 @@ class Decoder:
         return self.size > 0
 
     def place(self):
-        """Return where it is."""
+        """Return its position."""
         return self.start, self.size
 
 
 def decoders(running):
     """Return the decoders of a guest, by kind: root, bridge, endpoint."""
-    # Without other programs: a guest of many devices would run hundreds.
+    # Without other programs, of which many devices would need hundreds.
     text = running.run(
         f"for d in {DECODERS}/decoder*; do cd -P $d; p=${{PWD%/*}}; t=-; "
         "[ ! -e target_type ] || read -r t < target_type; read -r at < start; "
@@ -46,7 +46,7 @@ def decoders(running):
 
 
 def windows(topology, running):
-    """Return base and size of the windows, from the guest's own tables."""
+    """Return base and size of the windows, from the guest's ACPI tables."""
     text = running.run("grep 'CXL Window' /proc/iomem")
     found = []
     for line in text.splitlines():
@@ -57,7 +57,7 @@ def windows(topology, running):
 
 
 def contents(running, path):
-    """Return what a file of a guest holds."""
+    """Return the contents of a file of a guest."""
     return bytes.fromhex(running.run(f"hexdump -v -e '/1 \"%02x\"' {path}"))
 
 
@@ -80,14 +80,14 @@ def dump(running, bdf, space):
 
 
 def nodes(running):
-    """Return the size of each NUMA node but the first, by number."""
+    """Return the size of each NUMA node except the first, by number."""
     text = running.run("cat /sys/devices/system/node/node*/meminfo")
     found = re.findall(r"Node (\d+) MemTotal: +(\d+) kB", text)
     return {int(n): int(kib) << 10 for n, kib in found if n != "0"}
 
 
 def wait_nodes(running, sizes):
-    """Return the nodes when they have the sizes; they come by and by."""
+    """Wait until the nodes have the given sizes; return them."""
     def look():
         found = nodes(running)
         return found if sorted(found.values()) == sorted(sizes) else None

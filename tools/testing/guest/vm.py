@@ -11,26 +11,26 @@ import sys
 import tempfile
 import time
 
-# Output, up to the record separator and the word that end it: the command's
-# exit status, or "ready" after a start.
+# Output, terminated by the record separator and a word: the command's exit
+# status, or "ready" after a start.
 ANSWER = re.compile(rb"(.*?)\x1e(\w+)\r?\n", re.DOTALL)
 # 16 s on two idle processors, 37 s beside another machine and two busy loops
 BOOT_SECONDS = 180
 
 
 class GuestError(Exception):
-    """A guest did not do what it was told."""
+    """A guest did not do what was requested."""
 
 
 def qemu_machine(folder):
-    """Return the class QEMUMachine, which QEMU's source has."""
+    """Return the class QEMUMachine of QEMU's source."""
     if folder not in sys.path:
         sys.path.append(folder)
     return importlib.import_module("qemu.machine").QEMUMachine
 
 
 def refusal(config, topology, extra=()):
-    """Start what should not start; return exit status and messages."""
+    """Start a guest that should not start; return status and messages."""
     result = subprocess.run(
         [config.qemu, "-display", "none", "-vga", "none", "-serial", "null",
          "-monitor", "none", *config.options(),
@@ -42,7 +42,7 @@ def refusal(config, topology, extra=()):
 
 
 def start(config, topology):
-    """Start and end what may be refused; return exit status and messages."""
+    """Start and end a guest that may be refused; return the same."""
     result = subprocess.run(
         [config.qemu, "-display", "none", "-vga", "none", "-serial", "null",
          "-monitor", "stdio", "-S", *config.options(),
@@ -53,7 +53,7 @@ def start(config, topology):
 
 
 class Console:
-    """The console of a guest's first process, which does what it is told.
+    """The console of a guest's first process, which runs commands.
 
     Whoever starts the guest sets the factor of time limits and connects.
     """
@@ -64,11 +64,11 @@ class Console:
         self.agent = socket.socket(socket.AF_UNIX)
 
     def log(self):
-        """Return what QEMU has said so far."""
+        """Return QEMU's output so far."""
         raise NotImplementedError
 
     def state(self):
-        """Return what a guest does that does not do what it should."""
+        """Describe the state of a guest that does not respond as it should."""
         raise NotImplementedError
 
     def _read(self, deadline):
@@ -80,7 +80,7 @@ class Console:
                 return match[1].decode(errors="replace"), match[2].decode()
             left = deadline - time.monotonic()
             if left <= 0:
-                raise GuestError(f"the guest does not answer{self.state()}")
+                raise GuestError(f"the guest does not respond{self.state()}")
             self.agent.settimeout(left)
             try:
                 data = self.agent.recv(65536)
@@ -91,21 +91,21 @@ class Console:
             self.pending += data
 
     def deadline(self, seconds):
-        """Return when a time limit is over."""
+        """Return when a time limit ends."""
         return time.monotonic() + seconds * self.time_factor
 
     def wait_ready(self):
         """Wait for the guest's first process, after a start or a reset."""
         _, word = self._read(self.deadline(BOOT_SECONDS))
         if word != "ready":
-            raise GuestError(f"the guest says {word} where it should start")
+            raise GuestError(f"the guest printed {word} instead of starting")
 
     def status(self, command, seconds=60):
         """Run a line of shell; return output and exit status."""
         self.agent.sendall(command.encode() + b"\n")
         text, word = self._read(self.deadline(seconds))
         if word == "ready":
-            raise GuestError(f"the guest started anew during {command}"
+            raise GuestError(f"the guest restarted during {command}"
                              f"{self.state()}")
         return text, int(word)
 
@@ -168,11 +168,11 @@ class Guest(Console):
         return self._file("qemu.log")
 
     def monitor(self, command):
-        """Return what QEMU's monitor for people says."""
+        """Return the output of a command of QEMU's human monitor."""
         return self.vm.cmd("human-monitor-command", command_line=command)
 
     def state(self):
-        # Two looks tell one that hangs from one that is slow.
+        # Two samples distinguish a guest that hangs from a slow one.
         first = self.monitor("info registers")
         time.sleep(1)
         return "\n".join((
@@ -198,12 +198,12 @@ class Guest(Console):
         deadline = self.deadline(seconds)
         while not (found := look()):
             if time.monotonic() > deadline:
-                raise GuestError(f"waited in vain{self.state()}")
+                raise GuestError(f"timed out{self.state()}")
             time.sleep(0.1)
         return found
 
     def wait_event(self, name, seconds=60, **data):
-        """Wait for an event of QEMU's with certain data."""
+        """Wait for an event of QEMU with certain data."""
         try:
             self.vm.event_wait(name, self.config.seconds(seconds),
                                {"data": data})
