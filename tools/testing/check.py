@@ -1,14 +1,15 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""Run the tests and sum them up: the last line is the verdict.
+"""Run the tests and print a summary, whose last line is the verdict.
 
-Steps that leave a processor free run side by side. What each prints goes to
-build/check/STEP.log; a step that fails shows the end of it, and the command
-that repeats the step alone. Time limits are longer where the machine is busy.
+Steps that leave a processor free run in parallel. The output of each goes to
+build/check/STEP.log; for a step that fails, the end of it is shown, and the
+command that repeats only this step. Time limits are longer if the machine is
+busy.
 
 The long form runs all tests, at full length. The short one takes about half an
-hour with caches: it leaves out some steps and takes samples of other ones,
-chosen by the seed, which changes daily.
+hour once the caches are filled: it omits some steps and runs samples of
+others, chosen by the seed, which changes daily.
 """
 
 import argparse
@@ -27,12 +28,12 @@ TOP = Path(__file__).resolve().parents[2]
 LOGS = TOP / "build" / "check"
 RIG = "tools/testing/rig/rig.py"
 PROCESSORS = len(os.sched_getaffinity(0))
-# How often to say what is running, in seconds, and how much of a failed
+# How often to report what is running, in seconds, and how much of a failed
 # step's output to show, in lines
 INTERVAL = 30
 SHOWN = 30
-# A fixed amount of work on every processor, and how long it takes on an
-# idle machine of the kind that the limits below are meant for, in seconds
+# A fixed amount of work on every processor, and how long it takes, in seconds,
+# on an idle machine for which the limits below are meant
 ROUNDS = 10_000_000
 NOMINAL = 0.7
 
@@ -47,10 +48,10 @@ FAILURE = re.compile(r"^(?:not ok \d+ -?|\[[\d:]+\] \[FAILED\]) *(.*)",
 class Step:
     """A part of the check.
 
-    argv is run from the top folder; {seed} in it is replaced. limit is in
-    seconds, on an idle machine that runs other steps beside it. long_argv
-    and long_limit are those of the long form, where it differs. A step
-    that prepares counts as a test where it fails, and ends the check.
+    argv is run from the top directory; {seed} in it is replaced. limit is in
+    seconds, on an idle machine that runs other steps in parallel. long_argv
+    and long_limit are for the long form, if it differs. A step that prepares
+    counts as a test only if it fails, and then ends the check.
     """
 
     name: str
@@ -65,7 +66,7 @@ class Step:
 
 @dataclass
 class Result:
-    """What a step came to."""
+    """The result of a step."""
 
     passed: int = 0
     failed: int = 0
@@ -98,7 +99,7 @@ def selftests(options, *names):
 def faults(timeout, *environment):
     """Return a command that injects faults.
 
-    VFIO and the IOMMU core warn of two allocations that fail.
+    VFIO and the IOMMU core warn about two allocations that fail.
     """
     return inside(
         ["--leaks", "--timeout", str(timeout), "--known",
@@ -107,10 +108,10 @@ def faults(timeout, *environment):
         "faults")
 
 
-# Devices of the machine, for as many as generate is to write
+# Devices of the machine, as many as generate is to handle
 SIXTEEN = ",".join(["256M"] * 16)
 
-# What prepares comes first, then what takes longest.
+# Steps that prepare come first, then those that take longest.
 STEPS = (
     Step("setup", make("setup"), 3000, processors=PROCESSORS, prepares=True),
     Step("build", make("lab-build"), 600, processors=PROCESSORS,
@@ -125,7 +126,7 @@ STEPS = (
     Step("torture", make("torture", "SECONDS=30", "KILLS=10",
                          "SEED={seed}"), 900,
          make("torture", "SECONDS=120", "KILLS=50"), 1800),
-    # QEMU itself ended once in a removal, with two more machines beside it.
+    # QEMU once terminated in a removal, with two other machines running.
     Step("resets", selftests(["--append", "lockdep.prove_locking=0"],
                              "matrix", "removal"), 700,
          processors=PROCESSORS),
@@ -138,14 +139,14 @@ STEPS = (
     Step("arm64-1T", make("arm64-1T"), 600),
     # Mappings of 1 GiB pages need an aligned GiB of memory.
     Step("1G-pages", selftests(["--devices", "2G,256M"], "mem_test"), 700),
-    # Firmware's memory map has the first device's memory as reserved, ports
+    # The firmware's memory map has the first device's memory as reserved, ports
     # are suspended, and there are devices that the default machine lacks.
     Step("memory-map", selftests(
         ["--append", "memmap=256M$0x190000000 pcie_port_pm=force",
          "--devices", "256M,256M:companion=virtio-rng-pci,"
                       "512M:x-flr=on:x-pm=on:x-accel=on,256M:integrated=on"],
         "bind_test"), 700),
-    # Tenants of a memory region that takes a while to clear
+    # Tenants of a memory region that takes long to clear
     Step("2G-tenants", inside(["--devices", "2G,256M"], "sh", "-c",
                               "modprobe vfio-cxl-pci && build/selftests/"
                               "scrub_test -t killed_tenant"), 700),
@@ -169,7 +170,7 @@ STEPS = (
     Step("selftests-7.2", make("selftests-debian", "KERNEL=debian-7.2"),
          1500, only_long=True),
     Step("demo-7.2", make("demo", "KERNEL=debian-7.2"), 600, only_long=True),
-    # There KVM on arm64 cannot map the memory.
+    # KVM of this version cannot map the memory on arm64.
     Step("guest-arm64-6.12", make("guest-arm64", "KERNEL=debian-6.12",
                                   "TESTS=test_virt.Uncacheable"), 900,
          only_long=True),
@@ -187,15 +188,16 @@ STEPS = (
     Step("16-arm64", make("guest-arm64", f"GUESTS={SIXTEEN}",
                           "TESTS=test_plan.Generate.test_all"), 1800,
          only_long=True),
-    # QEMU for hosts is built whole, which takes a while.
+    # QEMU for hosts is built with all features, which takes long.
     Step("qemu", make("qemu-check"), 4800, only_long=True),
     # QEMU's own tests: two builds, plain and with the series
     Step("qemu-qtests", make("qemu-qtests"), 7200, only_long=True),
-    # The QEMU for hosts as small as the rig's, which takes a while to build
+    # QEMU for hosts with few features, as in the rig, which takes long to
+    # build
     Step("guest-dma", make("guest-dma"), 2400, only_long=True),
     Step("guest-10.2", make("guest", "GUEST_QEMU=qemu-guest-x86_64"), 4800,
          only_long=True),
-    # In a folder of its own: other steps make packages and QEMU, too.
+    # In a separate directory: other steps build packages and QEMU, too.
     Step("libvirt", make("libvirt-check", f"O={TOP}/build/libvirt"), 2400,
          only_long=True),
     Step("libvirt-forky", make("libvirt-check", f"O={TOP}/build/forky",
@@ -235,7 +237,7 @@ def work(_):
 
 
 def time_scale():
-    """Return how much longer than on an idle machine things take here."""
+    """Return how much slower than an idle machine this one is."""
     with multiprocessing.Pool(PROCESSORS) as pool:
         pool.map(work, range(PROCESSORS))
         start = time.monotonic()
@@ -244,12 +246,12 @@ def time_scale():
 
 
 def say(text):
-    """Print a line at once."""
+    """Print a line immediately."""
     print(text, flush=True)
 
 
 class Running:
-    """A step that runs."""
+    """A running step."""
 
     def __init__(self, step, args):
         self.step = step
@@ -266,7 +268,7 @@ class Running:
                 stderr=subprocess.STDOUT, start_new_session=True)
 
     def text(self):
-        """Return what it has printed."""
+        """Return its output so far."""
         return self.log.read_text(encoding="utf-8", errors="replace")
 
     def seconds(self):
@@ -274,7 +276,7 @@ class Running:
         return time.monotonic() - self.start
 
     def result(self, repeat):
-        """Return the result of a step that has ended; say what it was."""
+        """Return the result of a step that has ended; print it."""
         name = self.step.name
         status = self.process.returncode
         text = self.text()
@@ -290,13 +292,13 @@ class Running:
         if result.failed:
             say("\n".join(text.splitlines()[-SHOWN:]))
             say(f"{name}: exit status {status}"
-                f"{', time limit' if status == 124 else ''}; all of it: "
+                f"{', time limit' if status == 124 else ''}; full log: "
                 f"build/check/{name}.log; again: {repeat} {name}")
         say(f"=== {name}: {result}, {result.seconds:.0f} s")
         return result
 
     def stop(self):
-        """End it, and what it has started."""
+        """End it, and the processes that it has started."""
         if self.process.poll() is None:
             os.killpg(self.process.pid, signal.SIGTERM)
             try:
@@ -307,7 +309,7 @@ class Running:
 
 
 def startable(waiting, running):
-    """Return the next step that may start beside those that run, or None."""
+    """Return the next step that may start now, or None."""
     if any(run.step.prepares for run in running):
         return None
     free = PROCESSORS - sum(run.step.processors for run in running)
@@ -352,7 +354,7 @@ def run_all(steps, args, repeat):
 
 
 def table(results):
-    """Print what each step came to and took, in columns."""
+    """Print the result and the duration of each step, in columns."""
     rows = [("step", "passed", "failed", "skipped", "seconds", "of limit")]
     rows += [(name, str(r.passed), str(r.failed), str(r.skipped),
               f"{r.seconds:.0f}", f"{100 * r.seconds / r.limit:.0f} %")
@@ -386,13 +388,13 @@ def parse():
 
 
 def main():
-    """Run the steps; exit with 1 where anything failed."""
+    """Run the steps; exit with 1 if anything failed."""
     args, steps = parse()
     LOGS.mkdir(parents=True, exist_ok=True)
     os.environ["PYTHONUNBUFFERED"] = "1"
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     args.scale = time_scale()
-    # The machine's own limits follow.
+    # This also scales the machine's own limits.
     os.environ["TIME_SCALE"] = f"{args.scale:.2f}"
     repeat = (f"{Path(__file__).relative_to(TOP)} "
               f"{'--long ' * args.long}--seed {args.seed}")

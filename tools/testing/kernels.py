@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Test the driver on Debian's kernels, and write the document's table of it.
 
-The table is made of what the goals of make printed, and that is kept in
-build/kernels: an interrupted run goes on where it was, and one on another
-version of a kernel runs again. Where anything failed, nothing is written.
+The table is made from the output of the goals of make, which is kept in
+build/kernels: an interrupted run continues where it was, and goals run again
+for another version of a kernel. If anything failed, nothing is written.
 """
 
 import datetime
@@ -53,13 +53,13 @@ ROWS = {
     "watch: tracepoints, sysfs": ("watch_test",),
     "devices of the demo's guest": ("demo",),
 }
-# The last line of a program of the selftests, and that of the demo
+# The last line of each selftest program, and that of the demo
 PROGRAM = re.compile(r"# (\w+): exit status (\d+),")
 DEMO = re.compile(r"demo: (\d+) of \1 devices locked, each in its own window")
 
 
 def passed(text):
-    """Return how much passed of each program; raise if anything did not."""
+    """Return how many tests of each program passed; raise if any did not."""
     counts = {}
     count = 0
     for line in text.splitlines():
@@ -83,7 +83,7 @@ def passed(text):
 
 
 def read(log):
-    """Return how much passed of each program; exit if anything did not."""
+    """Return how many tests of each program passed; exit if any did not."""
     try:
         return passed(log.read_text("utf-8", "replace"))
     except ValueError as error:
@@ -91,7 +91,7 @@ def read(log):
 
 
 def output(goal, kind, release):
-    """Return the file of a goal's output; make the goal if there is none."""
+    """Return the file with a goal's output; make the goal if it is missing."""
     log = LOGS / f"{goal}-{release}.log"
     if log.exists():
         return log
@@ -109,17 +109,17 @@ def output(goal, kind, release):
 
 
 def cells(counts):
-    """Return a column's cells: how many passed, where any ran."""
+    """Return a column's cells: how many passed, if any ran."""
     sums = (sum(counts.get(name, 0) for name in names)
             for names in ROWS.values())
     return [str(total or "--") for total in sums]
 
 
 def table(columns):
-    """Return the table of columns whose first two cells are the head."""
+    """Return the table; the first two cells of each column are its head."""
     widths = [max(map(len, column)) for column in columns]
     rule = "  ".join("=" * width for width in widths)
-    # To the left: the head, whose lines are one text to Sphinx, and names
+    # To the left: the head, whose lines are one cell for Sphinx, and names
     lines = ["  ".join(cell.rjust(width) if line > 1 and number else
                        cell.ljust(width) for number, (cell, width) in
                        enumerate(zip(row, widths))).rstrip()
@@ -128,7 +128,7 @@ def table(columns):
 
 
 def main():
-    """Run what has not run yet, and write the table."""
+    """Run what has not been run yet, and write the table."""
     LOGS.mkdir(parents=True, exist_ok=True)
     kernels = Parts().kernels
     columns = [["kernel", "", *ROWS]]

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Check the references between files in the project's documents.
 
-Links of Markdown are relative to the document; names of files and folders that
-are set as code, such as `tools/lib`, begin at the top. Links between the
-documents of reStructuredText are Sphinx's to check.
+Links in Markdown are relative to the document; names of files and directories
+that are set as code, such as `tools/lib`, begin at the top. Sphinx checks the
+links between reStructuredText documents.
 """
 
 import pathlib
@@ -13,7 +13,7 @@ import subprocess
 import sys
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
-# What a document is, and not the source of a program
+# Suffixes of documents, as opposed to sources of programs
 DOCUMENTS = ("*.md", "*.rst", "*README")
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 CODE = re.compile(r"(?<!`)(`{1,2})([^`]+)\1(?!`)")
@@ -27,7 +27,7 @@ def exists(folder, name):
 
 
 def broken(document):
-    """Return the references of a document that lead nowhere."""
+    """Return the broken references of a document."""
     text = document.read_text(encoding="utf-8")
     links = [target.split("#")[0] for target in LINK.findall(text)
              if "://" not in target]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""generate: what it writes passes plan."""
+"""generate: its output passes plan."""
 
 import os
 import random
@@ -25,10 +25,10 @@ def some_devices(rng, number, domains):
 
 
 class Generate(ToolCase):
-    """What is written, in every form."""
+    """The output, in every format."""
 
     def write(self, devices, *words):
-        """Return what is written for devices."""
+        """Return the output for devices."""
         return self.succeed("generate", *words, *memory_options(devices),
                             *(address for address, _ in devices))
 
@@ -49,7 +49,7 @@ class Generate(ToolCase):
             self.assertEqual(devices, [(d["name"], d["memory"] // MIB)
                                        for d in found],
                              f"round {number} of seed {SEED}")
-            # Each has a window of its own, which has the memory's size.
+            # Each has its own window, which is as large as the memory.
             windows = [d["window"] for d in found]
             self.assertEqual([d["memory"] for d in found],
                              [w["size"] for w in windows])
@@ -66,7 +66,7 @@ class Generate(ToolCase):
                              [json["program"], *json["arguments"]])
 
     def test_bus_numbers(self):
-        """each bridge has a bus number and room for that of its port"""
+        """each bridge has a bus number and leaves one for its port"""
         for machine in ("q35", "virt"):
             for number in (1, 2, 16, 20):
                 devices = [(f"0000:{bus:02x}:00.0", 256)
@@ -87,7 +87,7 @@ class Generate(ToolCase):
         self.assertNotIn("host=", text)
 
     def test_libvirt_emulator(self):
-        """the one that PATH has is named"""
+        """the emulator in PATH is named"""
         devices = [("0000:21:00.0", 512)]
         with tempfile.TemporaryDirectory() as folder:
             emulator = Path(folder, "qemu-system-x86_64")
@@ -99,13 +99,13 @@ class Generate(ToolCase):
                     devices, "--format", "libvirt"))
 
     def test_libvirt_slots(self):
-        """host bridges leave libvirt the slots that it takes for itself"""
+        """host bridges leave libvirt the slots that it uses itself"""
         devices = [(f"0000:{bus:02x}:00.0", 256) for bus in range(1, 21)]
         text = self.write(devices, "--format", "libvirt")
         slots = [int(slot, 16) for slot in
                  re.findall(r"pxb-cxl,[^']*,addr=(0x[0-9a-f]+),", text)]
         self.assertEqual(20, len(set(slots)))
-        # A display has one, and eight PCIe ports each of the next ones.
+        # A display uses one, and each eight PCIe ports one of the next.
         self.assertLess(5, min(slots))
         self.assertGreater(0x1a, max(slots))
 
@@ -128,12 +128,12 @@ class Generate(ToolCase):
                 self.refuse(status, pattern, "generate", *words)
 
     def test_larger_than_the_address_space(self):
-        """what would not pass plan is not written"""
+        """output that would not pass plan is not written"""
         self.refuse(NO, "the window has no base", "generate", "--memory",
                     "1:0.0=4096T", "1:0.0")
 
     def test_libvirt_in_the_guide(self):
-        """the elements that the guide shows are those that are written"""
+        """the elements in the guide are the ones that are written"""
         text = "".join(self.write([("0000:21:00.0", 512)], "--format",
                                   "libvirt").split())
         shown = re.findall(r"^    <.*\n(?:    .*\n)*",

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""plan: topologies of every form, and what is said of them."""
+"""plan: topologies in every format, and its output for them."""
 
 import collections
 import json
@@ -13,7 +13,7 @@ from tool.tool import MIB, NO, OK, USAGE, ToolCase, memory_options
 
 SEED = int(os.environ.get("SEED", "1"))
 ROUNDS = 400
-# The admin guide's, with two lines and a comment as a file may have them
+# The admin guide's command, with two lines and a comment, as in a file
 GUIDE = """qemu-system-x86_64 -accel kvm -cpu host -m 4G \\
   -machine q35,cxl=on,cxl-fmw.0.targets.0=cxl.0,cxl-fmw.0.size=512M \\
   -object memory-backend-ram,id=ram,size=4G -numa node,memdev=ram \\
@@ -46,12 +46,12 @@ class Command(ToolCase):
     """A QEMU command line."""
 
     def devices(self, text, *words, status=OK):
-        """Return what is said of a file's devices."""
+        """Return the results for a file's devices."""
         return self.ask("plan", *words, *SIZE, "-", text=text,
                         status=status)["devices"]
 
     def verdict(self, *changes, status=NO):
-        """Change the guide's command; return what is said of its device."""
+        """Change the guide's command; return the result for its device."""
         text = GUIDE
         for old, new in changes:
             self.assertIn(old, text)
@@ -120,7 +120,7 @@ class Command(ToolCase):
                 self.assertEqual(verdict, self.verdict(*change))
 
     def test_opt_out(self):
-        """a device without its memory is none"""
+        """a device with x-cxl=off has no CXL.mem"""
         for off in ("off", "false"):
             self.assertEqual([], json.loads(self.succeed(
                 "plan", "--json", *SIZE, "-",
@@ -133,7 +133,7 @@ class Command(ToolCase):
              "bus=pcie.0,host=21:00.0,bus=cxl.0.0"), status=OK))
 
     def test_no_memory(self):
-        """a device that has none is none of them"""
+        """a device without CXL.mem is not listed"""
         self.assertEqual([], self.ask("plan", "--memory", "21:0.0=0", "-",
                                       text=GUIDE)["devices"])
 
@@ -202,7 +202,7 @@ class Random(ToolCase):
             self.assertEqual(wanted, found, f"round {number} of seed {SEED}: "
                              f"{' '.join(words)}")
             said.update(verdict for verdict, _ in wanted.values())
-        # Each verdict that a topology can lead to was met.
+        # Each verdict that a topology can lead to has occurred.
         self.assertEqual(
             {"accepted", "no-host-bridge", "below-switch", "no-window",
              "ambiguous", "interleaved", "too-small", "second-device",
@@ -281,7 +281,7 @@ class Libvirt(ToolCase):
     </qemu:frontend></qemu:device>"""
 
     def devices(self, status, hostdev="", override=""):
-        """Return what is said of the guide's devices, in XML."""
+        """Return the results for the guide's devices, in XML."""
         words = ("-machine", "cxl=on,cxl-fmw.0.targets.0=cxl.0,"
                  "cxl-fmw.0.size=512M", "-device",
                  "pxb-cxl,id=cxl.0,bus=pcie.0,hdm_for_passthrough=on",

@@ -22,7 +22,7 @@ def options(verb):
 
 
 class Usage(ToolCase):
-    """What every verb has in common."""
+    """Common behaviour of all verbs."""
 
     def test_help(self):
         text = self.succeed("--help")
@@ -58,7 +58,7 @@ class Usage(ToolCase):
                     self.refuse(USAGE, f"{verb} needs", verb)
 
     def test_full_disk(self):
-        """output that is lost is not a success"""
+        """output that cannot be written is not a success"""
         with open("/dev/full", "w", encoding="ascii") as full:
             result = subprocess.run([TOOL, "--version"], stdout=full,
                                     stderr=subprocess.PIPE, check=False)
@@ -70,7 +70,7 @@ class Usage(ToolCase):
                 self.refuse(USAGE, "not a PCI address", verb, "eth0")
                 self.refuse(USAGE, "no device 0000:ff:1f.7", verb, "ff:1f.7")
 
-    @unittest.skipIf(os.geteuid(), "only root can be somebody else")
+    @unittest.skipIf(os.geteuid(), "only root can become another user")
     def test_not_root(self):
         result = subprocess.run(
             [TOOL, "list"], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
@@ -81,7 +81,7 @@ class Usage(ToolCase):
 
 
 class Manual(ToolCase):
-    """vfio-cxl(1) has all that the help has."""
+    """vfio-cxl(1) documents everything in the help."""
 
     def setUp(self):
         self.text = (SOURCE / "vfio-cxl.1").read_text(encoding="utf-8")
@@ -96,7 +96,7 @@ class Manual(ToolCase):
                     self.assertIn(option.replace("-", r"\-"), section[0])
 
     def test_formatted(self):
-        """groff has nothing to complain of"""
+        """groff prints no warnings"""
         result = subprocess.run(
             ["groff", "-man", "-Tutf8", "-ww", "-rCHECKSTYLE=3",
              SOURCE / "vfio-cxl.1"],
@@ -109,7 +109,7 @@ class Completion(ToolCase):
     """bash completes verbs and options."""
 
     def complete(self, *words):
-        """Return what the last word can become."""
+        """Return the completions of the last word."""
         script = (f"source {SOURCE}/completion.bash\n"
                   f"COMP_WORDS=({' '.join(words)}) "
                   f"COMP_CWORD={len(words) - 1}\n"
@@ -144,10 +144,10 @@ class Status(ToolCase):
     """The man page's statuses."""
 
     def test_list_without_devices(self):
-        """a host without devices is no failure"""
+        """a host without devices is not a failure"""
         if os.geteuid() or os.path.exists(
                 "/sys/firmware/acpi/tables/CEDT"):
-            self.skipTest("this host may have devices, or is not root's")
+            self.skipTest("this host may have devices, or the user is not root")
         result = run("list", "--json")
         self.assertEqual(OK, result.returncode, result.stderr)
         self.assertEqual('{\n  "devices": [\n  ]\n}\n', result.stdout)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Running the tool: $VFIO_CXL, or the one that make builds."""
+"""Run the tool: $VFIO_CXL, or the one that make builds."""
 
 import json
 import os
@@ -15,7 +15,7 @@ MIB = 1 << 20
 
 
 def run(*words, text="", env=None):
-    """Run it; return what subprocess says."""
+    """Run it; return subprocess's result."""
     return subprocess.run([TOOL, *map(str, words)], input=text,
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                           env=env, timeout=60, check=False,
@@ -29,7 +29,7 @@ def memory_options(devices):
 
 
 class ToolCase(unittest.TestCase):
-    """Tests of what it prints and returns."""
+    """Tests of its output and exit status."""
 
     maxDiff = None
 
@@ -41,7 +41,7 @@ class ToolCase(unittest.TestCase):
         return result.stdout
 
     def ask(self, *words, status=OK, text=""):
-        """Do the same with --json; return what that is."""
+        """Do the same with --json; return the parsed output."""
         return json.loads(self.succeed(words[0], "--json", *words[1:],
                                        status=status, text=text))
 

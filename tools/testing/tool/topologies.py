@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Random topologies, and what has to be said of each of their devices.
+"""Random topologies, and the expected result for each of their devices.
 
-The model is made of the text of <vfio-cxl.h> and of the admin guide, and knows
-nothing of the code.
+The model is written from <vfio-cxl.h> and the admin guide, and independent of
+the code.
 """
 
 from guest.topology import Bridge, Device, Topology, Window
 
 SIZES = (256, 512, 768, 1024)
-# Of a window, mostly one that has a chance
+# Of a window, mostly one that may be accepted
 WAYS = (1, 1, 1, 1, 1, 2, 4)
 SWITCH = ["cxl-rp,id=uplink,bus={bridge},port=9,chassis=0,slot=90",
           "cxl-upstream,id=up,bus=uplink",
@@ -19,8 +19,8 @@ SWITCH = ["cxl-rp,id=uplink,bus={bridge},port=9,chassis=0,slot=90",
 def random_topology(rng, hosts):
     """Return a topology with some of the hosts' devices.
 
-    Most devices have a window of their own, so that not each of the
-    topologies is refused; a few things are wrong.
+    Most devices have their own window, so that not all topologies are refused;
+    a few things are wrong.
     """
     bridges = [Bridge(f"b{i}", ports=rng.choice((1, 1, 2)),
                       decoders=rng.random() < 0.9)
@@ -55,7 +55,7 @@ def random_topology(rng, hosts):
 
 
 def _parents(parts):
-    """Return the bus of everything that has a bus of its own."""
+    """Return the bus of everything that provides a bus."""
     parents = {f"{b.name}.{port}": b.name for b in parts.bridges
                for port in range(b.ports)}
     for line in parts.more:
