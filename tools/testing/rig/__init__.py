@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The test rig: a machine with CXL memory devices, made of Debian packages."""
+"""The test rig: a machine with CXL memory devices, from Debian packages."""

@@ -8,15 +8,15 @@ from dataclasses import dataclass
 class Arch:
     """An architecture, and QEMU's platform for it."""
 
-    # As uname -m prints it, as Debian and as Linux's build call it.
+    # Its name in uname -m, in Debian and in Linux's build.
     name: str
     debian: str
     linux: str
     # Prefix of the compiler's name.
     cross: str
-    # The bootable image, below Linux's build folder.
+    # The bootable image, below Linux's build directory.
     image: str
-    # Of the kernel's command line.
+    # Options for the kernel's command line.
     arguments: tuple
     # QEMU's machine with its properties; the windows are added to them.
     machine: str
@@ -24,7 +24,7 @@ class Arch:
     options: tuple
     # The kernel of the tests.
     kernel: str
-    # Modules of KVM, where it is not built in.
+    # Modules of KVM, if it is not built in.
     kvm: tuple = ()
 
     def make(self):
@@ -54,11 +54,11 @@ ARM64 = Arch(
     cross="aarch64-linux-gnu-",
     image="arch/arm64/boot/Image",
     arguments=("console=ttyAMA0",),
-    # The first window is at twice this size. With 4T, as guests have it, their
+    # The first window is at twice this size. With 4T, as in guests, their
     # addresses would be the same as the machine's.
     machine="virt,virtualization=on,gic-version=3,cxl=on,iommu=smmuv3,"
             "highmem-mmio-size=1T",
-    # Authentication of pointers by QARMA5 would take most of the time.
+    # Pointer authentication with QARMA5 would take most of the time.
     options=("-cpu", "max,pauth-impdef=on"),
     kernel="debian",
 )

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Packages of other suites of the machine's own Debian archive.
 
-The machine's apt set-up is only asked for the archive's address. Lists and
-downloads live in the cache, so that no suite is added to the machine and
-no privilege is needed.
+Only the archive's address is taken from the machine's apt configuration. Lists
+and downloads are kept in the cache, so that no suite is added to the machine
+and no privilege is needed.
 """
 
 import re
@@ -19,7 +19,7 @@ MIB = 1 << 20
 
 
 def _options(folder):
-    """Return apt options that keep all of apt's state in a folder."""
+    """Return apt options that keep all of apt's state in a directory."""
     settings = {
         "Dir::State::Lists": folder / "lists",
         "Dir::Cache": folder / "cache",
@@ -65,7 +65,7 @@ class Archive:
         """Return the archive's address."""
         found = _addresses()
         if not found:
-            # The machine's lists were removed, as images often do.
+            # The machine's lists have been removed, as in many images.
             self.step.phase("asking apt for the archive's address")
             folder = self.folder / "machine"
             _prepare(folder)
@@ -73,7 +73,7 @@ class Archive:
                 process.logged(["apt-get", *_options(folder), "-q",
                                 "update"], self.log, self.step)
             except RigError:
-                # A third party's archive that fails does not matter here.
+                # Errors of a third party's archive do not matter here.
                 pass
             found = _addresses(_options(folder))
         if not found:
@@ -102,7 +102,7 @@ class Suite:
         self.log = archive.log
         folder = archive.folder / (name if arch == HOST else f"{name}-{arch}")
         _prepare(folder)
-        # What is installed on this machine has no bearing on what is there.
+        # The packages installed on this machine do not matter.
         status = folder / "status"
         status.touch()
         sources = folder / "sources.list"
@@ -139,7 +139,7 @@ class Suite:
         return None
 
     def require(self, package, kind="Packages"):
-        """Return the newest version of a package that has to be there."""
+        """Return the newest version of a package that must exist."""
         version = self.version(package, kind)
         if not version:
             what = "source package" if kind == "Sources" else "package"
@@ -156,7 +156,7 @@ class Suite:
                 (field[1].split(",") if field else ())]
 
     def _fetch(self, argv, target, size):
-        """Run an apt-get that downloads into a folder, with progress."""
+        """Run an apt-get that downloads into a directory, with progress."""
         target.mkdir(parents=True, exist_ok=True)
 
         def far():

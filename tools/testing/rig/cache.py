@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The cache: finished things under names that say what they are made of."""
+"""The cache: complete items, named by a hash of their inputs."""
 
 import contextlib
 import fcntl
@@ -19,7 +19,7 @@ CHECKOUT = RIG.parents[2]
 
 
 def root():
-    """Return the cache's folder."""
+    """Return the cache's directory."""
     base = os.environ.get("XDG_CACHE_HOME")
     if not base or not os.path.isabs(base):
         base = Path.home() / ".cache"
@@ -44,43 +44,43 @@ def file_name(version):
 
 
 def empty(folder):
-    """Empty a folder."""
+    """Empty a directory."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
 
 
 class Item:
-    """A folder of the cache, made in one step.
+    """A directory of the cache, created in one step.
 
-    It is made under another name and renamed when it is complete, so that
-    what an interrupted step leaves is never taken for the finished thing.
+    It is created under another name and renamed when it is complete, so that
+    the remains of an interrupted step are never mistaken for it.
     """
 
     name = ""
-    # Space to ask for before it is made.
+    # Space that it needs.
     gib = 0.1
-    # Items that it takes to make it, and nothing else.
+    # Items that are needed only to create it.
     needs = ()
 
     def key(self):
-        """Return what tells this one from others of its name, or None."""
+        """Return what distinguishes it from others of its name, or None."""
         raise NotImplementedError
 
     def make(self, work, step, log):
-        """Make it in the folder work."""
+        """Create it in the directory work."""
         raise NotImplementedError
 
     def path(self):
-        """Return the folder it is in, or will be; None: not known yet."""
+        """Return the directory it is in, or will be; None: not known yet."""
         key = self.key()
         return root() / f"{self.name}-{key}" if key else None
 
     def paths(self):
-        """Return what rig.py path prints: names, and what returns each."""
+        """Return the names for rig.py path, with the function of each."""
         return {self.name: self.path}
 
     def ready(self):
-        """Tell whether it is there."""
+        """Tell whether it exists."""
         path = self.path()
         return path is not None and path.is_dir()
 
@@ -98,14 +98,14 @@ class Item:
         try:
             self.make(work, step, log)
         except RigError:
-            # What was interrupted is gone on with once; if that is what
-            # fails, the next attempt begins afresh.
+            # An interrupted step is resumed once; if that fails, the next
+            # attempt starts from scratch.
             if resumed:
                 shutil.rmtree(work)
             raise
         path = self.path()
         if path.is_dir():
-            # An update that found what is there.
+            # An update that found nothing new.
             shutil.rmtree(work)
         else:
             work.rename(path)
@@ -116,7 +116,7 @@ class Fetched(Item):
     """An item of the Debian archive, in the version chosen when fetched.
 
     A link without the version names the one in use, so that neither the
-    network nor a new version of the archive disturbs what is there.
+    network nor a new version in the archive affects it.
     """
 
     def key(self):
@@ -128,7 +128,7 @@ class Fetched(Item):
             return None
 
     def choose(self, version):
-        """Record the version that is used; tell whether it is there."""
+        """Record the version to use; tell whether it exists."""
         link = root() / self.name
         link.unlink(missing_ok=True)
         link.symlink_to(f"{self.name}-{file_name(version)}")
@@ -141,13 +141,13 @@ class Fetched(Item):
 
 @contextlib.contextmanager
 def locked():
-    """Keep a second set-up away from the cache while one is at work."""
+    """Keep a second set-up from using the cache at the same time."""
     try:
         root().mkdir(parents=True, exist_ok=True)
         file = open(root() / "lock", "a", encoding="ascii")
     except OSError as error:
         raise RigError(f"cannot write to the cache {root()}: "
-                       f"{error.strerror}; set XDG_CACHE_HOME to a folder "
+                       f"{error.strerror}; set XDG_CACHE_HOME to a directory "
                        "of your own") from error
     with file:
         try:
@@ -160,19 +160,19 @@ def locked():
 
 
 def check_space(items):
-    """Refuse to begin what the disk has no room for."""
+    """Refuse to begin if the disk does not have enough space."""
     needed = sum(item.gib for item in items)
     free = shutil.disk_usage(root()).free / GIB
     if free < needed:
         raise RigError(
             f"{root()} has {free:.1f} GiB free, {needed:.1f} are needed; "
-            "free some or set XDG_CACHE_HOME to a folder with more")
+            "free some or set XDG_CACHE_HOME to a larger file system")
 
 
 def needed(items):
-    """Return items with those they need, each after what it needs.
+    """Return items with those that they need, each after what it needs.
 
-    What is ready needs nothing: the finished emulator no source.
+    What is ready needs nothing: a complete emulator needs no source.
     """
     order = []
     for item in items:
@@ -182,7 +182,7 @@ def needed(items):
 
 
 def ensure(items):
-    """Make every item that is missing, after what it needs."""
+    """Create every missing item, after what it needs."""
     if all(item.ready() for item in items):
         return
     with locked():
@@ -194,7 +194,7 @@ def ensure(items):
         for item in missing:
             step = progress.step(item.name)
             try:
-                # Its key may have been unknown until a moment ago.
+                # Its key may have been unknown before.
                 if item.ready():
                     step.done("is in the cache")
                 else:

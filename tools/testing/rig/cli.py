@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The test rig: a machine with CXL memory devices, made of Debian packages.
+"""The test rig: a machine with CXL memory devices, from Debian packages.
 
-Linux, QEMU and the machine's programs are packages of the Debian archive, as
-they are or built from their sources, and kept in
+Linux, QEMU and the machine's programs are packages of the Debian archive,
+unchanged or built from their sources, and kept in
 ${XDG_CACHE_HOME:-~/.cache}/vfio-cxl. The machine's root is a Debian 13 tree;
 the checkout and the cache are there under the names that they have here, all
 of it read-only.
@@ -28,7 +28,7 @@ environment of a command in the machine:
   RIG_FILES    the files behind their memory, in the same order
   RIG_QOM      their QOM paths, in the same order
   RIG_PORTS    those of the root ports above them
-  RIG_QMP      character device: a QMP monitor of the machine itself
+  RIG_QMP      character device: a QMP monitor of the machine
   RIG_SPLATS   file with patterns of kernel bug reports, one a line
   RIG_KNOWN    pattern of --known
   RIG_TIME_SCALE  TIME_SCALE of the rig's own environment, or 1: time limits
@@ -37,13 +37,13 @@ environment of a command in the machine:
 exit status of run: the command's, or
   98   the machine ended without a status (a panic, usually)
   99   the kernel's log has the report of a bug
-  124  the time was up
+  124  the time limit was exceeded
   125  the rig itself failed
 """
 
 
 def set_up(items):
-    """Make what is missing of items."""
+    """Create missing items."""
     if platform.machine() != X86_64.name:
         raise RigError("the rig's emulators are built for "
                        f"{X86_64.name}; this host is {platform.machine()}")
@@ -52,7 +52,7 @@ def set_up(items):
 
 
 def do_setup(parts, args):
-    """Make what is missing, and say so when that is nothing."""
+    """Create what is missing, and report if nothing is."""
     if args.update:
         parts.forget()
     set_up([parts.items[name] for name in args.what] or
@@ -125,7 +125,7 @@ def do_modules(parts, args):
 
 
 def do_tree(parts, args):
-    """Run a command where the compilers are."""
+    """Run a command in the tree that has the compilers."""
     tree = parts.trees[args.name]
     set_up([tree])
     return subprocess.run(tree.chroot(
@@ -150,8 +150,8 @@ def kernel_options(parts):
                         help="architecture of the machine (default: "
                              "%(default)s)")
     parser.add_argument("--kernel", metavar="NAME",
-                        help=f"kernel of the machine: {kinds}; not each is "
-                             "there for each architecture (default: "
+                        help=f"kernel of the machine: {kinds}; not all are "
+                             "available for each architecture (default: "
                              f"{', '.join(a.kernel for a in ARCHES.values())}"
                              ")")
     return parser
@@ -186,13 +186,13 @@ def machine_options():
                         default=[],
                         help="one more of QEMU's devices, as e1000e")
     parser.add_argument("--known", metavar="PATTERN", default="",
-                        help="lines that are no report of a bug, because it "
-                             "is known and not the project's: an extended "
+                        help="lines that do not report a bug, because it "
+                             "is known and not in the project: an extended "
                              "regular expression")
     parser.add_argument("--append", metavar="TEXT", default="",
                         help="add to the kernel's command line")
     parser.add_argument("--leaks", action="store_true",
-                        help="treat kernel memory that is leaked by the end "
+                        help="treat kernel memory that has leaked at the end "
                              "of the command as a bug; slow")
     parser.add_argument("--log", metavar="FILE", type=Path,
                         help="write the kernel's log to FILE")
@@ -227,7 +227,7 @@ def parse(argv, parts):
         epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter)
     action.add_argument(
         "--timeout", metavar="SECONDS", type=float, default=600,
-        help="end the machine after so long, times TIME_SCALE (default: "
+        help="end the machine after this time, times TIME_SCALE (default: "
              "%(default)s)")
     action.add_argument("command", nargs=argparse.REMAINDER, metavar="...",
                         help="-- COMMAND [ARGUMENT...]")
@@ -244,10 +244,10 @@ def parse(argv, parts):
         "modules", parents=[kernel],
         help="build modules of this checkout for a kernel of the machine")
     action.add_argument("source", nargs="?", default=modules.DRIVER,
-                        help="their folder (default: %(default)s)")
+                        help="their directory (default: %(default)s)")
     action.add_argument("--output", metavar="FOLDER", type=Path,
-                        help="where to build them (default: where run takes "
-                             "the driver's from)")
+                        help="where to build them (default: where run looks "
+                             "for the driver)")
     action.add_argument("--strict", action="store_true",
                         help="with W=1 and sparse, and no warning")
     action.set_defaults(do=do_modules)
@@ -291,9 +291,9 @@ def main():
         print(f"rig: {error}", file=sys.stderr)
         return session.FAILED
     except process.Interrupted as interrupted:
-        # As a shell reports it.
+        # As a shell reports it
         return 128 + interrupted.number
     except BrokenPipeError:
-        # Whoever read the output has gone.
+        # The reader of the output has exited.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return session.FAILED

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Debian's own kernels, of binary packages."""
+"""Debian's own kernels, from binary packages."""
 
 import lzma
 import re
@@ -11,13 +11,13 @@ from rig.archive import Archive
 from rig.cache import Fetched, empty
 from rig.kernel import Kernel
 
-# What the machine's first stage needs before it has a root ...
+# Modules that the machine needs before it has a root ...
 FIRST = ("9p", "9pnet_virtio", "overlay")
-# ... and what the driver and tests may load, in the machine and in guests.
+# ... and that the driver and tests may load, in the machine and in guests.
 WANTED = (*FIRST, "brd", "cxl_acpi", "cxl_mem", "cxl_pci", "cxl_port",
           "dax_cxl", "device_dax", "kmem", "kvm_amd", "sd_mod",
           "vfio_iommu_type1", "vfio_pci", "virtio_blk", "virtio_scsi")
-# Part of a kernel's name in the cache: with another list it is another one.
+# Part of a kernel's name in the cache, which depends on the list
 KEPT = cache.digest(" ".join(WANTED))
 
 
@@ -25,7 +25,7 @@ class DebianKernel(Fetched, Kernel):
     """A kernel of a suite, with its headers and the modules that are used."""
 
     gib = 1.0
-    # The stand-in for firmware writes registers through /dev/mem.
+    # The substitute for firmware writes registers through /dev/mem.
     arguments = ("iomem=relaxed",)
     first_modules = FIRST
 
@@ -68,7 +68,7 @@ class DebianKernel(Fetched, Kernel):
             deb = source.download(name, source.require(name), download)
             process.logged(["dpkg-deb", "-x", deb, work], log, step)
         shutil.rmtree(download)
-        # With it kbuild would want to add type information to modules.
+        # With it, kbuild would try to add type information to modules.
         (work / f"usr/src/linux-headers-{release}/vmlinux").unlink(
             missing_ok=True)
         for image in (work / "boot" / f"vmlinuz-{release}",
@@ -80,7 +80,7 @@ class DebianKernel(Fetched, Kernel):
 
     @staticmethod
     def _keep_modules(work, release):
-        """Reduce the modules to those that are used, and unpack these."""
+        """Keep only the modules that are used, and unpack them."""
         every = work / "usr/lib/modules" / release
         kept = work / "modules" / release
         subprocess.run(["/sbin/depmod", "-b", work / "usr", release],
@@ -111,7 +111,7 @@ class DebianKernel(Fetched, Kernel):
         return next((self.path() / "modules").iterdir()).name
 
     def modules(self):
-        """Return the folder of the modules."""
+        """Return the directory of the modules."""
         return self.path() / "modules" / self.release()
 
     def build(self):
@@ -119,7 +119,7 @@ class DebianKernel(Fetched, Kernel):
         return self.path() / f"usr/src/linux-headers-{self.release()}"
 
     def command(self, argv):
-        """Return a command that runs another one where its compiler is.
+        """Return a command that runs another one in its compiler's tree.
 
         Debian's headers name their parts by absolute paths.
         """

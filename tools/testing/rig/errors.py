@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The one exception that ends the rig with a line for the user."""
+"""The exception that ends the rig with a line for the user."""
 
 
 class RigError(Exception):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What the rig asks of a kernel, wherever it comes from."""
+"""The interface of the rig's kernels, wherever they come from."""
 
 from rig.arch import X86_64
 from rig.cache import CHECKOUT, Item
@@ -8,10 +8,10 @@ from rig.cache import CHECKOUT, Item
 class Kernel(Item):
     """A kernel for the machine."""
 
-    # Of its command line, beside those of the platform and of every run.
+    # Of its command line, besides those of the platform and of every run.
     arguments = ()
-    # Modules that the machine cannot mount its root without, and those that
-    # nothing asks for by itself.
+    # Modules without which the machine cannot mount its root, and those that
+    # are not loaded automatically.
     first_modules = ()
     later_modules = ()
 
@@ -20,7 +20,7 @@ class Kernel(Item):
         self.arch = arch
         self.suffix = f"-{kind}" if arch is X86_64 else f"-{arch.name}-{kind}"
         if kind == X86_64.kernel:
-            # It is the default of all.
+            # It is the default for all architectures.
             self.suffix = ""
         self.name = f"kernel{self.suffix}"
         # Where the project's modules for it are built.
@@ -35,7 +35,7 @@ class Kernel(Item):
         }
 
     def build(self):
-        """Return the build folder, for modules outside of the tree."""
+        """Return the build directory, for modules outside of the tree."""
         raise NotImplementedError
 
     def image(self):
@@ -47,9 +47,9 @@ class Kernel(Item):
         raise NotImplementedError
 
     def modules(self):
-        """Return the folder of the installed modules."""
+        """Return the directory of the installed modules."""
         raise NotImplementedError
 
     def command(self, argv):
-        """Return a command that runs another one where its compiler is."""
+        """Return a command that runs another one in its compiler's tree."""
         raise NotImplementedError

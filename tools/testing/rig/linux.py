@@ -11,13 +11,13 @@ from rig.cache import RIG, Fetched, Item, empty
 from rig.errors import RigError
 from rig.kernel import Kernel
 
-# Where it is looked for, in this order.
+# Suites in which it is searched for, in this order.
 SUITES = ("trixie-backports", "forky", "sid")
 WANTED = "7.3"
 OLDEST = (7, 2)
 
-# Lines of make's output that stand for a compiled or linked object, counted
-# once; only progress depends on it.
+# Number of lines of make's output for compiled or linked objects, counted
+# once; used only for progress.
 OBJECTS = 1560
 
 
@@ -83,11 +83,11 @@ class Headers(Item):
         return self.source.key()
 
     def paths(self):
-        """Return the path of the folder to include from."""
+        """Return the path of the directory to include from."""
         return {self.name: lambda: self.path() / "usr/include"}
 
     def make(self, work, step, log):
-        """Have Linux write them."""
+        """Let Linux install them."""
         step.phase("writing headers")
         process.logged(["make", "-C", self.source.path(), f"O={work}",
                         *self.arch.make(), process.jobs(), "headers"], log,
@@ -95,15 +95,15 @@ class Headers(Item):
 
 
 class BuiltKernel(Kernel):
-    """A kernel built for the machine, with all that it boots with.
+    """A kernel built for the machine, with everything that it needs to boot.
 
-    Tests run on those with debug options. The KCSAN one looks for data
+    Tests run on kernels with debug options. The KCSAN kernel detects data
     races. Compilers for another architecture are in a tree.
     """
 
     gib = 2.0
-    # Every report, not only the first one. Of slab_debug only what KASAN does
-    # not do as well, and without its stack traces.
+    # Every report, not only the first one. Of slab_debug, only what KASAN does
+    # not check as well, and without its stack traces.
     arguments = ("kasan_multi_shot", "slab_debug=FZ")
 
     def __init__(self, source, kind, *fragments, arch=X86_64, tree=None):
@@ -129,11 +129,11 @@ class BuiltKernel(Kernel):
         return {**super().paths(), f"headers{self.suffix}": self.headers}
 
     def command(self, argv):
-        """Return a command that runs another one where its compiler is."""
+        """Return a command that runs another one in its compiler's tree."""
         return self.tree.chroot(argv) if self.tree else argv
 
     def build(self):
-        """Return the build folder, for modules outside of the tree."""
+        """Return the build directory, for modules outside of the tree."""
         return self.path() / "build"
 
     def image(self):
@@ -150,7 +150,7 @@ class BuiltKernel(Kernel):
             encoding="ascii").strip()
 
     def modules(self):
-        """Return the folder of the installed modules."""
+        """Return the directory of the installed modules."""
         return self.path() / "modules/lib/modules" / self.release()
 
     def make(self, work, step, log):
@@ -165,8 +165,8 @@ class BuiltKernel(Kernel):
                  *goals]), log, step, **how)
 
         step.phase("configuring")
-        # A module of another configuration must not load by accident: the
-        # release, which modules carry, tells them apart.
+        # A module of another configuration must not be loaded by accident: the
+        # release, which modules contain, distinguishes them.
         local = work / "release.config"
         suffix = self.key().rsplit("-", 1)[1][:6]
         local.write_text(f'CONFIG_LOCALVERSION="-vfio-cxl-{suffix}"\n',
@@ -192,13 +192,13 @@ class BuiltKernel(Kernel):
         step.phase("installing modules and headers")
         make(f"INSTALL_MOD_PATH={work / 'modules'}", "modules_install")
         make(process.jobs(), "headers")
-        # It names its own folder, which is another when this one is complete.
+        # It names its own directory, which is renamed when it is complete.
         makefile = build / "Makefile"
         makefile.write_text(makefile.read_text(encoding="utf-8").replace(
             str(work), str(self.path())), encoding="utf-8")
 
     def _check(self, config, local, log):
-        """Check that the fragments are what the configuration became."""
+        """Check that the configuration has the options of the fragments."""
         lines = set(config.read_text(encoding="ascii").splitlines())
         lost = []
         for fragment in (*self.fragments, local):
@@ -221,7 +221,7 @@ class BuiltKernel(Kernel):
                            "correct the fragments in tools/testing/rig")
 
     def _overridden(self, fragment, name, local):
-        """Tell whether a later fragment sets a name, too."""
+        """Tell whether a later fragment also sets a name."""
         later = [*self.fragments, local]
         later = later[later.index(fragment) + 1:]
         return any(re.search(rf"^(# )?{name}[= ]",

@@ -36,7 +36,7 @@ def missing(names):
 
 
 def install(names):
-    """Install what is missing, or say which command does."""
+    """Install what is missing, or print the command that does."""
     wanted = missing(names)
     if not wanted:
         return

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Everything the rig is made of."""
+"""Everything of which the rig consists."""
 
 from rig import cache
 from rig.arch import ARM64, X86_64
@@ -24,7 +24,7 @@ class Parts:
         qemu_source = QemuSource("qemu-source", SUITE)
         qemu_next = QemuSource("qemu-source-sid", "sid")
         self.sparse = Sparse()
-        # Where compilers are, and the root of the machine that is emulated
+        # Trees with the compilers, and the root of the emulated machine
         self.tree = Tree("tree", X86_64.debian,
                          (*MACHINE, *TOOL, *GUESTS, *BUILD))
         self.roots = {
@@ -49,7 +49,7 @@ class Parts:
         self.kernels = {(kernel.arch, kernel.kind): kernel
                         for kernel in kernels}
         older = self.kernels[X86_64, "debian-6.12"]
-        # Where packages are built, and where they are installed
+        # Trees in which packages are built, and in which they are installed
         self.trees = {tree.name: tree for tree in (
             self.tree,
             InstalledTree("tree-packaging", X86_64.debian, PACKAGING),
@@ -57,8 +57,8 @@ class Parts:
                        self.kernels[X86_64, "debian"]),
             TargetTree("tree-libvirt", (*MACHINE, *INSTALLED, *LIBVIRT),
                        older),
-            # The next release, whose QEMU does not bring each library that
-            # the project's build of it for Debian 13 needs
+            # The next release, whose QEMU packages do not depend on each
+            # library that the project's build for Debian 13 needs
             TargetTree("tree-libvirt-forky",
                        (*MACHINE, *INSTALLED, *LIBVIRT, "libspice-server1"),
                        self.kernels[X86_64, "debian-7.2"]),
@@ -67,7 +67,7 @@ class Parts:
                           ARM64: DebianQemu()}
         guest_qemus = (GuestQemuX86(qemu_next, meson),
                        GuestQemuArm64(qemu_next, self.tree, self.roots[ARM64]))
-        # Where those for people's hosts are built
+        # The tree in which those for real hosts are built
         host_tree = HostTree(qemu_next)
         self.initramfs = {arch: Initramfs(arch, root, self.tree)
                           for arch, root in self.roots.items()}
@@ -86,11 +86,11 @@ class Parts:
         return list(self._paths)
 
     def owner(self, name):
-        """Return the item that has a path; the cache's belongs to none."""
+        """Return the item that has a path; that of the cache has no item."""
         return self._paths[name][0]
 
     def path(self, name):
-        """Return the path of a name; its owner has to be ready."""
+        """Return the path of a name; its item must be ready."""
         return self._paths[name][1]()
 
     def forget(self):

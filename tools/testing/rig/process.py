@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Child processes: with a log and progress, and never left behind."""
+"""Child processes: with a log and progress, and always ended."""
 
 import contextlib
 import ctypes
@@ -28,7 +28,7 @@ class Interrupted(Exception):
 def signals():
     """Turn signals that end the rig into an exception, the first of them.
 
-    What is under way then ends its child processes and removes its files.
+    Running operations then end their child processes and remove their files.
     """
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -37,7 +37,7 @@ def signals():
             signal.signal(each, signal.SIG_IGN)
         raise Interrupted(number)
 
-    # What is ignored, as by nohup, stays so.
+    # Signals that are ignored, as by nohup, stay ignored.
     old = {number: signal.getsignal(number) for number in numbers
            if signal.getsignal(number) != signal.SIG_IGN}
     for number in old:
@@ -50,12 +50,12 @@ def signals():
 
 
 def killed_with_parent():
-    """In a child, before exec: be killed when the rig is."""
+    """In a child, before exec: be killed when the rig is killed."""
     _LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
 def ended_with_parent():
-    """In a child, before exec: be asked to end when the rig is killed.
+    """In a child, before exec: get SIGTERM when the rig is killed.
 
     So that make and ninja end their own children.
     """
@@ -75,7 +75,7 @@ def output(argv, **kwargs):
 
 
 def jobs():
-    """Return make's option for as many jobs as there are processors."""
+    """Return make's option for one job per processor."""
     return f"-j{len(os.sched_getaffinity(0))}"
 
 
@@ -96,8 +96,8 @@ def stop(child):
 def logged(argv, log, step, on_line=None, poll=None, **kwargs):
     """Run a command whose output goes to a log.
 
-    on_line is called with every line, poll every second: each may return
-    the text that says how far the command is.
+    on_line is called with every line, poll every second: each may return a
+    text that describes the progress of the command.
     """
     step.phase(step.what or shlex.join(map(str, argv)))
     log.parent.mkdir(parents=True, exist_ok=True)
@@ -156,14 +156,14 @@ def _copy_lines(pipe, file, step, on_line, poll):
 
 
 def explain(log, free):
-    """Return one line for a failed command: why, the log, what to do."""
+    """Return one line about a failed command: why, the log, what to do."""
     with open(log, "rb") as file:
         file.seek(0, os.SEEK_END)
         file.seek(max(0, file.tell() - 256 * 1024))
         lines = file.read().decode(errors="replace").splitlines()
     why = ""
     for line in lines:
-        # The first error of the last command is the one to look at.
+        # The first error of the last command is the relevant one.
         if line.startswith("$ "):
             why = ""
         elif not why and (line.startswith("E: ") or any(
@@ -176,7 +176,7 @@ def explain(log, free):
         why = why or "no space left"
         todo = "free some space there, then run rig.py setup again"
     elif "404" in why:
-        todo = ("the archive has it no longer, or not yet; rig.py setup "
+        todo = ("the archive no longer has it, or not yet; rig.py setup "
                 "--update takes the newest version")
     elif "Failed to fetch" in why or "Could not" in why:
         todo = "check the network and the proxy, then run rig.py setup again"

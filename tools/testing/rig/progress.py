@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Progress of long steps: one line each, what, how far, how long."""
+"""Progress of long steps: one line each, with what, how far, how long."""
 
 import sys
 import time
 
-# How often a line is repeated where it cannot be updated in place.
+# How often a line is repeated if it cannot be updated in place.
 LOG_INTERVAL = 15
 TTY_INTERVAL = 0.2
 
@@ -19,7 +19,7 @@ def clock(seconds):
 
 
 class Step:
-    """One step: updated in place on a terminal, else a line now and then."""
+    """One step: updated in place on a terminal, else one line at intervals."""
 
     def __init__(self, label, stream):
         self.label = label
@@ -31,24 +31,24 @@ class Step:
         self.far = ""
 
     def phase(self, what):
-        """Say what is being done now."""
+        """Report what is being done now."""
         if what != self.what:
             self.what = what
             self.far = ""
             self.show(force=not self.tty)
 
     def update(self, far=None):
-        """Say how far it is; call it often, it limits itself."""
+        """Report how far it is; may be called often, output is limited."""
         if far is not None:
             self.far = far
         self.show()
 
     def elapsed(self):
-        """Return how long the step has run."""
+        """Return how long the step has been running."""
         return clock(time.monotonic() - self.start)
 
     def show(self, force=False):
-        """Write the line, when it is time for it."""
+        """Write the line, if it is due."""
         now = time.monotonic()
         interval = TTY_INTERVAL if self.tty else LOG_INTERVAL
         if not force and self.shown and now - self.shown < interval:
@@ -67,13 +67,13 @@ class Step:
             self.stream.flush()
 
     def abandon(self):
-        """Leave the line as it is and go to the next."""
+        """Keep the line as it is and begin the next one."""
         if self.tty and self.shown:
             self.stream.write("\n")
             self.stream.flush()
 
     def write(self, text):
-        """Write one line, over the last one on a terminal."""
+        """Write one line, over the previous one on a terminal."""
         if self.tty:
             self.stream.write(f"\r\033[K{text}")
         else:

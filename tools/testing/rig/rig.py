@@ -5,9 +5,9 @@
 import sys
 from pathlib import Path
 
-# The checkout may belong to somebody else, and holds sources only.
+# The checkout may belong to another user, and contains only sources.
 sys.dont_write_bytecode = True
-# The package, where Python puts the folder of the command.
+# The parent of the package, in place of the command's directory
 sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 # pylint: disable=wrong-import-position

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""One run of the machine: its folder, its command, its end."""
+"""One run of the machine: its directory, its command, its end."""
 
 import contextlib
 import fcntl
@@ -27,17 +27,17 @@ SPLAT = 99
 TIMED_OUT = 124
 FAILED = 125
 
-# What a terminal takes for the end of its input.
+# What a terminal treats as the end of its input.
 END_OF_FILE = b"\x04"
-# What the machine's first process prints just before the command's output:
-# firmware, too, writes to the command's console.
+# What the machine's first process prints just before the command's output,
+# because firmware also writes to the command's console.
 BEGIN = b"\x1e"
 
 SHARED_MEMORY = Path("/dev/shm")
 
 
 def available_memory():
-    """Return how much memory the host has to give."""
+    """Return how much memory is available on the host."""
     with open("/proc/meminfo", encoding="ascii") as file:
         for line in file:
             if line.startswith("MemAvailable:"):
@@ -46,15 +46,15 @@ def available_memory():
 
 
 def place(config):
-    """Return where the run's folder goes, if the machine fits the host."""
+    """Return where to put the run's directory, if the host has space."""
     devices = sum(device.size for device in config.devices
                   if not device.sparse)
     free = available_memory()
     if free < config.memory:
         raise RigError(
             f"the machine needs {config.memory // MIB} MiB of "
-            f"memory, {free // MIB} are available; end something "
-            "or give it less with --memory")
+            f"memory, {free // MIB} are available; end other programs "
+            "or set less with --memory")
     # The files are sparse, but a test may fill them.
     if (os.access(SHARED_MEMORY, os.W_OK | os.X_OK) and
             shutil.disk_usage(SHARED_MEMORY).free > devices and
@@ -71,9 +71,9 @@ def place(config):
 
 @contextlib.contextmanager
 def run_folder(parent):
-    """Make the run's folder; remove it at the end."""
+    """Create the run's directory; remove it at the end."""
     for old in parent.glob("vfio-cxl-*/lock"):
-        # Left by a rig that was killed: nobody holds its lock.
+        # Left by a rig that was killed: its lock is not held.
         with contextlib.suppress(OSError), open(old, "rb") as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             shutil.rmtree(old.parent)
@@ -88,7 +88,7 @@ def run_folder(parent):
 
 
 def modules(kernel, folder):
-    """Return the module folder of a run: the kernel's and the project's."""
+    """Return the module directory of a run: the kernel's and the project's."""
     target = folder / "lib/modules" / kernel.release()
     shutil.copytree(kernel.modules(), target,
                     ignore=shutil.ignore_patterns("build", "source"))
@@ -108,8 +108,8 @@ def modules(kernel, folder):
 def initrd(config, kernel, common, folder):
     """Write the initramfs of a run; return its path.
 
-    The kernel unpacks several archives in a row: what is common to all runs
-    comes first.
+    The kernel unpacks several concatenated archives: the part that all runs
+    share comes first.
     """
     interactive = config.command is None
     size = shutil.get_terminal_size()
@@ -148,7 +148,7 @@ def initrd(config, kernel, common, folder):
 
 
 def script(command):
-    """Return the script that runs the command inside."""
+    """Return the script that runs the command in the machine."""
     argv = command or ["bash", "-i"]
     return (f"cd {shlex.quote(str(CHECKOUT))} || exit {FAILED}\n"
             f"exec {shlex.join(argv)}\n")
@@ -213,7 +213,7 @@ def read(path):
 
 
 def keep_log(folder, wanted, failed):
-    """Keep the kernel's log where it is wanted; return the path or None."""
+    """Save the kernel's log if requested; return the path or None."""
     log = folder / "share/dmesg"
     if not read(log):
         log = folder / "console.log"
@@ -232,7 +232,7 @@ def say(text):
 
 
 def verdict(config, folder, ended, errors):
-    """Return the run's exit status, and say why where it is the rig's."""
+    """Return the run's exit status, and the reason if it is the rig's."""
     console = read(folder / "console.log")
     kernel_log = read(folder / "share/dmesg") or console
     status = read(folder / "share/status").strip()

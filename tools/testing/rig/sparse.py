@@ -7,17 +7,17 @@ from rig import process
 from rig.archive import Archive
 from rig.cache import Fetched, empty
 
-# Older ones do not know __typeof_unqual__, which Linux 7.3 uses.
+# Older versions do not support __typeof_unqual__, which Linux 7.3 uses.
 SUITE = "forky"
 
 
 class Sparse(Fetched):
-    """The sparse that Linux wants: newer than the machine's."""
+    """The sparse that Linux needs, which is newer than the machine's."""
 
     name = "sparse"
 
     def make(self, work, step, log):
-        """Fetch the source and build the checker alone."""
+        """Fetch the source and build only the checker."""
         empty(work)
         suite = Archive(step, log).suite(SUITE)
         version = suite.require("sparse", "Sources")

@@ -1,25 +1,25 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What in a kernel log is the report of a bug."""
+"""Detect reports of bugs in a kernel log."""
 
 import re
 
 from rig.cache import RIG
 
 PATTERNS = RIG / "splats.txt"
-# A report is shown to its end, at most so many lines of it.
+# A report is shown to its end, but not more than this many lines.
 LENGTH = 80
 _END = re.compile(r"---\[ end trace|={40}")
 
 
 def patterns():
-    """Return the patterns, one a line; tests inside read the file, too."""
+    """Return the patterns, one per line; the machine's tests use them, too."""
     lines = PATTERNS.read_text(encoding="ascii").splitlines()
     return re.compile("|".join(f"(?:{line})" for line in lines
                                if line and not line.startswith("#")))
 
 
 def first(log, known=""):
-    """Return the lines of the first report in a log that is not known."""
+    """Return the lines of the first unknown report in a log."""
     lines = log.splitlines()
     find = patterns()
     for start, line in enumerate(lines):

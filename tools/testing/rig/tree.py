@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Folders with programs of Debian 13, whatever the build host runs."""
+"""Directory trees of Debian 13, whatever the build host runs."""
 
 import os
 import shlex
@@ -12,7 +12,7 @@ from rig.cache import CHECKOUT, Item, empty
 from rig.errors import RigError
 
 SUITE = "trixie"
-# What tests call in the machine
+# Programs that tests call in the machine
 MACHINE = """
     base-files bash busybox-static coreutils dash diffutils findutils grep gzip
     hostname kmod libc-bin mawk mount pciutils procps python3 python3-tap sed
@@ -22,28 +22,28 @@ MACHINE = """
 TOOL = "libcxl1 libjson-c5 libpci3 libsmartcols1 libxml2".split()
 # Debian's own QEMU for guests, and what the project's own build of it needs
 GUESTS = "ipxe-qemu qemu-system-x86 seabios".split()
-# What modules for Debian's kernels, programs for arm64 and the guests' QEMU
-# there are built with
+# Build dependencies of modules for Debian's kernels, of programs for arm64,
+# and of the guests' QEMU there
 BUILD = """
     bc bison flex gcc gcc-14 gcc-14-aarch64-linux-gnu gcc-aarch64-linux-gnu
     libc6-dev libc6-dev-arm64-cross libelf1t64 make meson ninja-build perl
     pkgconf python3-distlib python3-setuptools python3-venv
 """.split()
-# What packages are built and checked with
+# Packages for building and checking the project's packages
 PACKAGING = """
     build-essential debhelper dh-dkms libcxl-dev libjson-c-dev libpci-dev
     libsmartcols-dev libxml2-dev lintian pkgconf rpm rpmlint
 """.split()
-# What packages need where they are installed: apt has no network there. DKMS
-# has openssl make the machine's key, and kmod tells what a module is signed
-# with. The example is built with the rest.
+# What the project's packages need when they are installed, without network.
+# DKMS creates the machine's key with openssl, and kmod shows which key signed
+# a module. The example is built with the rest.
 INSTALLED = f"dkms gcc libc6-dev openssl pkgconf {' '.join(TOOL)}".split()
-# What the tool is built with for arm64
+# Build dependencies of the tool for arm64
 TOOL_ARM64 = """
     libcxl-dev libjson-c-dev libpci-dev libsmartcols-dev libxml2-dev
 """.split()
-# A host of guests: libvirt's default installation with AppArmor, and what
-# boots, binds devices at boot, and loads modules
+# A host for guests: libvirt's default installation with AppArmor, and the
+# packages that boot it, bind devices at boot, and load modules
 LIBVIRT = """
     apparmor driverctl libvirt-clients libvirt-daemon-system qemu-system-x86
     systemd-sysv udev
@@ -53,7 +53,7 @@ GUESTS_ARM64 = "libfdt-dev libglib2.0-dev qemu-efi-aarch64 zlib1g-dev".split()
 
 
 class Tree(Item):
-    """Packages of Debian, unpacked: no script of theirs has run."""
+    """Packages of Debian, unpacked without running their scripts."""
 
     gib = 1.0
 
@@ -64,7 +64,7 @@ class Tree(Item):
         self.suites = suites
 
     def key(self):
-        """Hash what it is made of."""
+        """Hash its inputs."""
         return cache.digest(self.arch, *self.packages, *self.suites)
 
     def wanted(self):
@@ -72,7 +72,7 @@ class Tree(Item):
         return self.packages
 
     def make(self, work, step, log):
-        """Have mmdebstrap fetch and unpack the packages."""
+        """Let mmdebstrap fetch and unpack the packages."""
         archive = Archive(step, log)
         empty(work)
         packages = self.wanted()
@@ -85,7 +85,7 @@ class Tree(Item):
              "--aptopt=Acquire::Languages \"none\"",
              "--aptopt=Acquire::Retries \"3\"",
              SUITE, work, *map(archive.source, self.suites)], log, step)
-        # What a script of a package would have made
+        # What a script of a package would have created
         for link, target in (("awk", "mawk"), ("cc", "gcc")):
             if (work / "usr/bin" / target).exists():
                 (work / "usr/bin" / link).symlink_to(target)
@@ -102,8 +102,8 @@ class Tree(Item):
     def chroot(self, argv, binds=(), copy=None):
         """Return a command that runs another one in the tree, or in a copy.
 
-        The checkout and the cache are there under their own names, and so
-        is each pair of binds: a folder, and where it is in the tree.
+        The checkout and the cache have the same paths in it. binds has pairs:
+        a directory, and its path in the tree.
         """
         tree = str(copy or self.path())
         script = ["set -e"]
@@ -122,18 +122,18 @@ class Tree(Item):
 
 
 class InstalledTree(Tree):
-    """Debian with packages installed: their scripts have run."""
+    """Debian with packages installed, including their scripts."""
 
     gib = 1.5
 
     def make(self, work, step, log):
-        """Have mmdebstrap install the packages."""
+        """Let mmdebstrap install the packages."""
         self.install(work, step, log, self.packages, ())
 
     def install(self, work, step, log, packages, options):
-        """Have mmdebstrap install packages, with further options."""
+        """Let mmdebstrap install packages, with further options."""
         archive = Archive(step, log)
-        # mmdebstrap wants to make it itself, or to find it empty.
+        # mmdebstrap must create it itself, or find it empty.
         shutil.rmtree(work)
         step.phase(f"installing {len(packages)} packages and what they "
                    "depend on")
@@ -145,14 +145,14 @@ class InstalledTree(Tree):
              f"--keyring={KEYRING}", f"--include={','.join(packages)}",
              "--aptopt=Acquire::Languages \"none\"",
              "--aptopt=Acquire::Retries \"3\"",
-             # The next release's list of packages is for a week, and mirrors
-             # may be older.
+             # The next release's list of packages is valid for a week, and
+             # mirrors may be older.
              "--aptopt=Acquire::Check-Valid-Until \"false\"", *options,
              SUITE, work, *map(archive.source, self.suites)], log, step)
 
 
 class TargetTree(InstalledTree):
-    """Debian with a kernel and its headers, as packages find it.
+    """Debian with a kernel and its headers, for the packages.
 
     The headers of another kernel, an update, are in UPDATE if one is given.
     """
@@ -168,7 +168,7 @@ class TargetTree(InstalledTree):
                              [SUITE, *(need.suite for need in self.needs)])))
 
     def key(self):
-        """Hash what it is made of, once the kernels are chosen."""
+        """Hash its inputs, once the kernels are chosen."""
         if not all(kernel.key() for kernel in self.needs):
             return None
         return cache.digest(super().key(), *(kernel.release()
@@ -218,7 +218,7 @@ class Host:
         return done.stdout
 
     def install(self, folder, version):
-        """Have apt install the project's packages; return what it says."""
+        """Let apt install the project's packages; return its output."""
         debs = [path for name in self.PACKAGES
                 for path in folder.glob(f"{name}_{version}_*.deb")]
         assert len(debs) == len(self.PACKAGES), debs
