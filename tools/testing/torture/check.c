@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A device after a round: as a user who comes next finds it
+ * A device after a round: as the next user finds it
  */
 #include <errno.h>
 #include <stdio.h>
@@ -30,7 +30,7 @@ static uint64_t first_nonzero(const uint64_t *map, uint64_t size)
 	return i * 8;
 }
 
-/* By one way in, by the others out */
+/* Write in one way, read in the others */
 static const char *check_memory(const struct vfio_cxl_fd *vfio,
 				const struct host_device *host, uint64_t *map)
 {

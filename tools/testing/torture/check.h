@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The devices, and what they have to be like after a round
+ * The devices, and checks of their state after a round
  */
 #ifndef VFIO_CXL_TORTURE_CHECK_H
 #define VFIO_CXL_TORTURE_CHECK_H
@@ -18,9 +18,9 @@ struct devices {
 
 extern struct devices devices;
 
-/* Bind the devices, keep what the host sees of them */
+/* Bind the devices, save what the host sees of them */
 int devices_begin(void);
-/* 0, or -EIO where something is wrong, which is printed; reads the log, too */
+/* 0, or -EIO if something is wrong, which is printed; also reads the log */
 int devices_end(uint64_t seed);
 
 #endif /* VFIO_CXL_TORTURE_CHECK_H */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Processes that are waited for so long
+ * Wait for processes, with a time limit
  */
 #include <dirent.h>
 #include <errno.h>
@@ -34,7 +34,7 @@ pid_t start(void (*run)(const struct options *options, uint64_t seed),
 	return pid;
 }
 
-/* Where in the kernel the threads of a process are */
+/* Print where in the kernel the threads of a process are */
 static void print_stacks(pid_t pid)
 {
 	char path[320], line[256];

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Processes that are waited for so long
+ * Wait for processes, with a time limit
  */
 #ifndef VFIO_CXL_TORTURE_CHILD_H
 #define VFIO_CXL_TORTURE_CHILD_H
@@ -17,7 +17,7 @@ pid_t start(void (*run)(const struct options *options, uint64_t seed),
  * in the output
  */
 int wait_for(pid_t pid, unsigned int limit);
-/* The same of whatever is left of it */
+/* The same for any other child that is left */
 int wait_for_all(unsigned int limit);
 
 #endif /* VFIO_CXL_TORTURE_CHILD_H */

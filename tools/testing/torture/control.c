@@ -119,14 +119,14 @@ static int reset(struct thread *t, struct session *s)
 	return good_ioctl(s->vfio.device, VFIO_DEVICE_RESET, bad_pointer(t));
 }
 
-/* An FLR, where the device has it, as a guest asks for one */
+/* An FLR, if the device supports it, as a guest requests one */
 static int reset_by_config(struct thread *t, struct session *s)
 {
 	unsigned int at = guest_config(&s->vfio, PCI_CAPABILITY_LIST, 1);
 	uint32_t control;
 
 	(void)t;
-	/* What others write may have the chain read as a circle or all ones */
+	/* Others' writes may make the chain a loop, or read as all ones */
 	at = at < 0xfc ? at & ~3U : 0;
 	while (at && guest_config(&s->vfio, at, 1) != PCI_CAP_ID_EXP)
 		at = at < 0xfc ? guest_config(&s->vfio, at + 1, 1) & ~3U : 0;
@@ -186,7 +186,7 @@ static int ioeventfd(struct thread *t, struct session *s)
 			 sizeof(arg));
 }
 
-/* Any number and any data, but not a dma-buf, which is a new file */
+/* Any number and any data, except for a dma-buf, which creates a file */
 static int any_feature(struct thread *t, struct session *s)
 {
 	struct random *r = &t->random;
@@ -261,7 +261,7 @@ static int decoder_set(struct thread *t, struct session *s)
 			 sizeof(arg));
 }
 
-/* Numbers that no other operation has, too */
+/* Also numbers that no other operation uses */
 static int any_command(struct thread *t, struct session *s)
 {
 	const int fds[] = { s->vfio.device, s->vfio.container, s->vfio.group };
@@ -279,7 +279,7 @@ static int any_command(struct thread *t, struct session *s)
 			 sizeof(arg));
 }
 
-/* A group gives as many file descriptors of its device as one likes */
+/* A group returns any number of file descriptors of its device */
 static int another_open(struct thread *t, struct session *s)
 {
 	struct vfio_device_feature_cxl_hdm_decoder decoder;
@@ -295,7 +295,7 @@ static int another_open(struct thread *t, struct session *s)
 	return ret;
 }
 
-/* A name is what the kernel reads; the group is in use */
+/* The kernel reads a name; the group is in use */
 static int group(struct thread *t, struct session *s)
 {
 	struct vfio_group_status status = { .argsz = sizeof(status) };

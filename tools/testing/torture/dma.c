@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Operations of a user: what the device may reach, by either interface, and the
- * parts of it that others may reach
+ * Operations of a user: what the device may access by DMA, through either
+ * interface, and the parts of it that other devices may access
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -16,7 +16,7 @@
 #include "dma.h"
 #include "memory.h"
 
-/* A few addresses, so that they are met again, below the MSI range */
+/* A few addresses, so that they are used again, below the MSI range */
 static uint64_t any_iova(struct random *r)
 {
 	const uint64_t iova = below(r, 64) * SZ_2M;
@@ -24,7 +24,7 @@ static uint64_t any_iova(struct random *r)
 	return one_in(r, 8) ? any_number(r) : iova;
 }
 
-/* Memory of the program's or of a device; whole pages mostly */
+/* Memory of the program or of a device; mostly whole pages */
 static void *any_memory(struct thread *t, uint64_t *len)
 {
 	const size_t page = page_size();
@@ -37,7 +37,7 @@ static void *any_memory(struct thread *t, uint64_t *len)
 		at = t->buf;
 		left = BUF_SIZE;
 	}
-	/* Of a whole device it takes long, page by page */
+	/* For a whole device this takes long, page by page */
 	if (left > SZ_2M && !one_in(&t->random, 32))
 		left = SZ_2M;
 	if (one_in(&t->random, 8)) {
@@ -121,7 +121,7 @@ static int dirty_pages(struct thread *t, struct session *s)
 			 sizeof(arg));
 }
 
-/* The one the device was attached to first, or one that was made since */
+/* The one to which the device was attached first, or one created later */
 static uint32_t any_ioas(struct thread *t, struct session *s)
 {
 	const uint32_t other = atomic_load(&s->ioas);
@@ -202,7 +202,7 @@ static int iova_ranges(struct thread *t, struct session *s)
 			 sizeof(ranges));
 }
 
-/* Memory of a device, by a dma-buf: that needs no mapping */
+/* Memory of a device, through a dma-buf, which needs no mapping */
 static int ioas_map_file(struct thread *t, struct session *s)
 {
 	struct iommu_ioas_map_file map = {
@@ -236,7 +236,7 @@ static int detach(struct thread *t, struct session *s)
 			 &arg, sizeof(arg));
 }
 
-/* What is exported stays so until another takes its place, close or not */
+/* An export is kept until another one replaces it, even after a close */
 static int export(struct thread *t, struct session *s)
 {
 	struct random *r = &t->random;
@@ -268,7 +268,7 @@ static int export(struct thread *t, struct session *s)
 	}
 	ret = any_ioctl(t, s->vfio.device, VFIO_DEVICE_FEATURE, &arg,
 			sizeof(arg));
-	/* 0 where what broke the argument made a probe of it */
+	/* 0 if breaking the argument turned it into a probe */
 	if (ret > 0) {
 		close(*fd);
 		*fd = ret;

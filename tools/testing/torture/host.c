@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A process that does what a host's administrator does, and what goes wrong
+ * A process that does what a host's administrator does, and injects faults
  */
 #include <errno.h>
 #include <stdio.h>
@@ -37,7 +37,7 @@ static int any_reset(struct random *r)
 	return sysfs_reset(bdf, method);
 }
 
-/* Waits until the user has closed the device */
+/* This waits until the user has closed the device */
 static int rebind(struct random *r)
 {
 	const char *bdf = any_host(r)->bdf;
@@ -57,7 +57,7 @@ static int run(const char *command)
 	       WIFEXITED(status) && !WEXITSTATUS(status) ? 0 : -EIO;
 }
 
-/* The module is in use now, and then it is not */
+/* The module is in use at some times and not at others */
 static int reload(struct random *r)
 {
 	unsigned int i;
@@ -89,7 +89,7 @@ static int read_config(struct random *r)
 	return 0;
 }
 
-/* Resets after which the decoder does not come back, then one that heals */
+/* Resets after which the decoder is not restored, then one that restores it */
 static int lose_memory(struct random *r)
 {
 	const struct host_device *host = any_host(r);
@@ -112,8 +112,8 @@ static bool can_lose(void)
 
 /*
  * The device or the port above reports an error: what the user does may fail
- * until a reset after the recovery.  An error of a device without a driver is
- * one that it never recovers from, whatever driver it has later.
+ * until a reset after the recovery.  A device without a driver never recovers
+ * from an error, whatever driver it has later.
  */
 static int report_error(struct random *r)
 {
@@ -131,7 +131,7 @@ static int report_error(struct random *r)
 		return kmsg;
 	ret = one_in(r, 4) ? rig_inject_port(host->index, "COMP_ABORT") :
 			     rig_inject(host->index, error);
-	/* The end of the round finds the device at rest */
+	/* The device is idle at the end of the round */
 	if (!ret)
 		ret = aer_wait(kmsg);
 	close(kmsg);

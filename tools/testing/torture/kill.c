@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * A VMM that is killed: at each system call of its start, before, while and
- * after the kernel serves it, and under load
+ * after the kernel executes it, and under load
  */
 #include <errno.h>
 #include <signal.h>
@@ -28,7 +28,7 @@
 #include "report.h"
 #include "user.h"
 
-/* A process that does not get there in so many seconds hangs */
+/* A process that takes longer than this, in seconds, hangs */
 #define LIMIT	60
 
 /* When a VMM is killed; its start ends with a signal of its own */
@@ -42,7 +42,7 @@ struct moment {
 
 static struct moment moment;
 
-/* Memory of the machine and of the device, as QEMU maps them */
+/* RAM and the device's memory, as QEMU maps them */
 static int map_dma(const struct vfio_cxl_fd *vfio, void *at, uint64_t iova,
 		   uint64_t size)
 {
@@ -68,7 +68,7 @@ static int map_dma(const struct vfio_cxl_fd *vfio, void *at, uint64_t iova,
 	       good_ioctl(vfio->container, IOMMU_IOAS_MAP, &ioas);
 }
 
-/* What a VMM does, in its order */
+/* What a VMM does, in the same order */
 static int start_vmm(const struct host_device *host,
 		     enum vfio_interface interface)
 {
@@ -94,12 +94,12 @@ static int start_vmm(const struct host_device *host,
 	ret = vfio_irq_eventfd(vfio.device, VFIO_PCI_MSIX_IRQ_INDEX);
 	if (ret < 0)
 		return ret;
-	/* Neither takes such memory: a warning in a VMM's log */
+	/* Neither accepts such memory: a VMM only warns */
 	map_dma(&vfio, map, SZ_1G, SZ_2M);
 	ret = guest_config_write(&vfio, PCI_COMMAND, 2, PCI_COMMAND_MEMORY |
 				 PCI_COMMAND_MASTER) ?:
 	      good_ioctl(vfio.device, VFIO_DEVICE_RESET, NULL);
-	/* As a guest that runs leaves them */
+	/* As a running guest leaves them */
 	memset(map + host->size - SZ_2M, 0xa5, SZ_2M);
 
 	return ret;
@@ -124,8 +124,8 @@ static void vmm_process(const struct options *options, uint64_t seed)
 }
 
 /*
- * Let the VMM run to its moment and kill it there, or let it run to its end.
- * Return: the system calls that it began, or -errno.
+ * Let the VMM run to the given point and kill it there, or let it run to its
+ * end.  Return: the number of system calls that it began, or -errno.
  */
 static int trace(pid_t pid)
 {
@@ -196,7 +196,7 @@ static int kill_starts(const struct options *options, unsigned int rounds,
 		report(0, "VMM killed in its start, cdev # SKIP " NO_IOMMUFD);
 		return 0;
 	}
-	/* Once without, to know how many there are */
+	/* Once without killing it, to count the system calls */
 	moment = (struct moment) { .interface = interface };
 	calls = kill_round(options);
 	if (calls < 0) {

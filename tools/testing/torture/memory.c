@@ -2,9 +2,9 @@
 /*
  * Operations of a user: regions, mappings, memory
  *
- * What is mapped goes to a part of the address space that the thread keeps for
- * it, and what a system call is given to write to has a part behind it that
- * nobody can access.  So no length can make the kernel overwrite this program.
+ * Mappings are made in a part of the address space that the thread reserves for
+ * them, and each buffer for a system call is followed by an inaccessible part.
+ * So no length can make the kernel overwrite this program.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -22,7 +22,7 @@
 
 #include "memory.h"
 
-/* Of one kind with another for the same thread, not to overflow it */
+/* Inaccessible space behind each area, to catch overflows */
 #define GUARD_SIZE	0x100000UL
 
 static int result(long ret)
@@ -30,7 +30,7 @@ static int result(long ret)
 	return ret < 0 ? -errno : 0;
 }
 
-/* Address space with nothing in it, and more of it behind */
+/* Inaccessible address space, followed by a guard */
 static void *reserve(size_t size)
 {
 	char *space = mmap(NULL, size + GUARD_SIZE, PROT_NONE,
@@ -75,7 +75,7 @@ int thread_init(struct thread *t)
 
 /* Mappings */
 
-/* Map nothing there, so that nobody else gets the addresses */
+/* Reserve the addresses, so that no other mapping gets them */
 static int clear(void *at, size_t len)
 {
 	return result((long)mmap(at, len, PROT_NONE, MAP_PRIVATE |
@@ -134,7 +134,7 @@ char *any_mapped(struct thread *t, size_t *left)
 	return slot->at + at;
 }
 
-/* Somewhere in a region: aligned mostly, or odd, at its end, or beyond */
+/* Somewhere in a region: mostly aligned, or odd, at its end, or beyond */
 static uint64_t any_offset(struct random *r, uint64_t size)
 {
 	const uint64_t at = size ? below(r, size) : 0;
@@ -196,7 +196,7 @@ static int map_region(struct thread *t, struct session *s)
 		len = page;
 	len = (len + page - 1) & ~(page - 1);
 
-	/* Huge pages, or the same with an offset that rules them out */
+	/* Huge pages, or the same with an offset that prevents them */
 	drop(slot);
 	at = (char *)(((uintptr_t)slot->space + SZ_1G) & ~(SZ_1G - 1));
 	at += one_in(r, 2) ? offset % huge : below(r, huge / page) * page;
@@ -204,7 +204,7 @@ static int map_region(struct thread *t, struct session *s)
 		 region->offset + offset) == MAP_FAILED) {
 		const int err = errno;
 
-		/* What was there may be gone */
+		/* An earlier mapping may be gone */
 		clear(at, len);
 		return -err;
 	}
@@ -261,7 +261,7 @@ static int protect(struct thread *t, struct session *s)
 
 static int advise(struct thread *t, struct session *s)
 {
-	/* Not those that would give memory away that this program needs */
+	/* Except those that would discard memory that this program needs */
 	static const int advice[] = {
 		MADV_NORMAL, MADV_WILLNEED, MADV_DONTNEED, MADV_DONTFORK,
 		MADV_DOFORK, MADV_HUGEPAGE, MADV_NOHUGEPAGE, MADV_COLD,
@@ -279,7 +279,7 @@ static int advise(struct thread *t, struct session *s)
 			      advice[below(&t->random, ARRAY_SIZE(advice))]));
 }
 
-/* In place only: it cannot grow, and shrinking leaves the rest unmapped */
+/* Only in place: it cannot grow, and shrinking leaves the rest unmapped */
 static int remap(struct thread *t, struct session *s)
 {
 	struct slot *slot = any_slot(t);
@@ -300,7 +300,7 @@ static int remap(struct thread *t, struct session *s)
 	return ret;
 }
 
-/* Touching what is mapped */
+/* Accesses to mappings */
 
 static void access_memory(struct random *r, char *at, size_t left)
 {
@@ -371,7 +371,7 @@ static int touch(struct thread *t, struct session *s)
 	return touches.done ? 0 : -ENOENT;
 }
 
-/* One access of the processor's: done, or not done at all */
+/* One access of the processor: done completely, or not at all */
 static int try_word(uint64_t *at, uint64_t *val, bool write)
 {
 	return (write ? try_put(at, *val) : try_get(at, val)) ? 0 : -EFAULT;
@@ -396,7 +396,7 @@ static int map_kept(struct thread *t, struct session *s, struct kept *kept)
 	return 0;
 }
 
-/* Reread each way, to tell lost data from a read that was wrong once */
+/* Read again in each way, to distinguish lost data from one wrong read */
 static void report_wrong(struct thread *t, struct session *s,
 			 const struct kept *kept, uint64_t val)
 {
@@ -412,7 +412,7 @@ static void report_wrong(struct thread *t, struct session *s,
 		region, map, file);
 }
 
-/* One look, by either way, and another value */
+/* Check it, in either way, and write another value */
 static int keep_once(struct thread *t, struct session *s, struct kept *kept,
 		     bool mapped)
 {
@@ -440,7 +440,7 @@ static int keep_once(struct thread *t, struct session *s, struct kept *kept,
 	return ret;
 }
 
-/* For long enough to be at it while the device is reset */
+/* Long enough to be running when the device is reset */
 static int keep(struct thread *t, struct session *s)
 {
 	struct kept *kept = &t->kept[t->target->host.index];
@@ -456,7 +456,7 @@ static int keep(struct thread *t, struct session *s)
 	return ret;
 }
 
-/* A process with the same mappings, in whose page tables they are, too */
+/* A process with the same mappings, and with page tables for them */
 static int touch_in_child(struct thread *t, struct session *s)
 {
 	const pid_t parent = getpid();
@@ -477,7 +477,7 @@ static int touch_in_child(struct thread *t, struct session *s)
 	return WIFEXITED(status) ? -WEXITSTATUS(status) : -ECHILD;
 }
 
-/* System calls and what they are given */
+/* System calls and their arguments */
 
 void *bad_pointer(struct thread *t)
 {
@@ -504,13 +504,13 @@ static void *any_buffer(struct thread *t, size_t len)
 	case 0:
 		return bad_pointer(t);
 	case 1:
-		/* Good for a part of it */
+		/* Valid for only a part of it */
 		return t->buf + BUF_SIZE - below(&t->random,
 						 (len ?: 1) % BUF_SIZE + 1);
 	case 2:
 	case 3:
 	case 4:
-		/* Of this very region maybe, or of the other device */
+		/* Maybe of the same region, or of the other device */
 		at = any_mapped(t, &left);
 		return at && len <= left ? at : t->buf;
 	default:
@@ -631,7 +631,7 @@ static int access_dvsec(struct thread *t, struct session *s)
 			     one_in(&t->random, 2));
 }
 
-/* Memory decode and bus mastering on and off, as a guest has them */
+/* Turn memory decode and bus mastering on and off, as a guest does */
 static int write_command(struct thread *t, struct session *s)
 {
 	const uint16_t cmd = random_next(&t->random) & (PCI_COMMAND_MEMORY |
@@ -640,7 +640,7 @@ static int write_command(struct thread *t, struct session *s)
 	return guest_config_write(&s->vfio, PCI_COMMAND, 2, cmd);
 }
 
-/* The capabilities that the emulation serves, and their surroundings */
+/* The emulated capabilities, and what surrounds them */
 static int access_registers(struct thread *t, struct session *s)
 {
 	const struct host_device *host = &t->target->host;

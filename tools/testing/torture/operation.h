@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A thread of a user's, and what it may do with an open device
+ * A thread of a user, and what it may do with an open device
  */
 #ifndef VFIO_CXL_TORTURE_OPERATION_H
 #define VFIO_CXL_TORTURE_OPERATION_H
@@ -33,15 +33,15 @@ struct slot {
 };
 
 /*
- * A page of the memory for each thread that nobody else writes to: by what is
- * in it a thread knows whether the memory was lost, or not cleared.
+ * A page of the memory for each thread, to which no other thread writes: its
+ * contents show whether the memory was lost, or not cleared.
  */
 #define KEPT_START	0x8000000ULL
 #define KEPT_END	(KEPT_START + MAX_THREADS * page_size())
 
 struct kept {
 	uint64_t *at;
-	uint64_t serial;	/* of the session, 0 where it is not mapped */
+	uint64_t serial;	/* of the session, 0 if it is not mapped */
 	uint64_t value;
 };
 
@@ -50,7 +50,7 @@ struct thread {
 	unsigned int number;
 	struct random random;
 	struct target *target;
-	/* What nobody can access follows each of these */
+	/* Each of these is followed by an inaccessible part */
 	struct slot slots[NR_SLOTS];
 	struct kept kept[MAX_DEVICES];
 	char *buf;
@@ -68,8 +68,8 @@ struct thread {
 enum { ANY_INTERFACE, GROUP_ONLY, CDEV_ONLY };
 
 /*
- * An operation on a device that is open.  Where it is refused by design, it
- * must never succeed; every other one must, now and then.
+ * An operation on an open device.  If it is refused by design, it must never
+ * succeed; every other one must succeed occasionally.
  */
 struct operation {
 	const char *name;

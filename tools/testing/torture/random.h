@@ -9,8 +9,8 @@
 #include <stdint.h>
 
 /*
- * Random numbers that depend on three others only: what an operation draws does
- * not change what the next one will be.
+ * Random numbers that depend only on three others: the numbers that an
+ * operation draws do not affect the choice of the next one.
  */
 struct random {
 	uint64_t state;
@@ -18,7 +18,7 @@ struct random {
 
 void random_init(struct random *r, uint64_t seed, uint64_t a, uint64_t b);
 uint64_t random_next(struct random *r);
-/* The seed of the round after the one with @seed */
+/* The seed of the round that follows the one with @seed */
 uint64_t random_seed_after(uint64_t seed);
 uint64_t below(struct random *r, uint64_t limit);
 bool one_in(struct random *r, unsigned int n);

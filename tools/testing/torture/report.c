@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Results, as TAP has them
+ * Results, in TAP
  */
 #include <stdarg.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Results, as TAP has them
+ * Results, in TAP
  */
 #ifndef VFIO_CXL_TORTURE_REPORT_H
 #define VFIO_CXL_TORTURE_REPORT_H
@@ -8,7 +8,7 @@
 /* A line of TAP */
 void report(int ret, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
-/* and the last, which says how many there were */
+/* and the last line, the plan */
 void report_plan(void);
 
 #endif /* VFIO_CXL_TORTURE_REPORT_H */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Rounds of load, and what they came to
+ * Rounds of load, and their results
  */
 #include <errno.h>
 #include <signal.h>
@@ -21,7 +21,7 @@
 /* An emulated machine may be slow, and others may use its processors */
 #define END_SECONDS	60
 
-/* So many times a kind of operation may fail before that is a failure */
+/* Attempts of which at least one must have succeeded */
 #define PATIENCE	200
 
 static struct counter total(const struct counter *counters)
@@ -37,7 +37,7 @@ static struct counter total(const struct counter *counters)
 	return sum;
 }
 
-/* End the user by itself or in the midst of what it does; then the host */
+/* End the user, by request or by killing it; then the host */
 static int end_children(pid_t user, pid_t host, bool killed)
 {
 	int status, ret = 0;
@@ -83,7 +83,7 @@ static int run_round(const struct options *options, uint64_t seed)
 	       !waitid(P_PID, user, &info, WEXITED | WNOHANG | WNOWAIT))
 		sleep_ms(20);
 	ret = end_children(user, host, one_in(&r, 3));
-	/* Processes that hang have the devices: nobody else will get them */
+	/* Hanging processes keep the devices: no other process will get them */
 	if (ret == -ETIMEDOUT)
 		return ret;
 
@@ -121,7 +121,7 @@ int run_rounds(const struct options *options)
 	return ret;
 }
 
-/* Sums */
+/* Summary */
 
 static bool print_counter(const char *name, const struct counter *counter,
 			  bool refused)

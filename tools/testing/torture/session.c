@@ -104,7 +104,7 @@ int session_open(struct target *target, struct random *r)
 		free(s);
 		return ret;
 	}
-	/* Most VMMs have the host say when it wants the device */
+	/* Most VMMs are notified when the host requests the device */
 	if (!one_in(r, 4))
 		s->request = vfio_irq_eventfd(s->vfio.device,
 					      VFIO_PCI_REQ_IRQ_INDEX);

@@ -22,7 +22,7 @@ struct session {
 	struct vfio_cxl_fd vfio;
 	uint64_t serial;
 	unsigned int users;
-	int request;		/* eventfd: the host wants the device */
+	int request;		/* eventfd: the host requests the device */
 	struct vfio_region_info regions[NR_REGIONS];
 	unsigned int irqs[VFIO_PCI_NUM_IRQS];
 	atomic_uint ioas;	/* one more, of the iommufd */
@@ -42,11 +42,11 @@ void target_init(struct target *target, const struct host_device *host,
 int session_open(struct target *target, struct random *r);
 /* The open session with one more user, or NULL */
 struct session *session_get(struct target *target);
-/* The last user's closes the device */
+/* The last user's put closes the device */
 void session_put(struct target *target, struct session *s);
-/* The session is at its end: the next operation opens the device again */
+/* The session ends: the next operation opens the device again */
 void session_retire(struct target *target, struct session *s);
-/* Whether the host wants the device */
+/* Whether the host requests the device */
 bool session_requested(const struct session *s);
 
 #endif /* VFIO_CXL_TORTURE_SESSION_H */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What processes count and tell each other, and what they were asked for
+ * Counters and flags that processes share, and the options
  */
 #include <string.h>
 

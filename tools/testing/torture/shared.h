@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What processes count and tell each other, and what they were asked for
+ * Counters and flags that processes share, and the options
  */
 #ifndef VFIO_CXL_TORTURE_SHARED_H
 #define VFIO_CXL_TORTURE_SHARED_H
@@ -18,10 +18,10 @@ struct counter {
 	atomic_ullong succeeded;
 };
 
-/* In memory that all of them map */
+/* In memory that all processes map */
 struct shared {
-	atomic_bool stop;	/* everybody is to come to an end */
-	atomic_uint violations;	/* of what a user may rely on */
+	atomic_bool stop;	/* all processes are to end */
+	atomic_uint violations;	/* violations of guarantees to a user */
 	struct counter user[MAX_OPERATIONS];
 	struct counter host[MAX_OPERATIONS];
 	struct counter opens;
@@ -30,14 +30,14 @@ struct shared {
 
 extern struct shared *shared;
 
-/* 0 or more for success, or -errno: for the sums at the end */
+/* 0 or more for success, or -errno: counted for the summary */
 void count(struct counter *counter, int ret);
 
-/* What the user of this program chose */
+/* Options of the command line */
 struct options {
 	uint64_t seed;
 	unsigned int seconds;
-	unsigned int rounds;	/* 0: as many as there is time for */
+	unsigned int rounds;	/* 0: as many as fit into the time */
 	unsigned int threads;
 	const char *only;	/* list of operations, or NULL for all */
 	bool kill;

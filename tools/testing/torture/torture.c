@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The whole driver under load: what is asked for
+ * The whole driver under load: command line
  *
  * Each file needs those below it only:
  *
- * rounds.c	rounds of load, and what they came to
+ * rounds.c	rounds of load, and their results
  * kill.c	a VMM that is killed at every step
  * user.c	a process of threads that use the devices
  * control.c	its operations: what controls a device
@@ -40,19 +40,19 @@ static void usage(FILE *to, const char *name)
 {
 	fprintf(to,
 		"usage: %s [OPTION...]\n"
-		"Use the devices of the rig in every way at once, and look after each round\n"
+		"Use the devices of the rig in every way at once, and check after each round\n"
 		"of %u seconds whether they, the host and its kernel are as they were.\n\n"
-		"  --seconds N  start rounds for so long (default: %u)\n"
-		"  --rounds N   so many rounds instead\n"
+		"  --seconds N  start rounds for this time (default: %u)\n"
+		"  --rounds N   run this number of rounds instead\n"
 		"  --seed N     of the first round; each seed gives the next (default: any)\n"
 		"  --threads N  of the process that uses the devices (default: %u)\n"
 		"  --only LIST  only these operations, as touch,reset,host-rebind: the first\n"
-		"               column of the sums at the end\n"
+		"               column of the summary at the end\n"
 		"  --kill       instead, kill a VMM at each system call of its start and under\n"
 		"               load, --rounds times (default: %u)\n"
-		"  --help       this\n\n"
+		"  --help       show this\n\n"
 		"A seed gives each thread the same operations with the same arguments in the\n"
-		"same order.  Which thread is first is for the scheduler to say: a failure may\n"
+		"same order.  The order of the threads depends on the scheduler: a failure may\n"
 		"need more than one round with its seed.\n",
 		name, ROUND_SECONDS, DEFAULT_SECONDS, DEFAULT_THREADS,
 		DEFAULT_KILLS);
@@ -167,7 +167,7 @@ int main(int argc, char **argv)
 			" and a device\n");
 		return 1;
 	}
-	/* What a child leaves behind when it is killed is to be waited for */
+	/* Children of a killed child have to be waited for */
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 
 	printf("TAP version 13\n# seed %#llx, %u threads, %u devices\n",

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A process of threads that use the devices, as a VMM that went mad
+ * A process of threads that use the devices, like a VMM that runs wild
  */
 #include <errno.h>
 #include <malloc.h>
@@ -29,7 +29,7 @@ static struct {
 	pthread_barrier_t start;
 	struct {
 		const struct operation *op;
-		unsigned int end;	/* of its share of what is drawn */
+		unsigned int end;	/* of its share of the random numbers */
 	} operations[MAX_OPERATIONS];
 	unsigned int weights;	/* their sum */
 } user;
@@ -79,12 +79,12 @@ static unsigned int any_operation(struct random *r)
 
 /* Threads */
 
-/* Open the device, where nobody else is about to */
+/* Open the device, unless another thread is about to */
 static void reopen(struct thread *t)
 {
 	struct target *target = t->target;
 
-	/* A mapping of the session before keeps the device open */
+	/* A mapping of the previous session keeps the device open */
 	drop_old_maps(t, target, 0);
 	if (pthread_mutex_trylock(&target->opening)) {
 		sleep_ms(1);
@@ -94,7 +94,7 @@ static void reopen(struct thread *t)
 		const int ret = session_open(target, &t->random);
 
 		count(&shared->opens, ret);
-		/* The host has it now, or a thread a mapping */
+		/* The host is using it, or a thread has a mapping */
 		if (ret)
 			sleep_ms(5);
 	}
@@ -168,8 +168,8 @@ void user_process(const struct options *options, uint64_t seed)
 	int ret;
 
 	/*
-	 * What a thread unmaps is not to be taken by another's malloc(), thread
-	 * or buffers before it is reserved again.
+	 * Addresses that a thread unmaps must not be used for another one's
+	 * malloc(), stack or buffers before they are reserved again.
 	 */
 	mallopt(M_ARENA_MAX, 1);
 	mallopt(M_MMAP_THRESHOLD, 1 << 30);
@@ -177,7 +177,7 @@ void user_process(const struct options *options, uint64_t seed)
 	user.seed = seed;
 	user.count = devices.count;
 	choose_operations(options);
-	/* One interface each, the other way round with another seed */
+	/* A different interface for each, exchanged with another seed */
 	for (i = 0; i < user.count; i++)
 		target_init(&user.targets[i], &devices.tests[i].host,
 			    vfio_usable((seed + i) % 2));
