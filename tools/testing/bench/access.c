@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * How fast memory is: the same program in the machine and in its guest
+ * Measure the speed of memory: the same program in the machine and in its guest
  *
  *	access device N		memory of the machine's N-th device, mapped
  *	access node N		memory of a NUMA node
  *
- * Prints "triad" and bytes a second, "random" and blocks of 64 bytes a second.
+ * Prints "triad" with bytes/s, and "random" with blocks of 64 bytes per second.
  */
 #include <err.h>
 #include <stdint.h>
@@ -22,7 +22,7 @@
 #include "lib/vfio.h"
 
 #define MPOL_BIND	2
-/* Each of three arrays, and what is read at random */
+/* Size of each of three arrays, and of the area that is read at random */
 #define ARRAY		(16 * SZ_2M)
 #define AREA		(4 * ARRAY)
 #define BLOCKS		1000000
@@ -34,7 +34,7 @@ static void *map_device(unsigned int index)
 
 	if (ret)
 		errx(1, "device %u: %s", index, strerror(-ret));
-	/* It ends with the process, as the device's file does */
+	/* Exit unmaps it, and closes the device's file */
 	return guest_map(&test.vfio, 0, AREA, RW, SZ_1G, 0);
 }
 
@@ -50,11 +50,11 @@ static void *map_node(unsigned int node)
 	if (syscall(SYS_mbind, map, AREA + huge, MPOL_BIND, &mask,
 		    8 * sizeof(mask), 0))
 		err(1, "node %u", node);
-	/* Huge pages, as a device's memory has them */
+	/* Huge pages, as for a device's memory */
 	return (void *)(((uintptr_t)map + huge - 1) & ~(huge - 1));
 }
 
-/* Of integers: emulators are slow with anything else */
+/* With integers: emulators are slow with anything else */
 static double triad(uint64_t *a)
 {
 	const size_t nr = ARRAY / sizeof(*a);

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * In the machine: what a device costs its user, by vfio-cxl-pci and otherwise
+ * In the machine: the cost of a device for its user, with vfio-cxl-pci and with
+ * other drivers
  *
  *	bench TOPIC ROUNDS
  *
- * A topic measures things that are compared in turns, so that whatever else
- * the processors do meets all of them.  Each value is a line "@ NAME VALUE";
+ * A topic measures things that are compared alternately, so that other load of
+ * the processors affects all of them.  Each value is a line "@ NAME VALUE";
  * times are in seconds.
  */
 #include <err.h>
@@ -30,11 +31,11 @@
 #define STOCK		"vfio-pci"
 #define MAX_DEVICES	16
 
-/* Calls in a row, of which the clock's own cost is no part worth mentioning */
+/* Consecutive calls, so that the cost of reading the clock is negligible */
 #define CALLS		5000
-/* Bytes in a row by read() and write(), or by memcpy() */
+/* Total bytes copied by read() and write(), or by memcpy() */
 #define COPIED		(64 * SZ_2M)
-/* After so long, memory of 1 GiB is clear */
+/* After this time, memory of 1 GiB has been cleared */
 #define CLEARED_MS	4000
 
 static void check(long ret, const char *what)
@@ -94,7 +95,7 @@ static void topic_touch(struct test_device *test, unsigned int rounds)
 	const uint64_t giant = -base % SZ_1G;
 	char *map;
 
-	/* The file behind the memory gets its pages now */
+	/* Allocate the pages of the file behind the memory now */
 	map = map_memory(&test->vfio, 0, size, 0);
 	touch(map, size);
 	munmap(map, size);
@@ -187,7 +188,7 @@ static void time_open(struct test_device *test, const char *driver,
 {
 	double start;
 
-	/* Bind it first: only a driver's second open is like every other */
+	/* Bind it first: a driver's first open differs from all others */
 	check(test_reopen(test, driver), driver);
 	start = seconds();
 	vfio_close(&test->vfio);
@@ -278,7 +279,7 @@ static void copy_once(const struct test_device *test, char *map, char *buf,
 				ret = pwrite(fd, buf, chunk, offset + at);
 			else
 				memcpy(map + at, buf, chunk);
-			/* Nobody reads the buffer: the copy is made anyhow */
+			/* The buffer is not read, but the copy must be made */
 			__asm__ volatile("" : : "r"(buf) : "memory");
 		}
 		if (ret != (ssize_t)chunk)
@@ -290,7 +291,7 @@ static void copy_once(const struct test_device *test, char *map, char *buf,
 	}
 }
 
-/* What the kernel's own copy takes, with no driver: of a file in memory */
+/* The kernel's copy without a driver: of a file in memory */
 static void copy_file(char *buf, size_t chunk)
 {
 	int fd = memfd_create("bench", MFD_CLOEXEC);
@@ -327,7 +328,7 @@ static void topic_copy(struct test_device *test, unsigned int rounds)
 	munmap(map, COPIED);
 }
 
-/* A reset has the mappings to take away */
+/* A reset has to remove the mappings */
 
 static void reset_once(const struct test_device *test, const char *side,
 		       bool mapped)
@@ -359,7 +360,7 @@ static void topic_reset(struct test_device *test, unsigned int rounds)
 	}
 }
 
-/* A close and the next open, so much time apart */
+/* A close and the next open, with the given time in between */
 static double time_tenants(struct test_device *test, unsigned int apart_ms)
 {
 	double start = seconds(), took;
@@ -373,7 +374,7 @@ static double time_tenants(struct test_device *test, unsigned int apart_ms)
 	return took + seconds() - start;
 }
 
-/* An open that comes at once waits for the clearing */
+/* An immediate open waits for clearing */
 static void topic_scrub(struct test_device *test, unsigned int rounds)
 {
 	double later;
@@ -387,7 +388,7 @@ static void topic_scrub(struct test_device *test, unsigned int rounds)
 
 /* Several devices */
 
-/* Free bytes, with those that a processor keeps for itself */
+/* Free bytes, including those in per-CPU lists */
 static double free_memory(void)
 {
 	long pages = 0, some;

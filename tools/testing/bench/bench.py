@@ -1,11 +1,11 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""How fast the driver is, beside stock vfio-pci and other references.
+"""Measure the driver's speed, and compare it with vfio-pci and others.
 
-Measures in machines of the rig, each thing and its reference in turns, and
-prints a table of medians with their spread. A run of all parts writes
-build/bench.json and build/bench.svg, too. It fails only where it cannot
-measure. `make bench` builds what it needs.
+Measures in machines of the rig, each item and its reference alternately, and
+prints a table of medians with their spread. A run of all parts also writes
+build/bench.json and build/bench.svg. It fails only if it cannot measure. `make
+bench` builds what it needs.
 """
 
 import argparse
@@ -31,12 +31,12 @@ sys.path.insert(0, str(TOP / "tools/testing"))
 from rig.arch import X86_64  # noqa: E402
 from rig.parts import Parts  # noqa: E402
 
-# How many of a unit make one of what is measured
+# Factors from what is measured to the units
 UNITS = {"ms": 1e3, "us": 1e6, "s": 1, "MB/s": 1e-6, "M/s": 1e-6,
          "KiB": 1 / 1024, "faults": 1, "instructions": 1, "allocations": 1,
          "exits": 1, "comparisons": 1}
 
-# Of the machine with many
+# Of the machine with many devices
 DEVICES = 16
 
 
@@ -46,7 +46,7 @@ class BenchError(Exception):
 
 @dataclass
 class Goal:
-    """A bound of a row's ratio, of its difference or of its own value."""
+    """A bound for a row's ratio, difference or value."""
 
     of: str
     sign: str
@@ -172,14 +172,14 @@ ROWS = [
 ]
 
 NOTES = """\
-Times are an emulator's: it runs one instruction about as fast as another, and
-an access to a device's registers costs far less beside them than on hardware.
-Faults, instructions, allocations and exits do not depend on that. Spread is
-least to most of {rounds} or more."""
+Times are those of an emulator: all instructions take about as long, and
+an access to a device's registers is far cheaper, relatively, than on hardware.
+Faults, instructions, allocations and exits do not depend on that. Spread is the
+minimum and maximum of {rounds} or more rounds."""
 
 
 def run(argv, samples):
-    """Run what measures; keep its values, pass on what else it says."""
+    """Run a benchmark; store its values, and print the rest of its output."""
     with subprocess.Popen(argv, cwd=TOP, stdin=subprocess.DEVNULL,
                           stdout=subprocess.PIPE, text=True) as child:
         for line in child.stdout:
@@ -200,14 +200,14 @@ def in_machine(devices, *command, memory="4G"):
 
 
 def topics(devices, *names):
-    """Return a function that has a machine measure topics of bench."""
+    """Return a function that measures topics of bench in a machine."""
     return lambda _, samples: run(
         in_machine(devices, f"{HERE}/device.sh", "build/bench", str(ROUNDS),
                    *names), samples)
 
 
 def measure_guests(parts, samples):
-    """Have a machine measure guests."""
+    """Measure guests in a machine."""
     run(in_machine(
         "512M,512M,256M,256M", "sh", "-ec",
         'modprobe vfio-cxl-pci scrub=off; exec "$@"', "sh",
@@ -221,7 +221,7 @@ def measure_guests(parts, samples):
 
 
 def measure_host(_, samples):
-    """Measure what needs no machine."""
+    """Measure what does not need a machine."""
     run(["build/bench/select", str(ROUNDS)], samples)
     for module in (BUILD / "modules-debian").rglob("*.ko"):
         text, data = subprocess.run(
@@ -261,7 +261,7 @@ def summarise(row, samples):
 
 
 def number(value):
-    """Return a number in few digits."""
+    """Return a number with few digits."""
     if value is None:
         return "-"
     if abs(value) >= 1000:
@@ -270,7 +270,7 @@ def number(value):
 
 
 def spread(limits):
-    """Return a range in few digits."""
+    """Return a range with few digits."""
     if not limits or limits[0] == limits[1]:
         return ""
     return f"({number(limits[0])}..{number(limits[1])})"
@@ -293,7 +293,7 @@ def print_table(rows):
 
 
 def chart(rows, title):
-    """Draw how far each goal is: 1 is just met, what is left of it better."""
+    """Draw the distance to each goal: 1 is just met, and left of it better."""
     points = []
     for row, result in zip(ROWS, rows):
         if not row.goal:
@@ -319,7 +319,7 @@ def chart(rows, title):
 
 
 def main():
-    """Measure, print, write; exit with 1 where something is not measured."""
+    """Measure, print, write; exit with 1 if something is not measured."""
     parser = argparse.ArgumentParser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Instructions of a system call, from the log of the machine's emulator
+ * Count the instructions of a system call, from the log of the machine's
+ * emulator
  */
 #include <err.h>
 #include <fcntl.h>
@@ -17,13 +18,13 @@
 
 #include "count.h"
 
-/* The run's folder, as the emulator and as the machine name it */
+/* The run's directory, as the emulator and as the machine name it */
 #define LOG_OUTSIDE	"share/trace"
 #define LOG_INSIDE	"/run/rig/trace"
 #define CPU		1
 #define KERNEL		(1ULL << 63)
 
-/* The address of the one instruction that makes the calls */
+/* The address of the only instruction that makes the calls */
 static uint64_t syscall_pc;
 
 __attribute__((noipa))
@@ -60,7 +61,7 @@ long count_enter(long nr, long a, const void *b, long c, long d)
 #endif
 }
 
-/* A command for the machine's monitor, as QMP has it */
+/* A command for the machine's monitor, in QMP */
 static void wrap(const char *line, char *command, size_t size)
 {
 	snprintf(command, size,
@@ -74,10 +75,10 @@ static void monitor(const char *line)
 
 	wrap(line, command, sizeof(command));
 	if (qmp(command))
-		errx(1, "the machine's monitor does not do: %s", line);
+		errx(1, "the machine's monitor fails: %s", line);
 }
 
-/* Wait for no answer: to read it would fill the log */
+/* Do not wait for an answer: reading it would fill the log */
 static void monitor_quietly(const char *line)
 {
 	const struct timespec pause = { .tv_nsec = 300000000 };
@@ -106,7 +107,7 @@ void count_start(void)
 	monitor_quietly("log exec,nochain");
 }
 
-/* Where the slab allocator is entered, sorted */
+/* Entry points of the slab allocator, sorted */
 static uint64_t allocators[64];
 static size_t nr_allocators;
 
@@ -133,7 +134,7 @@ static void find_allocators(void)
 	if (file)
 		fclose(file);
 	if (!nr_allocators)
-		errx(1, "/proc/kallsyms does not name the slab allocator");
+		errx(1, "/proc/kallsyms does not contain the slab allocator");
 	qsort(allocators, nr_allocators, sizeof(*allocators), compare);
 }
 
@@ -198,7 +199,7 @@ void count_stop(struct count *counts, unsigned int nr)
 		errx(1, "%zu of %zu calls are in the emulator's log", found,
 		     total);
 
-	/* A timer interrupt in the middle adds to some of them */
+	/* A timer interrupt during a call adds to its count */
 	for (i = 0; i < nr; i++) {
 		qsort(calls + i * COUNT_CALLS, COUNT_CALLS, sizeof(*calls),
 		      compare_counts);

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What a system call executes in the kernel, counted by the machine's emulator
+ * Count what a system call executes in the kernel, with the machine's emulator
  *
- * The emulator has no performance counters.  It can log each instruction that
- * it executes, though, and the machine reaches its monitor.  So the count is
+ * The emulator has no performance counters, but it can log each instruction
+ * that it executes, and the machine has access to its monitor.  So the count is
  * exact, and the same on every host.
  */
 #ifndef BENCH_COUNT_H
 #define BENCH_COUNT_H
 
-/* Calls of one kind in a row, of which the median counts */
+/* Consecutive calls of one kind, of which the median is used */
 #define COUNT_CALLS	9
 
 struct count {

@@ -1,11 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# In the machine: what its devices cost their user.
+# In the machine: measure the cost of its devices for their user.
 #
 # usage: device.sh BUILD ROUNDS TOPIC...
-#	BUILD	folder with bench and memset/
-#	TOPIC	one of bench's; of these scrub has the memory cleared
+#	BUILD	directory with bench and memset/
+#	TOPIC	one of bench's; only scrub clears the memory
 
 set -eu
 
@@ -16,7 +16,7 @@ fi
 build=$1 rounds=$2
 shift 2
 
-# Clear the memory with one processor, with two, and with nothing but memset()
+# Clear the memory with one processor, with two, and only with memset()
 scrub() {
 	local cpus=/sys/devices/virtual/workqueue/cpumask
 	local parameters=/sys/module/bench_memset/parameters
@@ -46,7 +46,7 @@ for topic; do
 		scrub
 		;;
 	count)
-		# It makes each call several times by itself
+		# It repeats each call several times itself
 		"$build/bench" count 1
 		;;
 	*)

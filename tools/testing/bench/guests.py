@@ -1,9 +1,9 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""In the machine: what a guest's start takes, and its access to the memory.
+"""In the machine: measure a guest's start, and its access to the memory.
 
-Each value is a line "@ NAME VALUE", measured in as many rounds as are asked
-for; times are in seconds.
+Each value is a line "@ NAME VALUE", measured in as many rounds as requested;
+times are in seconds.
 """
 
 import re
@@ -19,9 +19,9 @@ sys.path[0] = str(Path(__file__).resolve().parents[1])
 from guest import config, host, kernel, topology, view, vm  # noqa: E402
 
 ACCESS = "build/bench/access"
-# A name, a driver and what QEMU has to be told of its devices
+# A name, a driver and QEMU's options for its devices
 SIDES = (("ours", "vfio-cxl-pci", ""), ("stock", "vfio-pci", "x-cxl=off"))
-# Of those that KVM counts, the ones that memory access could cause
+# KVM's counters of events that memory access could cause
 EXITS = ("exits", "pf_taken")
 
 
@@ -31,7 +31,7 @@ def report(name, value):
 
 
 def bind(devices, driver):
-    """Bind devices, their decoders as firmware left them."""
+    """Bind devices, with decoders as firmware set them up."""
     for device in devices:
         device.unbind()
         device.commit()
@@ -39,13 +39,13 @@ def bind(devices, driver):
 
 
 def kvm(name):
-    """Return a sum that KVM counted for the guest that runs."""
+    """Return a sum that KVM counted for the running guest."""
     return sum(int(file.read_text(encoding="ascii")) for file in
                Path("/sys/kernel/debug/kvm").glob(f"*-*/{name}"))
 
 
 def report_access(text, side):
-    """Print what the program access has printed."""
+    """Print the output of the program access as values."""
     for name, value in re.findall(r"^(\w+) ([\d.e+]+)$", text, re.MULTILINE):
         report(f"{name}.{side}", float(value))
 
@@ -53,8 +53,8 @@ def report_access(text, side):
 def compare_access(running, node):
     """Run the same program in the guest and in the machine.
 
-    Each with a device's memory, and with ordinary memory, in which the
-    driver has no part.
+    Each uses a device's memory, and ordinary memory, in which the driver is
+    not involved.
     """
     for side, where in (("guest", f"node {node}"), ("guest-ram", "node 0")):
         before = [kvm(name) for name in EXITS]

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What libvfio-cxl takes to choose windows, one for each device
+ * Measure how long libvfio-cxl takes to choose windows, one for each device
  *
  *	select ROUNDS
  *
@@ -26,7 +26,7 @@ static struct vfio_cxl_window windows[MOST];
 static struct vfio_cxl_device devices[MOST];
 static struct vfio_cxl_placement placements[MOST];
 
-/* How many names the library has compared */
+/* Number of names that the library has compared */
 static unsigned long compared;
 
 int __wrap_strcmp(const char *a, const char *b)
@@ -35,7 +35,7 @@ int __wrap_strcmp(const char *a, const char *b)
 	return __real_strcmp(a, b);
 }
 
-/* Devices in another order than their windows */
+/* Devices in a different order than their windows */
 static void make(size_t nr)
 {
 	size_t i;

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What clearing memory takes at least: memset() by one thread, through a
- * mapping such as vfio-cxl-pci has
+ * The minimum time for clearing memory: memset() by one thread, through a
+ * mapping like that of vfio-cxl-pci
  *
- * Its time is in the parameter "ns" after loading; in "ns_written_back" that of
- * memset() and of having the caches written back, without which a reset of the
- * device could bring back what was there.
+ * After loading, the parameter "ns" has its time; "ns_written_back" has the
+ * time of memset() followed by a write-back of the caches, without which a
+ * reset of the device could restore the old contents.
  */
 #include <linux/io.h>
 #include <linux/ktime.h>
@@ -32,7 +32,7 @@ MODULE_PARM_DESC(ns_written_back, "Nanoseconds with the caches written back");
 
 static u64 clear(void *memory, bool write_back)
 {
-	/* The kernel's own, not what a compiler makes of it */
+	/* The kernel's function, not a builtin of the compiler */
 	void *(*set)(void *to, int byte, size_t count) = memset;
 	u64 start = ktime_get_ns();
 	unsigned long at;
