@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * For LD_PRELOAD: an ioctl of the program fails
+ * For LD_PRELOAD: make an ioctl of the program fail
  *
  * FAIL_IOCTL is four numbers: the request, the offset of a 32-bit word in its
  * argument, the value of the word with which it fails, and the errno.

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Inside a guest: what a shell cannot do
+ * In a guest: operations that a shell cannot do
  *
  * A device is named by its PCI address, and a space of it by "config" or
  * "barN".  Component registers that are in no BAR are named by "mem" and an
- * address.  Offsets, lengths and sizes are numbers as of strtoull(3).
+ * address.  Offsets, lengths and sizes are numbers as for strtoull(3).
  */
 #define _GNU_SOURCE
 #include <err.h>
@@ -25,7 +25,7 @@
 #define MPOL_BIND 2
 /* Component registers: CXL r3.1 8.2.3 */
 #define BLOCK_SIZE 0x10000
-/* Read or written by one system call */
+/* Amount read or written by one system call */
 #define REQUEST_SIZE (1 << 20)
 
 static const uint64_t patterns[] = {
@@ -129,8 +129,8 @@ static void dump(const struct space *space)
 }
 
 /*
- * Write every pattern at every place of a range, in every width that there is,
- * and print each byte that is not what it was.
+ * Write every pattern at every offset of a range, in every width, and print
+ * each byte that has changed.
  */
 static void scribble(const struct space *space, size_t start, size_t length)
 {
@@ -155,7 +155,7 @@ static void scribble(const struct space *space, size_t start, size_t length)
 	printf("%zu writes\n", writes);
 }
 
-/* Memory of a NUMA node: the kernel takes none of another one */
+/* Memory of a NUMA node, and of no other one */
 static uint64_t *node_memory(unsigned int node, size_t size)
 {
 	unsigned long mask = 1UL << node;
@@ -188,7 +188,7 @@ static void use_node(unsigned int node, size_t size)
 		exit(1);
 }
 
-/* What is on a disk at an offset after copy_node() */
+/* The contents of a disk at an offset after copy_node() */
 static uint64_t disk_value(unsigned int node, size_t at)
 {
 	return (uint64_t)node << 56 | UINT64_C(0xd1) << 48 | at;
@@ -196,7 +196,7 @@ static uint64_t disk_value(unsigned int node, size_t at)
 
 /*
  * Write a disk from memory of a NUMA node, read it back into other memory of
- * the node, and compare.  No page cache is between the memory and the disk.
+ * the node, and compare.  The page cache is bypassed.
  */
 static void copy_node(unsigned int node, const char *disk, size_t size)
 {
@@ -228,7 +228,7 @@ static void copy_node(unsigned int node, const char *disk, size_t size)
 		exit(1);
 }
 
-/* One transfer of edu's; it takes a tenth of a second. */
+/* One transfer by edu, which takes a tenth of a second. */
 static void edu_transfer(const struct space *edu, uint64_t from, uint64_t to,
 			 uint64_t command)
 {
@@ -244,7 +244,7 @@ static void edu_transfer(const struct space *edu, uint64_t from, uint64_t to,
 	}
 }
 
-/* Have edu copy from a guest physical address to another one by DMA. */
+/* Let edu copy from a guest physical address to another one by DMA. */
 static void edu_copy(const char *bdf, uint64_t from, uint64_t to)
 {
 	const struct space edu = open_space(bdf, "bar0");

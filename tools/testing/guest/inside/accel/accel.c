@@ -2,10 +2,10 @@
 /*
  * The driver of an accelerator with CXL.mem, inside a guest
  *
- * It does with the memory of its device what the driver of a GPU does: asks the
- * CXL core for the region that firmware has set up, maps it, and uses it.  Each
- * 8 bytes of the memory get a value of their own, by serial number and offset,
- * and are compared.
+ * It handles the memory of its device like the driver of a GPU: it asks the CXL
+ * core for the region that firmware has set up, maps it, and uses it.  Each 8
+ * bytes of the memory get a unique value, from serial number and offset, and
+ * are compared.
  *
  * The device is QEMU's cxl-type3, which stands in for the accelerator.
  */
@@ -56,7 +56,7 @@ static int accel_use(struct pci_dev *pdev, const struct range *range,
 	return wrong ? -EIO : 0;
 }
 
-/* How much memory there is, which a driver knows of its device */
+/* The size of the memory, which a driver knows for its device */
 static u64 accel_capacity(struct pci_dev *pdev, int dvsec)
 {
 	u32 high, low;
