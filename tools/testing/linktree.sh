@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Makes a tree of symbolic links to the files of a Linux source, which can be
-# changed and built in without touching that source.  It takes seconds and
-# 130 MB, needs no privilege, and works across file systems.
+# Creates a tree of symbolic links to the files of a Linux source, which can be
+# modified and built in without touching that source.  It takes seconds and 130
+# MB, needs no privilege, and works across file systems.
 
 set -eu
 
@@ -39,21 +39,21 @@ case "$linux$tree" in
 	;;
 esac
 
-# The stamp is written last, so a tree without one is unfinished, or not ours.
-# It names what the links depend on.
+# The stamp is written last, so a tree without one is incomplete, or not ours.
+# It identifies what the links depend on.
 version=$(stat -c '%n %i %Y' "$linux/Makefile")
 if [ -e "$tree" ] && [ "$(cat "$tree/$stamp" 2>/dev/null)" != "$version" ]; then
 	[ -e "$tree/$stamp" ] || [ -e "$tree/$stamp.part" ] ||
 		[ -z "$(ls -A "$tree")" ] ||
 		fail "$tree was not made by this script: remove it or name another"
-	# Out of the way and gone at the end: ext4 is slow with freed inodes
+	# Move it away and delete it at the end: ext4 is slow with freed inodes
 	mv "$tree" "$tree.old.$$"
 fi
 if [ ! -e "$tree/$stamp" ]; then
 	mkdir -p "$tree"
 	: >"$tree/$stamp.part"
 	cp -asT "$linux" "$tree"
-	# kunit.py finds the top of its tree by its own real path
+	# kunit.py finds the top of its tree through its own real path
 	rm -rf "$tree/tools/testing/kunit"
 	cp -r "$linux/tools/testing/kunit" "$tree/tools/testing/kunit"
 	echo "$version" >"$tree/$stamp"

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """On a booted host: start guests with the guide's own commands.
 
-Libvirt starts them, and once a user without privileges. The commands, and what
-the administrator adds to the configuration, are taken from the admin guide.
-Prints TAP.
+libvirt starts them, and in one test an unprivileged user. The commands, and
+the administrator's changes to the configuration, are taken from the admin
+guide. Prints TAP.
 """
 
 import argparse
@@ -42,7 +42,7 @@ TIME_FACTOR = float(os.environ["RIG_TIME_SCALE"])
 
 
 def said(*argv, status=0):
-    """Run a command, which is to have a status; return what it says."""
+    """Run a command, expecting a status; return its output."""
     done = subprocess.run(argv, stdin=subprocess.DEVNULL, check=False,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                           text=True, timeout=300 * TIME_FACTOR)
@@ -65,7 +65,7 @@ def driver(bdf):
 
 
 def guide(start):
-    """Return the lines of the guide's block whose first line starts so."""
+    """Return the guide's block whose first line starts with a text."""
     text = GUIDE.read_text(encoding="utf-8")
     block = re.search(rf"^    {re.escape(start)}.*\n(?:    .*\n)*", text,
                       re.MULTILINE)
@@ -74,7 +74,7 @@ def guide(start):
 
 
 def denials():
-    """Return what AppArmor has denied guests' QEMU."""
+    """Return what AppArmor has denied QEMU."""
     return re.findall('apparmor="DENIED".* profile="libvirt-.*',
                       said("dmesg"))
 
@@ -83,7 +83,7 @@ class Guest(vm.Console):
     """A guest with devices of the host."""
 
     def uses(self, devices):
-        """Have the guest use the memory of devices; look whether it did."""
+        """Let the guest use the memory of devices; check that it did."""
         for device in devices:
             device.clear(USED)
         self.run(kernel.modprobe(*kernel.CXL_BUS))
@@ -101,11 +101,11 @@ class Guest(vm.Console):
 
 
 class Plain(Guest):
-    """A guest of a command that a user runs within a limit that root sets."""
+    """A guest that a user starts by command, within a limit that root sets."""
 
-    # What a guest needs beside the devices
+    # What a guest needs besides the devices
     MORE = ("-display none -nic none -monitor none -serial null "
-            # As Board.cpu, where it says why
+            # As in Board.cpu, which gives the reason
             f"-cpu {Q35.cpu} -kernel {IMAGES}/vmlinuz "
             f"-initrd {IMAGES}/initramfs -append '{Q35.kernel} quiet' "
             "-chardev socket,id=agent,path=agent,server=on,wait=off "
@@ -150,7 +150,7 @@ class Plain(Guest):
 
 
 class Domain(Guest):
-    """A guest of a domain that libvirt has just started."""
+    """A guest that libvirt has just started."""
 
     def __init__(self, name):
         super().__init__(TIME_FACTOR)
@@ -172,13 +172,13 @@ class Domain(Guest):
         return f"; {said('virsh', 'list', '--all')}{self.log()[-4000:]}"
 
     def process(self):
-        """Return the process of QEMU's, in /proc."""
+        """Return QEMU's process, in /proc."""
         pid = Path(f"/run/libvirt/qemu/{self.name}.pid").read_text("ascii")
         return Path("/proc", pid.strip())
 
 
 class Host:
-    """The host, its devices, and what is done with them."""
+    """The host, its devices, and operations on them."""
 
     def __init__(self):
         self.devices = host.devices()
@@ -189,14 +189,14 @@ class Host:
 
     @staticmethod
     def on_devices(line, devices):
-        """Return a command of the guide for other devices, and little RAM."""
+        """Return a command of the guide, for other devices and little RAM."""
         short = " ".join(device.bdf for device in devices)
         line = re.sub(r"(0000:)?21:00\.0", short, line)
         return line.replace("4G", f"{MIB}M")
 
     @staticmethod
     def complete(file, name, card=None):
-        """Add to a domain what a guest needs beside the devices."""
+        """Add to a domain what a guest needs besides the devices."""
         ElementTree.register_namespace("qemu", QEMU_XML)
         tree = ElementTree.parse(file)
         domain = tree.getroot()
@@ -206,7 +206,7 @@ class Host:
                           ("initrd", str(IMAGES / "initramfs")),
                           ("cmdline", f"{Q35.kernel} quiet")):
             ElementTree.SubElement(system, tag).text = text
-        # As Board.cpu, where it says why
+        # As in Board.cpu, which gives the reason
         domain.find("cpu").append(ElementTree.fromstring(
             "<feature policy='disable' name='tsc-deadline'/>"))
         more = [f"""<console type='unix'>
@@ -228,7 +228,7 @@ class Host:
         tree.write(file)
 
     def start(self, name, devices, card=None):
-        """Do what the guide says, up to a guest that is up; return it."""
+        """Follow the guide until a guest is up; return it."""
         bind, *lines = guide("vfio-cxl bind 21:00.0")
         for device in devices:
             timed(self.on_devices(bind, [device]))
@@ -280,7 +280,7 @@ class Host:
 
     def test_four(self):
         """a guest with four devices, and a network card that libvirt binds"""
-        # Of the host's driver, which is loaded as for any card
+        # With the host's driver, which is loaded as for any card
         assert driver(self.card) == "e1000e", driver(self.card)
         with self.start("four", self.devices, self.card) as domain:
             assert driver(self.card) == "vfio-pci", driver(self.card)
@@ -323,7 +323,7 @@ class Host:
             guest.uses([self.first])
 
     def test_persistent(self):
-        """vfio-cxl and driverctl bind devices for the next boot, too"""
+        """vfio-cxl and driverctl bind devices persistently"""
         for start, device, own in (
                 ("driverctl set-override", self.first, None),
                 ("vfio-cxl bind --persistent", self.memory, "cxl_pci")):

@@ -1,11 +1,12 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""Start guests with libvirt on a Debian host that the packages are on.
+"""Start guests with libvirt on a Debian host with the packages installed.
 
 The host is a copy of a tree of the rig: a stock kernel, systemd, AppArmor and
 libvirt as Debian's packages configure them. apt installs the packages, and
-make the QEMU; then the machine boots the host, twice. Each test goes on where
-the one before ended. Prints TAP, with the seconds of each step.
+make installs QEMU; then the machine boots the host, twice. Each test continues
+where the previous one ended. Prints TAP, with the duration of each step in
+seconds.
 """
 
 import shutil
@@ -29,12 +30,12 @@ RIG = TESTING / "rig" / "rig.py"
 IN_MACHINE = TESTING / "libvirt" / "in_machine.py"
 # The first is an accelerator, for which the host has no driver.
 DEVICES = "256M:x-accel=on,512M,256M:x-accel=on,256M"
-# What libvirt manages: it has a driver on the host.
+# The device that libvirt manages: it has a driver on the host.
 CARD = "e1000e"
 
 
 class Steps:
-    """What an administrator does, in this order."""
+    """The administrator's actions, in this order."""
 
     def __init__(self, name, built, initrd, folder):
         parts = Parts()
@@ -43,11 +44,11 @@ class Steps:
         self.images = parts.kernels[X86_64, "debian"].image(), initrd
         self.kernel = tree.kernel
         self.host = Host(tree, folder / "root")
-        # Without one, systemd takes a boot for the first and asks questions.
+        # Without one, systemd treats a boot as the first and asks questions.
         self.host.inside("systemd-machine-id-setup")
 
     def boot(self, tests):
-        """Boot the host, and have the tests of that boot run there."""
+        """Boot the host, and run the tests of that boot on it."""
         done = subprocess.run(
             [RIG, "run", "--kernel", self.kernel.kind, "--root",
              self.host.root, "--boot", "--devices", DEVICES, "--device", CARD,
@@ -85,7 +86,7 @@ def main(tree, built, initrd, folder):
 
 if __name__ == "__main__":
     if len(sys.argv) != 5:
-        sys.exit(f"usage: {sys.argv[0]} TREE PACKAGES GUEST_INITRAMFS FOLDER")
+        sys.exit(f"usage: {sys.argv[0]} TREE PACKAGES GUEST_INITRAMFS DIR")
     try:
         sys.exit(main(sys.argv[1], *(Path(name).absolute()
                                      for name in sys.argv[2:])))

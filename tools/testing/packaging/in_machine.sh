@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# In a machine whose root has the packages: use what they installed, as the
-# administrator's guide says. Prints TAP.
+# In a machine on which the packages are installed: use them as described in the
+# administrator's guide. Prints TAP.
 #
 # usage: in_machine.sh VMM	the example, built; addresses of the devices are
 #				in $RIG_DEVICES
@@ -17,7 +17,7 @@ log=/tmp/log
 failed=0
 nr=0
 
-# check NAME COMMAND...: one test; what the command says is shown if it fails
+# check NAME COMMAND...: one test; the command's output is shown if it fails
 check()
 {
 	name=$1
@@ -32,7 +32,7 @@ check()
 	fi
 }
 
-# From the package, and not from what the rig builds
+# From the package, not from the rig's build
 from_dkms()
 {
 	case $(modinfo -n vfio-cxl-pci) in

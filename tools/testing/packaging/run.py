@@ -1,12 +1,12 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""Install the packages in a Debian 13 of their own, and use, upgrade, purge.
+"""Install the packages on a separate Debian 13, use, upgrade, purge them.
 
 The Debian is a copy of the rig's tree-target: a stock kernel with its headers,
 DKMS, and what the packages depend on. Everything that an administrator does is
-done in it as root; what needs the kernel runs in the machine, which boots that
-kernel with the copy as its root. Each test goes on where the one before ended.
-Prints TAP.
+done in it as root; tests that need the kernel run in the machine, which boots
+that kernel with the copy as its root. Each test continues where the previous
+one ended. Prints TAP.
 """
 
 import os
@@ -30,15 +30,15 @@ RIG = TESTING / "rig" / "rig.py"
 IN_MACHINE = TESTING / "packaging" / "in_machine.sh"
 DEVICES = "256M,256M"
 MODULES = ("vfio-cxl-emu", "vfio-cxl-pci")
-# The tests' own line in it stands for an administrator's.
+# The line that the tests add stands for an administrator's change.
 OPTIONS = "etc/modprobe.d/vfio-cxl-pci.conf"
 OWN_OPTION = "options vfio-cxl-pci allow_unsafe_mailbox=1\n"
-# Four bytes of attributes, then one that says whether it is on
+# Four bytes of attributes, then one that tells whether it is on
 SECURE_BOOT = ("sys/firmware/efi/efivars/"
                "SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c")
 KEY = "var/lib/dkms/mok.pub"
-# What dpkg and apt keep of every package; and the key, which is DKMS's own
-# and outlasts what it signs.
+# What dpkg and apt keep for every package; and the key, which belongs to DKMS
+# and is kept after what it signs is removed.
 NOT_OURS = re.compile(r"(var/(lib/(dpkg|apt|dkms/mok\.)|cache|log)|tmp|dev|"
                       r"proc|run)(/|$|key|pub)")
 
@@ -55,16 +55,16 @@ class Packages:
         self.root = self.host.root
         self.inside = self.host.inside
         self.install = self.host.install
-        # One folder, that of the sources, is named by the version.
+        # One directory, that of the sources, has the version in its name.
         self.source, = (path for path in built.glob("vfio-cxl-*")
                         if path.is_dir())
         self.version = self.source.name.removeprefix("vfio-cxl-")
-        # The first command leaves the folders that others are mounted on.
+        # The first command leaves the directories used as mount points.
         self.inside("true")
         self.before = self.files()
 
     def files(self):
-        """Return the names of all files, without those of dpkg's own."""
+        """Return the names of all files, except those of dpkg itself."""
         found = set()
         for folder, folders, files in os.walk(self.root):
             for name in (*folders, *files):
@@ -74,7 +74,7 @@ class Packages:
         return found
 
     def built_for(self, release, version):
-        """Look at the modules that DKMS has installed for a kernel."""
+        """Check the modules that DKMS has installed for a kernel."""
         said = self.inside("dkms", "status", "-m", "vfio-cxl", "-k", release)
         assert said.strip() == (f"vfio-cxl/{version}, {release}, x86_64: "
                                 "installed"), said
@@ -89,7 +89,7 @@ class Packages:
         release = self.kernel.release()
         source, staged = "srv/source", "srv/staged"
         shutil.copytree(self.source, self.root / source, symlinks=True)
-        # What the tool is built with is not here.
+        # The build dependencies of the tool are not installed.
         self.inside("make", "-C", f"/{source}", "install-modules",
                     "install-lib", f"DESTDIR=/{staged}",
                     f"KDIR=/lib/modules/{release}/build")
@@ -106,7 +106,7 @@ class Packages:
         assert not outside, outside
 
     def test_install(self):
-        """apt installs them, and DKMS builds the modules"""
+        """apt installs the packages, and DKMS builds the modules"""
         said = self.install(self.source.parent, self.version)
         assert "Enroll MOK" not in said, said
         self.built_for(self.kernel.release(), self.version)
@@ -133,7 +133,7 @@ class Packages:
         """)
 
     def test_machine(self):
-        """they work in a machine with the stock kernel"""
+        """the packages work in a machine with the stock kernel"""
         done = subprocess.run(
             [RIG, "run", "--kernel", self.kernel.kind, "--root", self.root,
              "--devices", DEVICES, "--timeout", "400", "--", IN_MACHINE,
@@ -141,13 +141,13 @@ class Packages:
         assert not done.returncode, f"exit status {done.returncode}"
 
     def test_kernel_update(self):
-        """a kernel update has the modules rebuilt"""
+        """a kernel update rebuilds the modules"""
         self.inside("sh", "-ec", f"dpkg -i /{self.target.UPDATE}/*.deb")
         self.built_for(self.update.release(), self.version)
         self.built_for(self.kernel.release(), self.version)
 
     def test_upgrade(self):
-        """an upgrade keeps configuration and has the modules rebuilt"""
+        """an upgrade keeps the configuration and rebuilds the modules"""
         version = f"{self.version}+next"
         source = self.folder / "next" / f"vfio-cxl-{version}"
         shutil.copytree(self.source, source, symlinks=True)
@@ -173,11 +173,11 @@ class Packages:
             self.built_for(kernel.release(), version)
         assert self.version not in self.inside("dkms", "status").replace(
             version, ""), "the old version is still there"
-        # With Secure Boot on, it says how to have the key accepted.
+        # With Secure Boot on, it explains how to enroll the key.
         assert f"mokutil --import /{KEY}" in said, said
 
     def test_remove(self):
-        """removed, the driver leaves only its configuration"""
+        """removing the driver leaves only its configuration"""
         self.inside("apt-get", "remove", "--yes", "vfio-cxl-dkms")
         left = {name for name in self.files() - self.before
                 if re.match(r"(etc|usr/src|usr/lib/modules|var)/.*vfio.cxl",
@@ -186,7 +186,7 @@ class Packages:
         assert not self.inside("dkms", "status").strip()
 
     def test_purge(self):
-        """purged, nothing is left"""
+        """purging leaves nothing"""
         self.inside("apt-get", "purge", "--yes", *self.host.PACKAGES)
         updates = [path.name.split("_", maxsplit=1)[0] for path in
                    (self.root / self.target.UPDATE).iterdir()]
@@ -207,7 +207,7 @@ def main(built, folder):
 
 if __name__ == "__main__":
     if len(sys.argv) != 3:
-        sys.exit(f"usage: {sys.argv[0]} PACKAGES FOLDER")
+        sys.exit(f"usage: {sys.argv[0]} PACKAGES DIRECTORY")
     try:
         sys.exit(main(*(Path(name).absolute() for name in sys.argv[1:])))
     except RigError as problem:

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Test the QEMU that make qemu-install installs, as operators use it.
 
-Runs in a Debian 13 tree with Debian's own qemu-system-x86, which brings the
-libraries and is what the build is compared with. QEMU runs as an unprivileged
-user, with the command lines of the admin guide. Prints TAP.
+Runs in a Debian 13 tree with Debian's own qemu-system-x86, whose libraries are
+used and with which the build is compared. QEMU runs as an unprivileged user,
+with the command lines of the admin guide. Prints TAP.
 """
 
 import argparse
@@ -30,15 +30,15 @@ sys.path[0] = str(HERE.parent)
 from guest import tap  # noqa: E402
 
 GUIDE = CHECKOUT / "Documentation/admin-guide/vfio-cxl.rst"
-# Where the emulators are seen, whoever may read the checkout's folder
+# Mount point of the emulators, if the checkout is not readable for others
 PREFIX = Path("/opt/vfio-cxl")
 DEBIAN = Path("/usr/bin/qemu-system-x86_64")
 DEBIAN_MODULES = Path("/usr/lib/x86_64-linux-gnu/qemu")
 NOBODY = 65534
 SECONDS = 120 * float(os.environ.get("TIME_SCALE", "1"))
-# A device that no host has, in place of the guide's
+# A device that does not exist on any host, in place of the guide's
 ABSENT = "ffff:ff:1f.7"
-# Options that list what can be chosen
+# Options that list their possible values
 LISTS = ("-accel", "-audiodev", "-chardev", "-cpu", "-display", "-netdev",
          "-object")
 
@@ -57,7 +57,7 @@ def unprivileged():
 
 
 def run(binary, *words):
-    """Run an emulator that ends by itself; return what subprocess says."""
+    """Run an emulator that ends by itself; return subprocess's result."""
     return subprocess.run([*unprivileged(), binary, *words], timeout=SECONDS,
                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.PIPE, text=True, check=False)
@@ -72,7 +72,7 @@ def devices(binary):
 def choices(binary, option):
     """Return what an option lists as possible values."""
     text = run(binary, option, "help").stdout
-    # One line of heading; what follows an empty line is explanation.
+    # One line of heading; an empty line begins an explanation.
     return {line.split()[0] for line in
             text.split("\n\n", 1)[0].splitlines()[1:]}
 
@@ -93,7 +93,7 @@ def documented(binary):
 
 
 def portable(words):
-    """Return options for a processor that is emulated."""
+    """Return options for an emulated processor."""
     return [{"kvm": "tcg", "host": "max"}.get(word, word) for word in words]
 
 
@@ -107,7 +107,7 @@ def without_devices(words):
 
 
 class Emulator:
-    """A running emulator: its monitor, and what its firmware prints."""
+    """A running emulator: its monitor, and its firmware's output."""
 
     def __init__(self, process, folder, monitor):
         self.process = process
@@ -115,15 +115,15 @@ class Emulator:
         self.monitor = monitor
 
     def command(self, name, **arguments):
-        """Return what a command of the monitor returns."""
+        """Return the result of a command of the monitor."""
         return self.monitor.cmd(name, **arguments)
 
     def human(self, line):
-        """Return what a command of the human monitor prints."""
+        """Return the output of a command of the human monitor."""
         return self.command("human-monitor-command", **{"command-line": line})
 
     def wait_for(self, pattern):
-        """Wait until firmware has printed a pattern; return all it has."""
+        """Wait until firmware has printed a pattern; return all its output."""
         until = time.monotonic() + SECONDS
         while time.monotonic() < until and self.process.poll() is None:
             text = (self.folder / "console").read_text("utf-8", "replace")
@@ -135,7 +135,7 @@ class Emulator:
 
 @contextmanager
 def running(binary, *words):
-    """Run an emulator with a monitor, in a folder of its own."""
+    """Run an emulator with a monitor, in a separate directory."""
     # pylint: disable=import-error,import-outside-toplevel
     from qemu.qmp import ConnectError
     from qemu.qmp.legacy import QEMUMonitorProtocol
@@ -175,7 +175,7 @@ class Target:
 
     name = ""
     machine = ""
-    # Options that have firmware print, and what it prints
+    # Options that make firmware print, and its output
     console = ()
     banner = ""
 
@@ -194,7 +194,7 @@ class Target:
                          result.stderr)
 
     def test_devices(self):
-        """The series, and what guests need beside the device"""
+        """The series, and what guests need besides the device"""
         missing = {"pxb-cxl", "cxl-rp", "cxl-type3", "vfio-pci",
                    "vfio-pci-nohotplug", "virtio-net-pci", "virtio-gpu-pci",
                    "virtio-9p-pci", "vhost-vsock-pci", "vhost-user-fs-pci",
@@ -207,7 +207,7 @@ class Target:
                          r"(?m)^  hdm_for_passthrough=")
 
     def test_libvirt(self):
-        """What libvirt asks an emulator before it uses it"""
+        """The queries that libvirt makes before it uses an emulator"""
         with running(self.binary, "-S", "-no-user-config", "-nodefaults",
                      "-nographic", "-machine", "none,accel=kvm:tcg") as probe:
             self.assertIn(self.machine, [
@@ -252,8 +252,8 @@ class Target:
         tun = Path("/dev/net/tun")
         if not os.access(tun, os.R_OK | os.W_OK):
             self.skipTest(f"no {tun}")
-        # The interface is in a network of its own. There may be no vhost in
-        # the kernel: QEMU has to fail where it speaks to it.
+        # The interface is in a separate network namespace. The kernel may lack
+        # vhost: QEMU must fail when it tries to use it.
         with open(os.devnull, "r+b") as null:
             result = subprocess.run(
                 ["unshare", "--net", self.binary, "-machine", "none",
@@ -319,10 +319,10 @@ def main():
     parser.add_argument("prefix", type=Path,
                         help="where it was installed")
     parser.add_argument("--python", type=Path, required=True,
-                        help="folder of QEMU's own Python packages")
+                        help="directory of QEMU's own Python packages")
     args = parser.parse_args()
     sys.path.append(str(args.python))
-    # This process has mounts of its own: see rig.py tree.
+    # This process has its own mount namespace: see rig.py tree.
     PREFIX.parent.mkdir(exist_ok=True)
     for mount in (["--bind", args.prefix.parent, PREFIX.parent],
                   ["-t", "tmpfs", "-o", "mode=1777", "tmpfs", "/tmp"]):

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Compare the results of QEMU's own tests, plain and with the series.
 
-Both are logs of meson: one JSON object for each test. Fails where a test
-that passes in the plain build does not pass with the series, or where none
-passes. The last line is the sum.
+Both are logs of meson: one JSON object for each test. Fails if a test that
+passes in the plain build does not pass with the series, or if none passes. The
+last line is the summary.
 """
 
 import argparse
@@ -17,7 +17,7 @@ SKIPPED = "SKIP"
 
 
 def results(log):
-    """Return what each test came to."""
+    """Return the result of each test."""
     tests = [json.loads(line) for line in
              log.read_text("utf-8").splitlines() if line]
     return {test["name"]: test["result"] for test in tests}
