@@ -9,7 +9,8 @@ PREFIX	?= /usr/local
 O	:= $(CURDIR)/build
 
 # $(call kbuild,GOALS): of the modules, against KDIR. Linux before 6.14 does not
-# know MO and builds beside the sources: put links to them where it is to build.
+# support MO and builds next to the sources: create links to them where it is to
+# build.
 kbuild	= mkdir -p $(O)/host-modules && \
 	  cp -asf $(CURDIR)/drivers/vfio/pci/cxl/. $(O)/host-modules && \
 	  $(MAKE) -C $(KDIR) M=$(O)/host-modules MO=$(O)/host-modules \
@@ -31,7 +32,7 @@ help:
 
 modules:
 	@test -e $(KDIR)/Makefile || { \
-		echo 'No configured kernel in $(KDIR): install its headers or give KDIR=...'; \
+		echo 'No configured kernel in $(KDIR): install its headers or set KDIR=...'; \
 		exit 1; }
 	$(call kbuild,modules)
 

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Tests, and the emulated machines that most of them run in. Included by the
-# Makefile at the top; tools/testing/README says what is where.
+# Tests, and the emulated machines in which most of them run. Included by the
+# Makefile at the top; tools/testing/README describes the directories.
 
 RIG	:= tools/testing/rig/rig.py
-# What the rig has set up, asked for when it is needed
+# Paths of what the rig has set up, determined when needed
 CACHE	= $(shell $(RIG) path cache)
 LINUX	= $(shell $(RIG) path linux)
 RIGKDIR	= $(shell $(RIG) path kernel)
@@ -18,17 +18,17 @@ TOOL_DEVICES := 256M,512M:x-accel=on:x-pm=on
 TOOL_DEVICES := $(TOOL_DEVICES),256M:x-flr=on:companion=virtio-rng-pci
 # The second one's memory is Soft Reserved, type 0xefffffff, in the memory map
 TOOL_MEMMAP := memmap=512M%0x1d0000000+0xefffffff
-# Debian packages of the checks, beside those of the rig
+# Debian packages for the checks, besides those of the rig
 CHECKERS := busybox-static clang coccinelle flake8 g++ groff-base llvm \
 	musl-tools ocaml-nox python3-sphinx python3-tap shellcheck
-# What the tool is built with
+# Build dependencies of the tool
 CHECKERS += libcxl-dev libjson-c-dev libpci-dev libsmartcols-dev libxml2-dev
-# Debian's kernels, and the one of the machine where none is needed
+# Debian's kernels, and the machine's kernel if no particular one is needed
 KERNELS	:= debian-6.12 debian-7.2 debian
 KERNEL	?= debian
 # With the series for Debian 13's QEMU; qemu-guest-x86_64 is that of make qemu
 GUEST_QEMU ?= qemu-guest
-# How long fuzz and torture look, and how often torture kills a VMM
+# How long fuzz and torture run, and how often torture kills a VMM
 SECONDS	?= 60
 KILLS	?= 50
 
@@ -48,7 +48,7 @@ help-lab:
 	@echo '  demo       a guest with four devices, each in a window of its own;'
 	@echo '             KERNEL=debian-6.12 runs it on that kernel'
 	@echo '  demo-arm64 the same on arm64, with windows of 256 GiB'
-	@echo '  check      the tests that take about half an hour with caches'
+	@echo '  check      half an hour of tests, once the caches are filled'
 	@echo '  check-long all tests, at full length'
 	@echo '  shell      a shell in the machine'
 	@echo '  setup      only fetch and build what is needed'
@@ -60,13 +60,13 @@ help-lab:
 	@echo '  emu-check  the same suites in user space with sanitizers'
 	@echo '  fuzz       the emulation under libFuzzer, for SECONDS=60, from SEED=...'
 	@echo '  rig-check  unit tests of the rig and of the guest tests'
-	@echo '  tool-check the command-line tool, the tests that need no machine'
-	@echo '  tool-machine  and the tests that need one'
+	@echo '  tool-check tests of the command-line tool that need no machine'
+	@echo '  tool-machine  tests of the tool that need one'
 	@echo '  selftests  build what the machine runs'
 	@echo '  arm64      selftests on arm64; KERNEL= debian, debian-16k,'
 	@echo '             debian-6.12 or 64k'
 	@echo '  arm64-1T   some of them on memory of 1 TiB'
-	@echo '  kernels    build the driver for kernels of Debian, without a warning'
+	@echo '  kernels    build the driver for kernels of Debian, without warnings'
 	@echo '  selftests-debian  selftests on a kernel of Debian; KERNEL=$(KERNEL)'
 	@echo '  torture    the whole driver at random, for SECONDS=60, from SEED=...,'
 	@echo '             and a VMM that is killed, KILLS=$(KILLS) times'
@@ -78,7 +78,7 @@ help-lab:
 	@echo '  guest-arm64  guest on arm64, with guests on QEMU virt; KERNEL= and'
 	@echo '             GUEST_KERNEL=, such as 64k, select other page sizes'
 	@echo 'Also:'
-	@echo '  qemu-check  what qemu-install installs, as an unprivileged user'
+	@echo '  qemu-check  test what qemu-install installs, as an unprivileged user'
 	@echo '  qemu-qtests  tests of QEMU itself, plain and with the series'
 	@echo '  torture-kcsan  torture with a kernel that detects data races'
 	@echo '  kernels-table  run selftests and the demo on the kernels of Debian, and'
@@ -87,10 +87,10 @@ help-lab:
 	@echo '  patches    a series for Linux, in build/patches'
 	@echo '  patches-check  apply, build and test that series'
 	@echo '  deb        packages for Debian 13, in build/deb'
-	@echo '  deb-check  install them in a Debian 13 with its stock kernel, and use,'
+	@echo '  deb-check  install them on Debian 13 with its stock kernel, and use,'
 	@echo '             upgrade and purge them'
 	@echo '  rpm        a source RPM for Fedora, in build/rpm, checked with rpmlint'
-	@echo '  libvirt-check  a Debian 13 that boots with the packages: guests of libvirt'
+	@echo '  libvirt-check  guests of libvirt, on Debian 13 with the packages'
 	@echo '  svg        redraw the picture of the data path'
 
 setup: setup-demo
@@ -111,7 +111,7 @@ qemu:
 	@cp -a "$$($(RIG) path qemu-host)" $(O)/qemu
 	@echo "QEMU with the series: $(O)/qemu/bin; make qemu-install installs it"
 
-# Folders that are there, such as /usr/local/bin, keep owner and mode.
+# Existing directories, such as /usr/local/bin, keep owner and mode.
 qemu-install:
 	@test -d $(O)/qemu || $(MAKE) qemu
 	@mkdir -p $(DESTDIR)$(PREFIX)
@@ -134,7 +134,7 @@ qemu-qtests:
 	@tools/testing/qemu/qtests.py "$$($(RIG) path qemu-qtests-plain)" \
 		"$$($(RIG) path qemu-qtests-series)"
 
-# All that the steps of the check build in common
+# Everything that several steps of the check need
 lab-build: examples tool selftests selftests-arm64 torture-program guest-image
 
 check:
@@ -148,7 +148,7 @@ shell: rig-modules examples
 
 # The register emulation alone
 
-# Folders of the cache are kept between checkouts: most of what they hold is
+# Directories in the cache are shared by checkouts: most of their contents is
 # Linux's own.
 kunit: setup
 	kunit/run.sh $(LINUX) $(CACHE)/kunit-$(notdir $(LINUX))
@@ -221,15 +221,15 @@ selftests: rig-modules
 	@$(RIG) modules tools/testing/selftests/modules
 	$(MAKE) -C tools/testing/selftests O=$(O)/selftests all linux
 
-# Static, so that they need nothing of the machine's root
+# Static, so that they need nothing from the machine's root
 selftests-arm64: setup
 	@$(RIG) tree -- $(MAKE) --no-print-directory -s \
 		-C tools/testing/selftests O=$(O)/selftests-arm64 \
 		CC=aarch64-linux-gnu-gcc LDFLAGS=-static LINUX=$(LINUX) \
 		HEADERS=$$($(RIG) path headers-arm64) all
 
-# What needs no property of the rig's own device. The last device differs in
-# size and has a base whose lower half is not 0.
+# Tests that need no property of the rig's own device. The last device differs
+# in size and has a base whose lower half is not 0.
 ARM64_TESTS := $(addsuffix _test,regs config feature mem bind reset scrub \
 	poison kvm cache watch dmabuf)
 
@@ -241,8 +241,8 @@ arm64: selftests-arm64
 		--timeout 900 -- tools/testing/selftests/run.sh \
 		$(O)/selftests-arm64 $(ARM64_TESTS)
 
-# Memory of 1 TiB, the most that a VFIO region has room for.  It is sparse, so it
-# must not be cleared.  A q35 machine's processor has no addresses for it.
+# Memory of 1 TiB, the maximum for a VFIO region.  It is sparse, so it must not
+# be cleared.  The processor of a q35 machine cannot address it.
 TERABYTE_TESTS := mem_test:region_info mem_test:one_memory \
 	mem_test:end_of_region feature_test:window_may_be_exactly_the_memory
 
@@ -254,7 +254,7 @@ arm64-1T: selftests-arm64
 			$(O)/selftests-arm64/$${test%:*} -t $${test#*:}; \
 		done'
 
-# On x86-64, what needs no debug option of the kernel
+# On x86-64, tests that need no debug option of the kernel
 DEBIAN_TESTS := $(addsuffix _test,regs config feature mem gate bind reset \
 	scrub aer kvm poison sleep late watch)
 
@@ -264,7 +264,7 @@ selftests-debian: selftests
 	@$(RIG) run --kernel $(KERNEL) --timeout 900 -- \
 		tools/testing/selftests/run.sh $(O)/selftests $(DEBIAN_TESTS)
 
-# A line of TAP for each
+# One line of TAP for each
 kernels: setup
 	@status=0; n=0; echo "1..$$((2 * $(words $(KERNELS))))"; \
 	for kernel in $(KERNELS); do for arch in x86_64 arm64; do \
@@ -275,7 +275,7 @@ kernels: setup
 		else echo "not ok $$n $$kernel, $$arch"; status=1; fi; \
 	done; done; exit $$status
 
-# What it ran is kept in build/kernels; without that folder all runs again.
+# Results are kept in build/kernels; without that directory all runs again.
 kernels-table:
 	@tools/testing/kernels.py
 
@@ -284,10 +284,10 @@ torture-program: rig-modules
 
 # Linux 7.3 has a cycle of its own: SET_IRQS takes kernfs_rwsem inside VFIO's
 # memory_lock, a fault of a BAR takes that inside mmap_lock, and a reader of a
-# folder of sysfs takes this inside kernfs_rwsem, with vfio-pci, too.
+# directory in sysfs takes this inside kernfs_rwsem, with vfio-pci, too.
 TORTURE_KNOWN := possible circular locking dependency detected
 
-# Rounds that were begun in time, a kill a second or two, and the leaks' scan
+# Rounds that began in time, a kill every second or two, and the scan for leaks
 define run-torture
 	@$(RIG) run $(1) --known '$(TORTURE_KNOWN)' --timeout \
 		$$((2 * $(SECONDS) + 4 * $(KILLS) + 300)) -- sh -ec ' \
@@ -299,7 +299,7 @@ endef
 torture: torture-program
 	$(call run-torture,--leaks)
 
-# Most accesses are not watched: more of them than by default
+# KCSAN watches few accesses: watch more of them than by default
 torture-kcsan: torture-program
 	@$(RIG) modules --kernel kcsan
 	$(call run-torture,--kernel kcsan --append kcsan.skip_watch=200)
@@ -391,7 +391,7 @@ GUESTARGS_ARM64 = --qemu $$($(RIG) path qemu-guest-arm64) \
 	--initrd $(GUEST_ARM64)/initramfs.cpio
 GUESTRUN_ARM64 = $(RIG) run --arch arm64 --kernel $(KERNEL) --memory 3G
 
-# KiB of a page of a kernel, which its name ends with unless it is 4
+# Page size of a kernel in KiB, with which its name ends unless it is 4
 pages = $(or $(patsubst %k,%,$(filter %k,$(lastword $(subst -, ,$(1))))),4)
 
 guest-arm64: tool-arm64
@@ -405,7 +405,7 @@ demo-arm64: guest-image-arm64
 	@$(GUESTRUN_ARM64) --devices $(GUESTS) -- $(GUEST)/demo.py \
 		$(GUESTARGS_ARM64)
 
-# PARTS= picks some
+# PARTS= selects some
 bench: guest-image lib setup
 	@$(RIG) packages gnuplot-nox
 	@$(MAKE) --no-print-directory -s -C tools/testing/bench O=$(O)/bench \

@@ -5,9 +5,9 @@
 #
 # usage: lint.sh LINUX KDIR WORK TREE
 #	LINUX	Linux source with scripts/
-#	KDIR	build folder of a configured kernel
-#	WORK	folder for logs and objects
-#	TREE	folder kept for the build inside of Linux's own tree
+#	KDIR	build directory of a configured kernel
+#	WORK	directory for logs and objects
+#	TREE	directory kept for the build in Linux's own tree
 
 # The checks are called by name:
 # shellcheck disable=SC2317
@@ -24,7 +24,7 @@ driver=$top/drivers/vfio/pci/cxl
 sparse=$("$top/tools/testing/rig/rig.py" path sparse)
 cd "$top" || exit 2
 mkdir -p "$work" "$tree"
-# Another checkout may be in the tree.
+# Another checkout may be using the tree.
 exec 9> "$tree/lock"
 flock 9
 
@@ -32,12 +32,12 @@ files() {
 	git ls-files --cached --others --exclude-standard -- "$@"
 }
 
-# A log without a line that matches is clean.
+# A log is clean if no line matches.
 no_match() {
 	! grep -nE "$1" "$2"
 }
 
-# Make targets in a folder of its own below $work.
+# Make targets in a separate directory below $work.
 kbuild() {
 	local folder=$work/$1
 
@@ -88,7 +88,7 @@ refuses() {
 	[ $? -eq 1 ]
 }
 
-# Where the driver cannot clear the memory, or cannot map all of it, it cannot be
+# If the driver cannot clear the memory, or cannot map all of it, it cannot be
 # enabled, nor built out of tree.
 check_kconfig() {
 	: > "$work/kconfig.log"
@@ -113,10 +113,10 @@ checkpatch() {
 		>> "$work/checkpatch.log" 2>&1
 }
 
-# What does not hold outside of the kernel: its types, its macros, its ban on
-# volatile and on the case of libFuzzer's names; and names of files in Makefiles,
-# which are rules. A macro of the compatibility layer stands for a member that
-# older kernels do not have.
+# Ignore what does not apply outside of the kernel: its types, its macros, its
+# ban on volatile and on camel case, as in libFuzzer's names; and names of files
+# in Makefiles, which are rules. A macro of the compatibility layer replaces a
+# member that older kernels do not have.
 check_checkpatch() {
 	local both=SPDX_LICENSE_TAG,CONFIG_DESCRIPTION,EMBEDDED_FILENAME
 	local user=PREFER_KERNEL_TYPES,PREFER_DEFINED_ATTRIBUTE_MACRO,BIT_MACRO
@@ -148,8 +148,7 @@ check_flake8() {
 	flake8 --max-line-length 80 Documentation tools kunit
 }
 
-# Warnings are errors: a table that does not render, a document that is not
-# there.
+# Warnings are errors: a table that does not render, a missing document.
 check_htmldocs() {
 	sphinx-build -W --keep-going -q -b html -d "$work/doctrees" \
 		Documentation "$work/htmldocs"
@@ -184,7 +183,8 @@ checks=(sparse_and_W1 in_tree_W1 kconfig coccicheck checkpatch kernel_doc
 status=0
 echo "TAP version 13"
 echo "1..${#checks[@]}"
-# As many at a time as there are processors, reported in the order above.
+# Run as many in parallel as there are processors, and report them in the order
+# above.
 rm -f "$work"/*.status
 for name in "${checks[@]}"; do
 	[ "$(jobs -pr | wc -l)" -lt "$(nproc)" ] || wait -n
