@@ -4,10 +4,10 @@
 # Applies the series to a Linux source and tests it there, in TAP.
 #
 # usage: check.sh LINUX SERIES TREE WORK [KUNIT]
-#	LINUX	a clean Linux source, which stays as it is
-#	SERIES	folder of the patches
-#	TREE	folder kept for Linux with the series, and builds of it
-#	WORK	folder for logs
+#	LINUX	a clean Linux source, which is not changed
+#	SERIES	directory of the patches
+#	TREE	directory kept for Linux with the series, and builds of it
+#	WORK	directory for logs
 #	KUNIT	a tree of kunit/run.sh, whose build of Linux is reused
 
 # The tests are called by report():
@@ -29,7 +29,7 @@ build=$(realpath "$3")/build
 git=$(realpath "$3")/git
 work=$(realpath "$4")
 kunit=${5-}
-# The folder that the series is about
+# The directory of the driver
 vfio=drivers/vfio
 jobs=-j$(nproc)
 
@@ -94,7 +94,7 @@ applies() {
 	}
 }
 
-# make.py has checked that MAINTAINERS covers new files, of which checkpatch
+# make.py has checked that MAINTAINERS covers new files, about which checkpatch
 # warns. Selftests are user space: they access registers through mappings, and
 # have no BIT().
 checkpatch() {
@@ -104,7 +104,7 @@ checkpatch() {
 	scripts/checkpatch.pl --strict --show-types --ignore "$ignored" "$1"
 }
 
-# W=1 in the folder, even while allmodconfig lacks the driver, so that what a
+# W=1 in the directory, even while allmodconfig lacks the driver, so that what a
 # patch adds is compiled with that patch.
 builds() {
 	make "$jobs" O="$build" W=1 CONFIG_VFIO_CXL_PCI=m "$vfio/" 2>&1 |

@@ -20,28 +20,28 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 TOP = HERE.parents[1]
-# Folders of the checkout that the series has to account for, file by file
+# Directories of the checkout that the series must account for, file by file
 WHOLE = ("drivers", "include", "kunit", "Documentation")
 
 
 class SeriesError(Exception):
-    """What series.toml asks for cannot be done."""
+    """A request in series.toml cannot be fulfilled."""
 
 
 def git(*args, cwd=TOP, **more):
-    """Run git and return what it prints."""
+    """Run git and return its output."""
     return subprocess.run(["git", *args], cwd=cwd, check=True, text=True,
                           stdout=subprocess.PIPE, **more).stdout
 
 
 def files(*patterns):
-    """Return the names of the checkout's files, new ones included."""
+    """Return the names of the checkout's files, including new ones."""
     return git("ls-files", "--cached", "--others", "--exclude-standard", "--",
                *(f":(glob){pattern}" for pattern in patterns)).splitlines()
 
 
 def find_line(lines, wanted, name):
-    """Return the index of the one line that is the wanted one."""
+    """Return the index of the only line that has the given contents."""
     found = [i for i, line in enumerate(lines) if line == wanted]
     if len(found) != 1:
         raise SeriesError(f"{name}: {len(found)} lines are {wanted!r}, "
@@ -50,7 +50,7 @@ def find_line(lines, wanted, name):
 
 
 def until(text, line, name):
-    """Return what is before a line."""
+    """Return the text before a line."""
     lines = text.splitlines()
     before = lines[:find_line(lines, line, name)]
     return "\n".join(before).rstrip("\n") + "\n"
@@ -80,7 +80,7 @@ def drop(text, start, name):
 
 
 def replace(text, pair, name):
-    """Return a text with something else in the place of another."""
+    """Return a text in which one string is replaced by another."""
     old, new = pair
     if old not in text:
         raise SeriesError(f"{name}: has no {old!r}")
@@ -88,7 +88,7 @@ def replace(text, pair, name):
 
 
 def change(text, changes, name):
-    """Return a file's text with what its patch changes in it."""
+    """Return a file's text with the changes that its patch asks for."""
     if "until" in changes:
         text = until(text, changes["until"], name)
     if "sections" in changes:
@@ -101,7 +101,7 @@ def change(text, changes, name):
 
 
 def insert(edit, tree, linux):
-    """Put lines before or after one of a file of Linux."""
+    """Insert lines before or after a line of a file of Linux."""
     path = tree / edit["file"]
     lines = path.read_text(encoding="utf-8").splitlines()
     if "before" in edit:
@@ -113,7 +113,7 @@ def insert(edit, tree, linux):
 
 
 class Series:
-    """The series, patch by patch in a repository of its own."""
+    """The series, patch by patch in a separate repository."""
 
     def __init__(self, linux, tree):
         self.linux, self.tree = linux, tree
@@ -135,9 +135,9 @@ class Series:
         return git(*args, cwd=self.tree, env=self.environment, **more)
 
     def begin(self):
-        """Make the repository: the files of Linux that the series edits."""
+        """Create the repository: the files of Linux that the series edits."""
         self.git("init", "-q", "-b", "series")
-        # As those of Linux's own patches, which git am can look up
+        # Abbreviated as in Linux's own patches, so that git am can look them up
         self.git("config", "core.abbrev", "12")
         edited = {edit["file"] for patch in self.description["patch"]
                   for edit in patch.get("insert", ())}
@@ -152,7 +152,7 @@ class Series:
         self.git("tag", "linux")
 
     def copy(self, entry, changes):
-        """Copy files: a pattern, and the folder that they go to."""
+        """Copy files: a pattern, and the directory to which they go."""
         pattern, _, folder = entry.partition(" -> ")
         names = files(pattern)
         if not names:
@@ -172,13 +172,13 @@ class Series:
             self.covered(to.relative_to(self.tree))
 
     def covered(self, name):
-        """Check that MAINTAINERS has a file."""
+        """Check that MAINTAINERS covers a file."""
         if not any(fnmatch.fnmatch(name, pattern + "*" * pattern.endswith("/"))
                    for pattern in self.maintained):
             raise SeriesError(f"{name} is not among what the patches maintain")
 
     def maintain(self, patterns):
-        """Enter files into MAINTAINERS, in the entry that the project has."""
+        """Add files to the project's entry in MAINTAINERS."""
         entry = (TOP / "MAINTAINERS").read_text(encoding="utf-8").splitlines()
         head = [line for line in entry if line and not line.startswith("F:")]
         path = self.tree / "MAINTAINERS"
@@ -206,7 +206,7 @@ class Series:
         self.git("commit", "-q", "-s", "-F", str(HERE / patch["message"]))
 
     def complete(self):
-        """Check that no file of the checkout is forgotten, or in part only."""
+        """Check that no file of the checkout is missing or incomplete."""
         kept = self.description["not_for_linux"]
         for name in files(*(f"{folder}/**" for folder in WHOLE)):
             left = any(fnmatch.fnmatch(name, pattern) for pattern in kept)
@@ -224,7 +224,7 @@ class Series:
         """Write the patches, and the cover letter."""
         shutil.rmtree(folder, ignore_errors=True)
         order = self.tree / ".git" / "order"
-        # Whoever reads a patch, checkpatch too, sees who maintains it first
+        # Readers of a patch, including checkpatch, see its maintainers first
         order.write_text("MAINTAINERS\nDocumentation/*\n*.h\n*Kconfig\n"
                          "*Makefile\n*.c\n", encoding="utf-8")
         self.git("format-patch", "-q", "--rfc", "--cover-letter", "--stat=75",

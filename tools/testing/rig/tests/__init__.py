@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Tests of the rig's own logic; no machine, no network.
+"""Unit tests of the rig's logic, without a machine or the network.
 
     python3 -B -m unittest discover -t tools/testing -s tools/testing/rig/tests
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""A test with a folder of its own."""
+"""A test with its own directory."""
 
 import contextlib
 import io
@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 class FolderCase(unittest.TestCase):
-    """Has a folder, and keeps what is said on stderr."""
+    """Has a directory, and captures stderr."""
 
     def setUp(self):
         folder = tempfile.TemporaryDirectory(prefix="rig-test-")
@@ -20,5 +20,5 @@ class FolderCase(unittest.TestCase):
         self.addCleanup(stderr.__exit__, None, None, None)
 
     def said(self):
-        """Return what was said on stderr."""
+        """Return what was written to stderr."""
         return self.stderr.getvalue()

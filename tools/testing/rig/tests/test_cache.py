@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What is made, in which order, and what is left of what failed."""
+"""What is created, in which order, and what is left after a failure."""
 
 import os
 import shutil
@@ -13,7 +13,7 @@ from rig.tests.folder import FolderCase
 
 
 class Thing(Item):
-    """An item that makes a file; it fails while it has failures."""
+    """An item that creates a file; it fails while it has failures."""
 
     gib = 0
 
@@ -29,7 +29,7 @@ class Thing(Item):
         return self.fixed_key
 
     def make(self, work, step, log):
-        """Add to what an earlier attempt may have left."""
+        """Append to what an earlier attempt may have left."""
         self.made.append(sorted(p.name for p in work.iterdir()))
         (work / f"part{len(self.made)}").touch()
         if self.failures:
@@ -38,7 +38,7 @@ class Thing(Item):
 
 
 class Derived(Thing):
-    """An item whose key is known once another one is there."""
+    """An item whose key is known once another one exists."""
 
     def key(self):
         """Ask the other one."""
@@ -47,7 +47,7 @@ class Derived(Thing):
 
 
 class Download(Fetched):
-    """An item of an archive that has one version."""
+    """An item of an archive with one version."""
 
     name = "download"
     gib = 0
@@ -63,7 +63,7 @@ class Download(Fetched):
 
 
 class CacheCase(FolderCase):
-    """Has a cache of its own."""
+    """Has its own cache."""
 
     def setUp(self):
         super().setUp()
@@ -74,12 +74,12 @@ class CacheCase(FolderCase):
         self.root = self.folder / "vfio-cxl"
 
     def present(self):
-        """Return the names of the items in the cache, and of their rests."""
+        """Return the names of items and partial items in the cache."""
         return sorted(p.name for p in self.root.iterdir()
                       if p.is_dir() and p.name != "log")
 
     def fails(self, item):
-        """Have an item fail once."""
+        """Make an item fail once."""
         item.failures = 1
         with self.assertRaisesRegex(RigError, f"{item.name}: it failed"):
             cache.ensure([item])

@@ -119,7 +119,7 @@ class CommandLine(FolderCase):
                           self.said())
 
     def test_paths_in_use(self):
-        # Of Makefiles and scripts.
+        # Those that Makefiles and scripts use
         self.assertLessEqual({
             "cache", "linux", "kernel", "sparse", "headers", "image-debian",
             "modules-debian", "qemu", "qemu-guest", "qemu-python",

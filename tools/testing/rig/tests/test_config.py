@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""How sizes, devices and orders are written."""
+"""The syntax of sizes, devices and orders."""
 
 import unittest
 

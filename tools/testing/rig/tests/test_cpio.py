@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The initramfs format, read back by somebody else's program."""
+"""The initramfs format, read back by another program."""
 
 import subprocess
 import unittest
@@ -9,7 +9,7 @@ from rig.tests.folder import FolderCase
 
 
 class RoundTrip(FolderCase):
-    """What is written is what is read"""
+    """Archives read back as they were written"""
 
     def setUp(self):
         super().setUp()
@@ -17,7 +17,7 @@ class RoundTrip(FolderCase):
         self.out.mkdir()
 
     def unpack(self, cpio, options="-id"):
-        """Have busybox read an archive."""
+        """Let busybox read an archive."""
         return subprocess.run(["busybox", "cpio", options], cwd=self.out,
                               input=cpio.finish(), stdout=subprocess.PIPE,
                               stderr=subprocess.PIPE, check=True).stdout

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What the emulators are built of."""
+"""The inputs of the emulators."""
 
 import os
 import unittest

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What gets into the table of kernels."""
+"""The contents of the table of kernels."""
 
 import unittest
 

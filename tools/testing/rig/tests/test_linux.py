@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Which Linux is taken, and what its configuration has to be."""
+"""Which version of Linux is chosen, and the check of its configuration."""
 
 import unittest
 from unittest import mock
@@ -17,7 +17,7 @@ class Suite:
         self.series = series
 
     def packages(self, prefix):
-        """Return the packages; not all of the names are a series'."""
+        """Return the packages; not all names are those of a kernel series."""
         return [f"{prefix}{series}" for series in self.series] + [
             f"{prefix}7.3-rt"]
 
@@ -31,7 +31,7 @@ class Find(unittest.TestCase):
     """LinuxSource._find()"""
 
     def find(self, *series):
-        """Return the suite and the package that are taken."""
+        """Return the suite and the package that are chosen."""
         self.step = mock.Mock()
         archive = mock.Mock(step=self.step)
         archive.suite = {name: Suite(name, of) for name, of in

@@ -10,7 +10,7 @@ from rig.config import GIB
 
 
 class FakeKernel:
-    """A kernel of a platform that does not exist."""
+    """A kernel for a platform that does not exist."""
 
     arch = Arch(name="z80", debian="z80", linux="z80", cross="z80-", image="",
                 arguments=("console=ttyZ",), machine="zx,cxl=on",

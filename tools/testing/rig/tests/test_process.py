@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Child processes: their logs, and what is said of one that failed."""
+"""Child processes: their logs, and the message about a failure."""
 
 import sys
 import unittest
@@ -64,7 +64,7 @@ class Logged(FolderCase):
         self.step = Step("step", sys.stderr)
 
     def python(self, program, **kwargs):
-        """Run a program of Python's."""
+        """Run a Python program."""
         process.logged([sys.executable, "-c", program], self.log, self.step,
                        **kwargs)
 

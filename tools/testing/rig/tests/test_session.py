@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What a run hands to the machine, and what it makes of its end."""
+"""What a run passes to the machine, and how it treats its end."""
 
 import dataclasses
 import os
@@ -35,7 +35,7 @@ class Verdict(FolderCase):
         (self.run_folder / "share").mkdir(parents=True)
 
     def verdict(self, files, ended=True, errors="", **kwargs):
-        """Return the verdict on a run that left files."""
+        """Return the result of a run that left files."""
         for name, text in files.items():
             (self.run_folder / name).write_text(text, "utf-8")
         return session.verdict(run_of(**kwargs), self.run_folder, ended,
@@ -118,7 +118,7 @@ class Place(FolderCase):
         (left / "lock").touch()
         with session.run_folder(self.folder) as folder:
             self.assertFalse(left.exists())
-            # That one is in use.
+            # This one is in use.
             with session.run_folder(self.folder):
                 self.assertTrue(folder.exists())
 
@@ -161,7 +161,7 @@ class Initrd(FolderCase):
             return "7.3.4-test"
 
         def modules(self):
-            """Return the folder of the installed modules."""
+            """Return the directory of the installed modules."""
             return self.folder
 
     def test_settings(self):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What counts as the report of a bug."""
+"""What is detected as the report of a bug."""
 
 import unittest
 
