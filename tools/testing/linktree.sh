@@ -11,10 +11,9 @@ usage() {
 	cat <<'EOF'
 usage: linktree.sh LINUX TREE
 
-Makes TREE a tree of links to LINUX, an unpacked and clean Linux source, which
-is left as it is and must stay where it is.  If TREE is one already, it stays
-as it is; if it is one of another LINUX, it is made afresh, and a build below
-it goes with it.
+Creates TREE, a tree of links to LINUX, an unpacked and clean Linux source,
+which is not changed and must not be moved.  A TREE that exists is kept; if it
+is one of another LINUX, it is created anew, and a build below it is removed.
 EOF
 }
 
@@ -28,7 +27,7 @@ if [ $# -ne 2 ]; then
 	exit 2
 fi
 [ -f "$1/drivers/vfio/pci/Kconfig" ] ||
-	fail "$1 is no Linux source tree: unpack one and name its top folder"
+	fail "$1 is not a Linux source tree: unpack one and name its top directory"
 linux=$(CDPATH='' cd -- "$1" && pwd -P)
 tree=${2%/}
 stamp=.vfio-cxl-overlay
