@@ -20,7 +20,7 @@ sys.dont_write_bytecode = True
 sys.path[0] = str(HERE.parent)
 
 # pylint: disable=wrong-import-position
-from guest.kernel import CLASS_DRIVERS, DISKS  # noqa: E402
+from guest.kernel import CLASS_DRIVERS, DISKS, FOLDERS  # noqa: E402
 from rig.cpio import Cpio  # noqa: E402
 
 # Lists that the kernel's build installs and depmod reads
@@ -74,9 +74,10 @@ def add_modules(cpio, kernel, own):
         every, few = Path(work) / "every", Path(work) / "few"
         tree = link_modules(kernel, own, every)
         names = [file.stem for file in tree.glob("updates/*.ko")]
-        # The rig's own kernels have no disks, and few tests need one.
+        # The rig's own kernels lack some of these, and few tests need them.
         files = needed(every, kernel.name,
-                       (*CLASS_DRIVERS, *present(tree, DISKS), *names))
+                       (*CLASS_DRIVERS,
+                        *present(tree, (*DISKS, *FOLDERS)), *names))
         files |= {tree / name for name in LISTS if (tree / name).exists()}
         for file in files:
             copy = few / file.relative_to(every)

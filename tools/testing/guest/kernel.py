@@ -9,6 +9,7 @@ cxl_port, on which cxl_acpi has one, is named before it.
 CXL_BUS = ("cxl_port", "cxl_acpi", "cxl_mem")
 CLASS_DRIVERS = (*CXL_BUS, "kmem", "dax_cxl", "cxl_pci")
 DISKS = ("virtio_blk", "virtio_scsi", "sd_mod")
+FOLDERS = ("9p", "9pnet_virtio")
 
 
 def modprobe(*modules):

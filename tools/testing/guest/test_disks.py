@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Disks that QEMU emulates read and write the memory of the devices."""
+"""Disks and folders of QEMU read and write the memory of the devices."""
 
 import array
+import hashlib
 import os
 import subprocess
+import tempfile
+import unittest
 
 from guest import kernel, view
 from guest.case import GuestCase, MIB
@@ -73,3 +76,47 @@ class Disks(GuestCase):
     def test_direct(self):
         """virtio-blk with cache=none: O_DIRECT from and to each node"""
         self.check("vdb")
+
+
+class Folders(GuestCase):
+    """The memory as NUMA nodes, and a folder of the host."""
+
+    READERS = 8
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        devices = subprocess.run(
+            [cls.config.qemu, "-device", "help"], check=True,
+            stdout=subprocess.PIPE, text=True).stdout
+        if '"virtio-9p-pci"' not in devices:
+            raise unittest.SkipTest("this QEMU has no virtio-9p")
+        # pylint: disable=consider-using-with # removed with the class
+        folder = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(folder.cleanup)
+        data = os.urandom(MIB)
+        with open(os.path.join(folder.name, "data"), "wb") as file:
+            file.write(data)
+        cls.digest = hashlib.sha256(data).hexdigest()
+
+        parts = cls.simple()
+        parts.folders = [f"local,id=folder,path={folder.name},"
+                         "security_model=none,readonly=on"]
+        parts.more = ["virtio-9p-pci,bus=pcie.0,fsdev=folder,mount_tag=folder,"
+                      "disable-legacy=on"]
+        cls.guest = cls.start(parts)
+        cls.guest.run(
+            kernel.modprobe(*kernel.CLASS_DRIVERS, *kernel.FOLDERS), 120)
+        cls.nodes = view.wait_nodes(cls.guest, [h.size for h in cls.hosts])
+        cls.guest.run("mkdir /mnt && mount -t 9p -o ro,trans=virtio,"
+                      "version=9p2000.L folder /mnt")
+
+    def test_readers(self):
+        """virtio-9p: eight processes, bound to a node, read 1 MiB each"""
+        for node in self.nodes:
+            text = self.guest.run(
+                f"for i in $(seq {self.READERS}); do inside bind-node {node} "
+                "sh -c 'dd if=/mnt/data bs=1M 2> /dev/null | sha256sum' & "
+                "done; wait", 120)
+            self.assertEqual([self.digest] * self.READERS,
+                             [line.split()[0] for line in text.splitlines()])

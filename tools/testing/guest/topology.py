@@ -61,6 +61,8 @@ class Topology:
     more: list = field(default_factory=list)
     # Values of QEMU's -blockdev
     blocks: list = field(default_factory=list)
+    # Values of QEMU's -fsdev
+    folders: list = field(default_factory=list)
     # Values of QEMU's -object
     objects: list = field(default_factory=list)
     # Whether the guest's RAM is among its options
@@ -88,6 +90,8 @@ class Topology:
             options += ["-object", value]
         for block in self.blocks:
             options += ["-blockdev", block]
+        for folder in self.folders:
+            options += ["-fsdev", folder]
         slot = 0
         for bridge in self.bridges:
             decoders = "on" if bridge.decoders else "off"

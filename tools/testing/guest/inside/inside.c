@@ -188,6 +188,20 @@ static void use_node(unsigned int node, size_t size)
 		exit(1);
 }
 
+/*
+ * Execute another program with its memory, and what the kernel allocates on its
+ * behalf, on one NUMA node.
+ */
+static void bind_node(unsigned int node, char **argv)
+{
+	unsigned long mask = 1UL << node;
+
+	if (syscall(SYS_set_mempolicy, MPOL_BIND, &mask, 8 * sizeof(mask)))
+		err(1, "binding to node %u", node);
+	execvp(*argv, argv);
+	err(1, "%s", *argv);
+}
+
 /* The contents of a disk at an offset after copy_node() */
 static uint64_t disk_value(unsigned int node, size_t at)
 {
@@ -265,6 +279,8 @@ int main(int argc, char **argv)
 		scribble(&space, number(argv[4]), number(argv[5]));
 	} else if (argc == 4 && !strcmp(argv[1], "use-node")) {
 		use_node((unsigned int)number(argv[2]), number(argv[3]));
+	} else if (argc > 3 && !strcmp(argv[1], "bind-node")) {
+		bind_node((unsigned int)number(argv[2]), argv + 3);
 	} else if (argc == 5 && !strcmp(argv[1], "copy-node")) {
 		copy_node((unsigned int)number(argv[2]), argv[3],
 			  number(argv[4]));
@@ -274,6 +290,7 @@ int main(int argc, char **argv)
 		errx(2, "usage: inside dump BDF SPACE\n"
 			"       inside scribble BDF SPACE OFFSET LENGTH\n"
 			"       inside use-node NODE BYTES\n"
+			"       inside bind-node NODE COMMAND...\n"
 			"       inside copy-node NODE DISK BYTES\n"
 			"       inside edu-copy BDF FROM TO");
 	}
