@@ -33,7 +33,8 @@ struct hdm_decoder {
 
 /**
  * struct hdm - an HDM Decoder Capability
- * @enabled: HDM Decoder Enable of the global control
+ * @enabled: HDM Decoder Enable of the global control, which only devices have:
+ *	decoders of host bridges and switches need no more than a commit
  * @nr: decoders that it has
  * @decoders: these
  */

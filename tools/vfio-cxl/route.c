@@ -26,7 +26,7 @@ void route_read(const struct host *host, const struct device *device,
 	}
 	route->unknown = hdm_read(&hdm, "/dev/mem", (off_t)bridge->base);
 	for (i = 0; i < hdm.nr; i++)
-		if (hdm.enabled && hdm.decoders[i].committed)
+		if (hdm.decoders[i].committed)
 			route->decoders[route->nr++].decoder = hdm.decoders[i];
 }
 
