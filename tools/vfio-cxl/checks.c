@@ -153,10 +153,11 @@ static void check_class(struct context *context)
 
 static void check_registers(struct context *context)
 {
-	if (context->device->bar >= 0) {
+	const struct component *component = &context->device->component;
+
+	if (component->bar >= 0) {
 		found(context, OUTCOME_OK, "in BAR %d at 0x%llx",
-		      context->device->bar,
-		      (unsigned long long)context->device->block);
+		      component->bar, (unsigned long long)component->offset);
 		return;
 	}
 	found(context, OUTCOME_NO,

@@ -17,12 +17,6 @@
 #include "host.h"
 #include "util.h"
 
-#define DVSEC_VENDOR_CXL	0x1e98
-/* PCIe DVSEC header 1 and 2 */
-#define DVSEC_HEADER1		0x04
-#define DVSEC_LENGTH(header)	((header) >> 20)
-#define DVSEC_ID		0x08
-
 /* PCIe DVSEC for CXL Devices (8.1.3) */
 #define DVSEC_DEVICE		0
 #define DEVICE_CAPABILITY	0x0a
@@ -33,27 +27,6 @@
 #define SIZE_INFO_VALID		0x1
 #define SIZE_ACTIVE		0x2
 #define DEVICE_HDM_COUNT(cap)	((cap) >> 4 & 3)
-
-/* Register Locator DVSEC (8.1.9) */
-#define DVSEC_LOCATOR		8
-#define LOCATOR_FIRST		0x0c
-#define LOCATOR_BLOCK(low)	((low) >> 8 & 0xff)
-#define LOCATOR_COMPONENT	1
-#define LOCATOR_BAR(low)	((low) & 7)
-
-static unsigned int find_dvsec(struct pci_dev *pci, unsigned int id)
-{
-	struct pci_cap *cap;
-
-	for (cap = pci->first_cap; cap; cap = cap->next)
-		if (cap->type == PCI_CAP_EXTENDED &&
-		    cap->id == PCI_EXT_CAP_ID_DVSEC &&
-		    pci_read_word(pci, (int)cap->addr + DVSEC_HEADER1) ==
-			    DVSEC_VENDOR_CXL &&
-		    pci_read_word(pci, (int)cap->addr + DVSEC_ID) == id)
-			return cap->addr;
-	return 0;
-}
 
 static uint16_t dvsec_word(const struct device *device, unsigned int offset)
 {
@@ -88,84 +61,14 @@ static void look_at_dvsec(struct device *device)
 	}
 }
 
-static void find_block(struct device *device)
-{
-	unsigned int at = find_dvsec(device->pci, DVSEC_LOCATOR);
-	unsigned int end, entry;
-
-	device->bar = -1;
-	if (!at)
-		return;
-	end = at + DVSEC_LENGTH(pci_read_long(device->pci,
-					      (int)at + DVSEC_HEADER1));
-	for (entry = at + LOCATOR_FIRST; entry + 8 <= end; entry += 8) {
-		uint32_t low = pci_read_long(device->pci, (int)entry);
-		uint32_t high = pci_read_long(device->pci, (int)entry + 4);
-
-		if (LOCATOR_BLOCK(low) != LOCATOR_COMPONENT)
-			continue;
-		device->bar = (int)LOCATOR_BAR(low);
-		device->block = (uint64_t)high << 32 | (low & 0xffff0000);
-		return;
-	}
-}
-
-/*
- * Without a driver memory decode may be off, and the registers need it: turn it
- * on as long as they are read, as the driver does.
- */
-static const char *read_decoding(struct device *device)
-{
-	uint16_t command = pci_read_word(device->pci, PCI_COMMAND);
-	bool off = !(command & PCI_COMMAND_MEMORY);
-	const char *why;
-	char *path;
-
-	if (off && device->driver)
-		return "its driver has turned memory decode off";
-	if (off)
-		pci_write_word(device->pci, PCI_COMMAND,
-			       command | PCI_COMMAND_MEMORY);
-	path = xprintf(PCI_DEVICES "/%s/resource%d", device->address,
-		       device->bar);
-	why = hdm_read(&device->hdm, path, (off_t)device->block);
-	free(path);
-	if (off)
-		pci_write_word(device->pci, PCI_COMMAND, command);
-	return why;
-}
-
-/*
- * They need D0, too.  A driver may let an idle device go to D3hot, as vfio-pci
- * does: keep it awake.
- */
-static const char *read_registers(struct device *device)
-{
-	char *path = xprintf(PCI_DEVICES "/%s/power/control", device->address);
-	char *control = read_text("%s", path);
-	bool may_sleep = control && !strcmp(control, "auto");
-	const char *why;
-
-	if (may_sleep)
-		write_text(path, 0, "on\n");
-	why = read_decoding(device);
-	if (may_sleep)
-		write_text(path, 0, "auto\n");
-	free(control);
-	free(path);
-	return why;
-}
-
 static void look_at_decoders(struct device *device)
 {
 	if (core_decoders(device)) {
 		device->from_core = true;
 		return;
 	}
-	if (device->bar < 0)
-		device->no_decoders = "there are no component registers";
-	else
-		device->no_decoders = read_registers(device);
+	device->no_decoders = component_read(device->pci, &device->component,
+					     &device->hdm);
 }
 
 /* /sys/devices/pci0000:20/0000:20:00.0/0000:21:00.0: what is above it? */
@@ -216,6 +119,12 @@ static char *device_name(struct host *host, const struct device *device)
 				       device->vendor, device->id) ?: "");
 }
 
+char *pci_address(const struct pci_dev *pci)
+{
+	return xprintf("%04x:%02x:%02x.%x", (unsigned int)pci->domain, pci->bus,
+		       pci->dev, pci->func);
+}
+
 char *device_override(const char *address)
 {
 	char *override = read_text(PCI_DEVICES "/%s/driver_override", address);
@@ -234,9 +143,7 @@ static struct device *look_at(struct host *host, struct pci_dev *pci,
 	char *text;
 
 	device->pci = pci;
-	device->address = xprintf("%04x:%02x:%02x.%x",
-				  (unsigned int)pci->domain, pci->bus, pci->dev,
-				  pci->func);
+	device->address = pci_address(pci);
 	device->vendor = pci->vendor_id;
 	device->id = pci->device_id;
 	device->class = pci->device_class;
@@ -255,7 +162,7 @@ static struct device *look_at(struct host *host, struct pci_dev *pci,
 
 	device->dvsec = dvsec;
 	look_at_dvsec(device);
-	find_block(device);
+	device->component = component_find(pci);
 	device->memdev = core_find(host, device->address);
 	look_at_decoders(device);
 	return device;
@@ -291,7 +198,7 @@ static void find_devices(struct host *host)
 
 		pci_fill_info(pci, PCI_FILL_IDENT | PCI_FILL_CLASS |
 				   PCI_FILL_EXT_CAPS | PCI_FILL_NUMA_NODE);
-		dvsec = find_dvsec(pci, DVSEC_DEVICE);
+		dvsec = dvsec_find(pci, DVSEC_DEVICE);
 		if (!dvsec || !(pci_read_word(pci, (int)dvsec +
 					      DEVICE_CAPABILITY) &
 				DVSEC_MEM_CAPABLE))

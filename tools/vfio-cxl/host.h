@@ -11,6 +11,7 @@
 
 #include "cedt.h"
 #include "companions.h"
+#include "component.h"
 #include "hdm.h"
 #include "iomem.h"
 
@@ -51,8 +52,7 @@ struct pci_dev;
  * @capacity: of the memory as the DVSEC's ranges have it, in bytes
  * @info_valid: Memory_Info_Valid of range 1
  * @active: Memory_Active of range 1
- * @bar: where the component registers are, -1 for nowhere
- * @block: offset in that
+ * @component: where the component registers are
  * @no_decoders: why the decoders are not known, or NULL
  * @from_core: @hdm is what the CXL core knows
  * @hdm: HDM decoders
@@ -84,8 +84,7 @@ struct device {
 	uint64_t capacity;
 	bool info_valid;
 	bool active;
-	int bar;
-	uint64_t block;
+	struct component component;
 	const char *no_decoders;
 	bool from_core;
 	struct hdm hdm;
@@ -140,6 +139,14 @@ struct device *host_find(const struct host *host, const char *text);
  * Return: it, or NULL.
  */
 struct device *host_lookup(const struct host *host, const char *address);
+
+/**
+ * pci_address() - address of a PCI function
+ * @pci: the function
+ *
+ * Return: it in sysfs' form, to be freed.
+ */
+char *pci_address(const struct pci_dev *pci);
 
 /**
  * device_override() - driver_override of a PCI device
