@@ -15,7 +15,8 @@ DEFAULT_DEVICES = "256M,512M:x-flr=on:x-pm=on:x-accel=on"
 # A decoder's granularity.
 GRANULE = 256 * MIB
 # Bus numbers of the host bridges: FIRST_BUS + n * BUS_STEP. The root port
-# below each takes one more; what is below FIRST_BUS is the machine's own.
+# below each takes one more, and the two ports of a switch one each; what is
+# below FIRST_BUS is the machine's own.
 FIRST_BUS = 32
 BUS_STEP = 8
 MAX_DEVICES = (256 - FIRST_BUS) // BUS_STEP
@@ -41,6 +42,8 @@ class Device:
     sparse: bool = False
     # QEMU's name of a device that is function 1 beside it
     companion: str = ""
+    # Below a switch, which is below the root port
+    switch: bool = False
     # Integrated into the root complex, as of CXL 1.1: no port is above it, no
     # window and no firmware. Such devices come last.
     integrated: bool = False
@@ -71,6 +74,7 @@ def parse_devices(text):
         window = -(-size // GIB) * GIB
         sparse = False
         companion = ""
+        switch = False
         integrated = False
         own = []
         for entry in properties:
@@ -84,6 +88,8 @@ def parse_devices(text):
                 sparse = value == "on"
             elif name == "companion":
                 companion = value
+            elif name == "switch":
+                switch = value == "on"
             elif name == "integrated":
                 integrated = value == "on"
             else:
@@ -96,7 +102,7 @@ def parse_devices(text):
         if devices and devices[-1].integrated and not integrated:
             raise RigError(f"{part}: integrated devices come last")
         devices.append(Device(index, size, window, own, sparse, companion,
-                              integrated))
+                              switch, integrated))
     if len(devices) > MAX_DEVICES:
         raise RigError(f"{len(devices)} devices: at most {MAX_DEVICES}")
     return devices

@@ -85,25 +85,34 @@ def _memory(device):
 
 
 def _device(device):
-    """Return the options of a device, its root port and host bridge."""
+    """Return the options of a device and of what is above it."""
     i = device.index
     properties = "".join(f",{entry}" for entry in device.properties)
     if device.integrated:
         return [*_memory(device), "-device",
                 f"cxl-type3,id=cxl-mem{i},bus=pcie.0,"
                 f"volatile-memdev=cxl-ram{i},sn={i + 1}{properties}"]
+    port = f"cxl-port{i}"
+    switch = []
+    if device.switch:
+        # Its port has another number than the root port, so that a test
+        # notices where one is taken for the other.
+        switch = ["-device", f"cxl-upstream,id=cxl-up{i},bus={port}",
+                  "-device", f"cxl-downstream,id=cxl-down{i},bus=cxl-up{i},"
+                             f"port={i + 1},chassis=1,slot={i + 1}"]
+        port = f"cxl-down{i}"
     companion = []
     if device.companion:
         properties += ",multifunction=on"
-        companion = ["-device",
-                     f"{device.companion},bus=cxl-port{i},addr=0.1"]
+        companion = ["-device", f"{device.companion},bus={port},addr=0.1"]
     return [
         *_memory(device),
         "-device", f"pxb-cxl,id=cxl-bridge{i},bus=pcie.0,"
                    f"bus_nr={device.bus},hdm_for_passthrough=on",
         "-device", f"cxl-rp,id=cxl-port{i},bus=cxl-bridge{i},port={i},"
                    f"chassis=0,slot={i + 1}",
-        "-device", f"cxl-type3,id=cxl-mem{i},bus=cxl-port{i},"
+        *switch,
+        "-device", f"cxl-type3,id=cxl-mem{i},bus={port},"
                    f"volatile-memdev=cxl-ram{i},sn={i + 1}{properties}",
         *companion,
     ]

@@ -3,8 +3,8 @@
  * What platform firmware does with CXL memory devices before it starts the
  * OS, which SeaBIOS does not: put each device's memory at the base of the
  * window that belongs to its host bridge, by committing and locking decoder 0
- * of the host bridge and of the device. It has to run before any CXL module
- * is loaded.
+ * of the host bridge, of each switch below it, and of the device. It has to
+ * run before any CXL module is loaded.
  *
  * Prints a line for every device: serial number, PCI address, base and size.
  * Any problem is one line on stderr and the end of it.
@@ -70,6 +70,8 @@
 #define HDM_ERROR		(1u << 11)
 
 #define COMMIT_TIMEOUT_MS	1000
+/* A root port, and two ports of each switch below it */
+#define MAX_PORTS		7
 
 #define CEDT_CHBS		0
 #define CEDT_CFMWS		1
@@ -280,8 +282,9 @@ static volatile uint8_t *map(const char *path, uint64_t offset)
 	return regs;
 }
 
-static volatile uint8_t *map_device(const struct config *config,
-				    const char *folder)
+/* Of a device or of the upstream port of a switch */
+static volatile uint8_t *map_function(const struct config *config,
+				      const char *folder)
 {
 	unsigned int at = find_ext_cap(config, PCI_EXT_CAP_ID_DVSEC,
 				       CXL_DVSEC_LOCATOR);
@@ -323,21 +326,19 @@ static volatile uint8_t *find_hdm(volatile uint8_t *regs)
 	fail("no HDM decoders");
 }
 
-static void commit(volatile uint8_t *hdm, uint64_t base, uint64_t size,
-		   const uint8_t *port)
+/* @targets: port numbers, or the DPA skip of a device */
+static void commit(const char *what, volatile uint8_t *hdm, uint64_t base,
+		   uint64_t size, uint32_t targets)
 {
 	const struct timespec ms = { .tv_nsec = 1000000 };
 	uint32_t control = 0;
 	int i;
 
-	reg_write(hdm, HDM_GLOBAL_CONTROL,
-		  reg_read(hdm, HDM_GLOBAL_CONTROL) | HDM_GLOBAL_ENABLE);
 	reg_write(hdm, HDM_BASE_LO, base);
 	reg_write(hdm, HDM_BASE_HI, base >> 32);
 	reg_write(hdm, HDM_SIZE_LO, size);
 	reg_write(hdm, HDM_SIZE_HI, size >> 32);
-	/* A host bridge's targets; the device's DPA skip, which is none. */
-	reg_write(hdm, HDM_TARGETS_LO, port ? *port : 0);
+	reg_write(hdm, HDM_TARGETS_LO, targets);
 	reg_write(hdm, HDM_TARGETS_HI, 0);
 	/* No interleave, and type 0: device-coherent. */
 	reg_write(hdm, HDM_CONTROL, HDM_COMMIT | HDM_LOCK);
@@ -348,22 +349,63 @@ static void commit(volatile uint8_t *hdm, uint64_t base, uint64_t size,
 		nanosleep(&ms, NULL);
 	}
 	if (!(control & HDM_COMMITTED))
-		fail("decoder 0 of the %s does not commit: 0x%x",
-		     port ? "host bridge" : "device", control);
+		fail("decoder 0 of the %s does not commit: 0x%x", what,
+		     control);
+}
+
+static void enable_memory(const struct config *config)
+{
+	config_write(config, PCI_COMMAND,
+		     config_read(config, PCI_COMMAND, 2) | PCI_COMMAND_MEMORY,
+		     2);
+}
+
+/* By its folder in sysfs */
+static uint8_t port_number(const char *folder)
+{
+	struct config config = open_config(folder);
+	unsigned int at = find_cap(&config, PCI_CAP_ID_EXP);
+	uint8_t number;
+
+	if (!at)
+		fail("%s has no PCI Express capability", config.path);
+	number = config_read(&config, at + PCI_EXP_LNKCAP, 4) >> 24;
+	close(config.fd);
+	return number;
+}
+
+/*
+ * Have the host bridge and each switch route the memory to the port that leads
+ * to the device. @ports: folders of these, from the root port on.
+ */
+static void route(uint32_t root_bus, char *const ports[], unsigned int nr,
+		  uint64_t base, uint64_t size)
+{
+	const struct chbs *bridge = find_bridge(root_bus);
+	unsigned int i;
+
+	commit("host bridge", find_hdm(map("/dev/mem", bridge->base)), base,
+	       size, port_number(ports[0]));
+	for (i = 1; i < nr; i += 2) {
+		struct config config = open_config(ports[i]);
+
+		enable_memory(&config);
+		commit("switch", find_hdm(map_function(&config, ports[i])),
+		       base, size, port_number(ports[i + 1]));
+		close(config.fd);
+	}
 }
 
 /* Give a device, by the name of its folder in sysfs, its window. */
 static void set_up(const char *name)
 {
-	char folder[512], port_folder[512], address[16];
-	unsigned int segment, root_bus, at;
-	volatile uint8_t *bridge_regs;
+	unsigned int segment, root_bus, at, nr = 0;
+	char folder[512], *ports[MAX_PORTS], *path;
 	const struct cfmws *window;
-	const struct chbs *bridge;
-	struct config config, port_config;
 	uint64_t base, size, serial;
-	char *path, *slash;
-	uint8_t port;
+	volatile uint8_t *hdm;
+	struct config config;
+	const char *slash;
 	int end = 0;
 
 	subject = name;
@@ -371,29 +413,21 @@ static void set_up(const char *name)
 	path = realpath(folder, NULL);
 	if (!path)
 		fail("%s: %s", folder, strerror(errno));
-	if (sscanf(path, "/sys/devices/pci%x:%x/%15[^/]/%n", &segment,
-		   &root_bus, address, &end) != 3 ||
-	    !end || strcmp(path + end, name))
-		fail("not below a root port of a host bridge: %s", path);
-	slash = strrchr(path, '/');
-	snprintf(port_folder, sizeof(port_folder), "%.*s",
-		 (int)(slash - path), path);
+	if (sscanf(path, "/sys/devices/pci%x:%x/%n", &segment, &root_bus,
+		   &end) != 2 || !end)
+		fail("not below a PCI root: %s", path);
+	for (slash = strchr(path + end, '/'); slash && nr < MAX_PORTS;
+	     slash = strchr(slash + 1, '/'))
+		ports[nr++] = strndup(path, slash - path);
+	if (nr % 2 == 0 || slash)
+		fail("not below a root port, or switches below one: %s", path);
 	free(path);
 
-	bridge = find_bridge(root_bus);
 	window = find_window(root_bus);
 	base = window->base;
 
-	port_config = open_config(port_folder);
-	at = find_cap(&port_config, PCI_CAP_ID_EXP);
-	if (!at)
-		fail("the root port has no PCI Express capability");
-	port = config_read(&port_config, at + PCI_EXP_LNKCAP, 4) >> 24;
-
 	config = open_config(folder);
-	config_write(&config, PCI_COMMAND,
-		     config_read(&config, PCI_COMMAND, 2) | PCI_COMMAND_MEMORY,
-		     2);
+	enable_memory(&config);
 	at = find_ext_cap(&config, PCI_EXT_CAP_ID_DSN, 0);
 	if (!at)
 		fail("no serial number");
@@ -419,13 +453,17 @@ static void set_up(const char *name)
 		     config_read(&config, at + DEVICE_CONTROL, 2) |
 		     DEVICE_MEM_ENABLE, 2);
 
-	bridge_regs = map("/dev/mem", bridge->base);
-	commit(find_hdm(bridge_regs), base, size, &port);
-	commit(find_hdm(map_device(&config, folder)), base, size, NULL);
+	route(root_bus, ports, nr, base, size);
+	hdm = find_hdm(map_function(&config, folder));
+	/* Host bridges and switches decode always (8.2.4.20.2). */
+	reg_write(hdm, HDM_GLOBAL_CONTROL,
+		  reg_read(hdm, HDM_GLOBAL_CONTROL) | HDM_GLOBAL_ENABLE);
+	commit("device", hdm, base, size, 0);
 	printf("%llu %s 0x%llx 0x%llx\n", (unsigned long long)serial, name,
 	       (unsigned long long)base, (unsigned long long)size);
 	close(config.fd);
-	close(port_config.fd);
+	while (nr)
+		free(ports[--nr]);
 }
 
 /* An endpoint that is integrated into the root complex has no decoders above */

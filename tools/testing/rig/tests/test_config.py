@@ -51,7 +51,11 @@ class Devices(unittest.TestCase):
         device, = config.parse_devices("256M:sparse=off")
         self.assertFalse(device.sparse)
         self.assertEqual(device.companion, "")
+        self.assertFalse(device.switch)
         self.assertFalse(device.integrated)
+        device, = config.parse_devices("256M:switch=on")
+        self.assertTrue(device.switch)
+        self.assertEqual(device.properties, [])
         _, device = config.parse_devices("256M,256M:integrated=on")
         self.assertTrue(device.integrated)
 
@@ -60,7 +64,7 @@ class Devices(unittest.TestCase):
                                                 config.MAX_DEVICES))
         buses = [d.bus for d in devices]
         self.assertEqual(len(set(buses)), len(devices))
-        self.assertLess(max(buses) + 1, 256)
+        self.assertLessEqual(max(buses) + config.BUS_STEP, 256)
         self.assertEqual(devices[3].qom, "/machine/peripheral/cxl-mem3")
 
     def test_refused(self):

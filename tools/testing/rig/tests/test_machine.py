@@ -71,6 +71,18 @@ class MachineCase(unittest.TestCase):
             "sn=1,multifunction=on",
             "edu,bus=cxl-port0,addr=0.1"])
 
+    def test_switch(self):
+        self.config = dataclasses.replace(
+            self.config, order=[0],
+            devices=config.parse_devices("256M:switch=on:companion=edu"))
+        self.assertEqual(self.options("-device")[-5:], [
+            "cxl-rp,id=cxl-port0,bus=cxl-bridge0,port=0,chassis=0,slot=1",
+            "cxl-upstream,id=cxl-up0,bus=cxl-port0",
+            "cxl-downstream,id=cxl-down0,bus=cxl-up0,port=1,chassis=1,slot=1",
+            "cxl-type3,id=cxl-mem0,bus=cxl-down0,volatile-memdev=cxl-ram0,"
+            "sn=1,multifunction=on",
+            "edu,bus=cxl-down0,addr=0.1"])
+
     def test_integrated(self):
         self.config = dataclasses.replace(
             self.config, order=[0, 1],
