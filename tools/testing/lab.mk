@@ -12,10 +12,11 @@ HEADERS	= $(shell $(RIG) path headers)
 DEMO	:= 256M,512M,1G,2G
 GUEST	:= tools/testing/guest
 GUESTS	:= 512M,512M,256M,256M
-# A memory device, one of an accelerator's class that has D3hot, and one with
-# another function
+# A memory device, one of an accelerator's class that has D3hot, one with
+# another function, and one below a switch
 TOOL_DEVICES := 256M,512M:x-accel=on:x-pm=on
 TOOL_DEVICES := $(TOOL_DEVICES),256M:x-flr=on:companion=virtio-rng-pci
+TOOL_DEVICES := $(TOOL_DEVICES),512M:switch=on
 # The second one's memory is Soft Reserved, type 0xefffffff, in the memory map
 TOOL_MEMMAP := memmap=512M%0x1d0000000+0xefffffff
 # Debian packages for the checks, besides those of the rig

@@ -241,7 +241,7 @@ static void free_memory(struct steps *steps, const struct hdm_decoder *memory)
 }
 
 /*
- * Decoder 0 was cleared, and the host bridge still routes the range.  The
+ * Decoder 0 was cleared, and the range is still routed to the device.  The
  * driver discards the range at the next bind, which is the next step.
  */
 static void name_range(struct steps *steps, const struct device *device,
@@ -548,10 +548,10 @@ const struct verb verb_bind = {
 		"Checks the device as 'vfio-cxl check' does, frees its memory in\n"
 		"the right order if the host uses it, unbinds it from its driver\n"
 		"and binds it, and its other functions to vfio-pci. A decoder that\n"
-		"was cleared is committed again if the host bridge still routes a\n"
-		"range to the device alone. If a step fails, those before it are\n"
-		"undone. Finally it waits until the driver has cleared the memory;\n"
-		"no virtual machine can use it before that.\n",
+		"was cleared is committed again if a range is still routed to the\n"
+		"device alone. If a step fails, those before it are undone.\n"
+		"Finally it waits until the driver has cleared the memory; no\n"
+		"virtual machine can use it before that.\n",
 	.options = bind_options,
 	.min_operands = 1,
 	.max_operands = 1,

@@ -43,6 +43,7 @@ static void __printf(3, 4) found(struct context *context, enum outcome outcome,
 	va_list args;
 
 	va_start(args, fmt);
+	free(context->finding->text);
 	context->finding->outcome = outcome;
 	context->finding->text = xvprintf(fmt, args);
 	va_end(args);
@@ -184,7 +185,7 @@ static void check_decoder(struct context *context)
 	if (decoder && !device->hdm.decoders[0].committed) {
 		size = size_text(decoder->size);
 		found(context, OUTCOME_TODO,
-		      "HDM decoder 0 is not committed: the driver has to commit it at 0x%llx, %s, which the host bridge routes to it",
+		      "HDM decoder 0 is not committed: the driver has to commit it at 0x%llx, %s, which is routed to it",
 		      (unsigned long long)decoder->base, size);
 		free(size);
 		return;
@@ -288,68 +289,69 @@ static void check_window(struct context *context)
 	      (unsigned long long)window->base, window->targets[0]);
 }
 
-/* The host bridge's own decoder for an address, or NULL */
-static const struct route_decoder *find_decoder(const struct route *route,
-						uint64_t base)
+static void check_hop(struct context *context, const struct hop *hop)
 {
-	unsigned int i;
+	const struct hdm_decoder *wanted = context->memory, *decoder = NULL;
 
-	for (i = 0; i < route->nr; i++) {
-		const struct hdm_decoder *decoder = &route->decoders[i].decoder;
-
-		if (base >= decoder->base &&
-		    base - decoder->base < decoder->size)
-			return &route->decoders[i];
-	}
-	return NULL;
-}
-
-static void check_route(struct context *context)
-{
-	const struct hdm_decoder *wanted = context->memory;
-	const struct route_decoder *found_at;
-	struct hdm_decoder decoder;
-
-	if (!wanted)
+	switch (hop_routing(hop, wanted, &decoder)) {
+	case ROUTING_EXACT:
 		return;
-	if (context->route->unknown) {
+	case ROUTING_UNKNOWN:
 		found(context, OUTCOME_UNKNOWN,
-		      "decoders of host bridge %s cannot be read: %s",
-		      context->device->root, context->route->unknown);
+		      "it is not known what %s routes: %s", hop->name,
+		      hop->unknown ?:
+		      "the CXL core has not found the port of its decoder");
 		return;
-	}
-	found_at = find_decoder(context->route, wanted->base);
-	if (!found_at) {
+	case ROUTING_NONE:
+		found(context, OUTCOME_NO, "no decoder of %s routes the memory",
+		      hop->name);
+		break;
+	case ROUTING_SEVERAL:
 		found(context, OUTCOME_NO,
-		      "no decoder of host bridge %s routes the memory",
-		      context->device->root);
-		advise(context, "update platform firmware");
-		return;
-	}
-	decoder = found_at->decoder;
-	if (decoder.base != wanted->base || decoder.size != wanted->size ||
-	    decoder.ways != 1) {
+		      "more than one decoder of %s routes the memory",
+		      hop->name);
+		break;
+	case ROUTING_RANGE:
 		found(context, OUTCOME_NO,
-		      "host bridge %s routes 0x%llx bytes at 0x%llx, interleaved %u ways, the device decodes 0x%llx at 0x%llx",
-		      context->device->root, (unsigned long long)decoder.size,
-		      (unsigned long long)decoder.base, decoder.ways,
+		      "%s routes 0x%llx bytes at 0x%llx, interleaved %u ways, the device decodes 0x%llx at 0x%llx",
+		      hop->name, (unsigned long long)decoder->size,
+		      (unsigned long long)decoder->base, decoder->ways,
 		      (unsigned long long)wanted->size,
 		      (unsigned long long)wanted->base);
-		advise(context, "update platform firmware");
-	} else if (!route_goes_to(context->host, context->device, found_at)) {
+		break;
+	case ROUTING_PORT:
 		found(context, OUTCOME_NO,
-		      "host bridge %s routes the memory to another port",
-		      context->device->root);
-		advise(context, "update platform firmware");
-	} else if (context->device->below_switch) {
-		found(context, OUTCOME_UNKNOWN,
-		      "host bridge %s routes exactly this range to the device's root port; the switch below it was not checked",
-		      context->device->root);
-	} else {
-		found(context, OUTCOME_OK,
-		      "host bridge %s routes exactly this range to the device's root port %s",
-		      context->device->root, context->device->port);
+		      "%s routes the memory to port number %d, the device is below number %d",
+		      hop->name, decoder->target, hop->number);
+		break;
 	}
+	advise(context, "update platform firmware");
+}
+
+/* From window to device, each component has to route exactly this range. */
+static void check_route(struct context *context)
+{
+	const struct route *route = context->route;
+	const struct finding *finding = context->finding;
+	char *way, *more;
+	size_t i;
+
+	if (!context->memory)
+		return;
+	for (i = 0; i < route->nr && finding->outcome != OUTCOME_NO; i++)
+		check_hop(context, &route->hops[i]);
+	if (finding->text)
+		return;
+	way = xstrdup("");
+	for (i = 0; i < route->nr; i++) {
+		more = xprintf(i ? "%s, %s to port %s" :
+				   "%s%s routes exactly this range to port %s",
+			       way, route->hops[i].name, route->hops[i].port);
+		free(way);
+		way = more;
+	}
+	found(context, OUTCOME_OK, "%s", way);
+	free(way);
 }
 
 /* What the host itself does with the memory */
@@ -649,7 +651,7 @@ struct findings check_device(const struct host *host,
 	size_t i;
 
 	route_read(host, device, &route);
-	memory = route_memory(host, device, &route);
+	memory = route_memory(device, &route);
 	if (memory)
 		findings.memory = *memory;
 	for (i = 0; i < ARRAY_SIZE(checks); i++) {
@@ -662,6 +664,7 @@ struct findings check_device(const struct host *host,
 		if (finding.text)
 			*append(findings.each, findings.nr) = finding;
 	}
+	route_free(&route);
 	return findings;
 }
 

@@ -42,8 +42,7 @@ struct finding {
  * @each: these, in the order in which they matter
  * @nr: their number
  * @memory: what decoder 0 decodes, or what it has to decode where it is not
- *	committed and the host bridge routes a range to it; size 0 where that is
- *	not known
+ *	committed and a range is routed to it; size 0 where that is not known
  */
 struct findings {
 	struct finding *each;

@@ -7,7 +7,6 @@
 #include <cxl/libcxl.h>
 
 #include "core.h"
-#include "route.h"
 
 struct cxl_memdev *core_find(const struct host *host, const char *address)
 {
@@ -32,6 +31,7 @@ static struct cxl_port *find_endpoint(const struct device *device)
 /* The core has no word for "committed": what decodes nothing has no size. */
 static struct hdm_decoder take(struct cxl_decoder *from)
 {
+	struct cxl_target *target = cxl_target_get_first(from);
 	struct hdm_decoder decoder = {
 		.locked = cxl_decoder_is_locked(from),
 		.host_only = cxl_decoder_get_target_type(from) ==
@@ -39,25 +39,29 @@ static struct hdm_decoder take(struct cxl_decoder *from)
 		.ways = cxl_decoder_get_interleave_ways(from),
 		.base = cxl_decoder_get_resource(from),
 		.size = cxl_decoder_get_size(from),
+		.target = target ? (int)cxl_target_get_id(target) : -1,
 	};
 
 	decoder.committed = decoder.size && decoder.base != UINT64_MAX;
 	return decoder.committed ? decoder : (struct hdm_decoder){ 0 };
 }
 
-bool core_decoders(struct device *device)
+static bool take_all(struct cxl_port *port, struct hdm *hdm)
 {
-	struct cxl_port *port = find_endpoint(device);
 	struct cxl_decoder *decoder;
-	struct hdm *hdm = &device->hdm;
 
-	if (!port)
-		return false;
 	*hdm = (struct hdm){ .enabled = true };
 	cxl_decoder_foreach(port, decoder)
 		if (hdm->nr < HDM_MAX_DECODERS)
 			hdm->decoders[hdm->nr++] = take(decoder);
 	return hdm->nr;
+}
+
+bool core_decoders(struct device *device)
+{
+	struct cxl_port *port = find_endpoint(device);
+
+	return port && take_all(port, &device->hdm);
 }
 
 /*
@@ -82,43 +86,23 @@ struct cxl_region *core_region(const struct host *host,
 	return NULL;
 }
 
-static struct cxl_port *find_bridge(const struct host *host,
-				    const struct device *device)
+static struct cxl_port *find_port(const struct host *host, const char *name)
 {
-	struct cxl_port *port;
+	struct cxl_port *port, *top;
 	struct cxl_bus *bus;
 
-	if (!device->bridge)
-		return NULL;
-	cxl_bus_foreach(host->cxl, bus)
-		cxl_port_foreach(cxl_bus_get_port(bus), port)
-			if (!strcmp(cxl_port_get_host(port), device->bridge))
+	cxl_bus_foreach(host->cxl, bus) {
+		top = cxl_bus_get_port(bus);
+		cxl_port_foreach_all(top, port)
+			if (!strcmp(cxl_port_get_host(port), name))
 				return port;
+	}
 	return NULL;
 }
 
-bool core_bridge(const struct host *host, const struct device *device,
-		 struct route *route)
+bool core_port(const struct host *host, const char *name, struct hdm *hdm)
 {
-	struct cxl_port *bridge = find_bridge(host, device);
-	struct cxl_decoder *each;
-	struct cxl_target *target;
+	struct cxl_port *port = find_port(host, name);
 
-	if (!bridge)
-		return false;
-	cxl_decoder_foreach(bridge, each) {
-		struct route_decoder *to = &route->decoders[route->nr];
-
-		if (route->nr == HDM_MAX_DECODERS)
-			break;
-		to->decoder = take(each);
-		if (!to->decoder.committed)
-			continue;
-		target = cxl_target_get_first(each);
-		to->port = target ? cxl_target_get_physical_node(target) : NULL;
-		if (target && !to->port)
-			to->port = cxl_target_get_devname(target);
-		route->nr++;
-	}
-	return true;
+	return port && take_all(port, hdm);
 }

@@ -8,7 +8,6 @@
 #include "host.h"
 
 struct cxl_region;
-struct route;
 
 /**
  * core_find() - find the core's device of a PCI device
@@ -38,14 +37,13 @@ struct cxl_region *core_region(const struct host *host,
 			       const struct hdm_decoder *memory);
 
 /**
- * core_bridge() - decoders of a device's host bridge
+ * core_port() - take the decoders of a host bridge or of a switch from the core
  * @host: the host
- * @device: whose host bridge it is
- * @route: filled in
+ * @name: name in sysfs of the PCI root, or of the switch's upstream port
+ * @hdm: filled in
  *
  * Return: whether the core has them.
  */
-bool core_bridge(const struct host *host, const struct device *device,
-		 struct route *route);
+bool core_port(const struct host *host, const char *name, struct hdm *hdm);
 
 #endif /* CORE_H */

@@ -121,8 +121,9 @@ const char *hdm_read(struct hdm *hdm, const char *path, off_t offset)
 	block = mmap(NULL, BLOCK_SIZE, PROT_READ, MAP_SHARED, fd, offset);
 	close(fd);
 	if (block == MAP_FAILED)
-		/* EINVAL is the answer for what a driver has claimed. */
-		return errno == EPERM ? "the kernel is locked down" :
+		/* Of a BAR that a driver has claimed the answer is EINVAL. */
+		return errno == EPERM ? "the kernel is locked down, or a "
+					"driver has claimed the registers" :
 					"a driver has claimed the registers";
 	why = parse(hdm, block);
 	munmap(block, BLOCK_SIZE);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * HDM decoders of a device or a host bridge (CXL r3.1 8.2.4.20)
+ * HDM decoders of a device, a host bridge or a switch (CXL r3.1 8.2.4.20)
  */
 #ifndef HDM_H
 #define HDM_H
@@ -19,7 +19,8 @@
  * @ways: of its interleave
  * @base: host physical address
  * @size: in bytes
- * @target: of a host bridge's decoder: port number of the first target
+ * @target: of a host bridge or a switch: Port Number of the first target, -1
+ *	where that is not known
  */
 struct hdm_decoder {
 	bool committed;
@@ -28,7 +29,7 @@ struct hdm_decoder {
 	unsigned int ways;
 	uint64_t base;
 	uint64_t size;
-	uint8_t target;
+	int target;
 };
 
 /**

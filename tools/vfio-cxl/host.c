@@ -76,7 +76,6 @@ static void look_upwards(struct device *device)
 {
 	char *path = xprintf(PCI_DEVICES "/%s", device->address);
 	char *real = realpath(path, NULL), *at, *next;
-	unsigned int above = 0;
 
 	free(path);
 	device->uid = -1;
@@ -95,17 +94,12 @@ static void look_upwards(struct device *device)
 			free(part);
 			break;
 		}
-		free(device->port);
-		device->port = part;
-		above++;
+		*append(device->ports, device->nr_ports) = part;
 	}
-	device->below_switch = above > 1;
 	at[1 + strlen(device->root)] = '\0';
 	path = read_text("%s/firmware_node/hid", real);
-	if (path && !strcmp(path, "ACPI0016")) {
-		device->bridge = read_link("%s/firmware_node", real);
+	if (path && !strcmp(path, "ACPI0016"))
 		read_number(&device->uid, "%s/firmware_node/uid", real);
-	}
 	free(path);
 	free(real);
 }
@@ -170,6 +164,8 @@ static struct device *look_at(struct host *host, struct pci_dev *pci,
 
 static void free_device(struct device *device)
 {
+	size_t i;
+
 	free(device->address);
 	free(device->name);
 	free(device->driver);
@@ -177,8 +173,9 @@ static void free_device(struct device *device)
 	companions_free(device->companions, device->nr_companions);
 	free(device->reset_methods);
 	free(device->root);
-	free(device->bridge);
-	free(device->port);
+	for (i = 0; i < device->nr_ports; i++)
+		free(device->ports[i]);
+	free(device->ports);
 	free(device);
 }
 
@@ -264,6 +261,21 @@ void host_close(struct host *host)
 	cedt_free(&host->cedt);
 	iomem_free(&host->iomem);
 	cxl_unref(host->cxl);
+}
+
+struct pci_dev *host_pci(const struct host *host, const char *address)
+{
+	struct pci_dev *pci;
+
+	for (pci = host->pci->devices; pci; pci = pci->next) {
+		char *name = pci_address(pci);
+		bool same = !strcmp(name, address);
+
+		free(name);
+		if (same)
+			return pci;
+	}
+	return NULL;
 }
 
 struct device *host_lookup(const struct host *host, const char *address)

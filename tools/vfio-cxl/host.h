@@ -41,10 +41,10 @@ struct pci_dev;
  * @numa_node: of the device itself, -1 for none
  * @iommu_group: number, -1 for none
  * @root: PCI root above it, such as "pci0000:20"
- * @bridge: ACPI's name of that, such as "ACPI0016:00", or NULL
  * @uid: ACPI's number of it, -1 where it is no CXL host bridge
- * @port: PCI address of the root port above the device, or NULL
- * @below_switch: there is more between device and root than that port
+ * @ports: PCI addresses of the ports above the device, from the root port on:
+ *	those of switches, an upstream and a downstream one each, are below that
+ * @nr_ports: their number
  * @dvsec: offset of the CXL Device DVSEC (8.1.3)
  * @dvsec_capability: its register of that name, and so on
  * @dvsec_control: with CXL.mem enable
@@ -73,10 +73,9 @@ struct device {
 	int numa_node;
 	int iommu_group;
 	char *root;
-	char *bridge;
 	long long uid;
-	char *port;
-	bool below_switch;
+	char **ports;
+	size_t nr_ports;
 	unsigned int dvsec;
 	uint16_t dvsec_capability;
 	uint16_t dvsec_control;
@@ -139,6 +138,15 @@ struct device *host_find(const struct host *host, const char *text);
  * Return: it, or NULL.
  */
 struct device *host_lookup(const struct host *host, const char *address);
+
+/**
+ * host_pci() - find a PCI function
+ * @host: the host
+ * @address: in sysfs' form
+ *
+ * Return: it, or NULL.
+ */
+struct pci_dev *host_pci(const struct host *host, const char *address);
 
 /**
  * pci_address() - address of a PCI function

@@ -76,6 +76,16 @@ static void decoders_json(struct json_object *json, const struct device *device)
 	}
 }
 
+static const char *root_port(const struct device *device)
+{
+	return device->nr_ports ? device->ports[0] : NULL;
+}
+
+static bool is_below_switch(const struct device *device)
+{
+	return device->nr_ports > 1;
+}
+
 static void print_json(const struct host *host, const struct device *device,
 		       const struct more *more)
 {
@@ -86,8 +96,8 @@ static void print_json(const struct host *host, const struct device *device,
 	json_text(json, "driver_override", device->override);
 	json_text(json, "host_bridge", device->root);
 	json_index(json, "host_bridge_uid", device->uid);
-	json_text(json, "root_port", device->port);
-	json_flag(json, "below_switch", device->below_switch);
+	json_text(json, "root_port", root_port(device));
+	json_flag(json, "below_switch", is_below_switch(device));
 	json_text(json, "reset_methods", device->reset_methods);
 	decoders_json(json, device);
 
@@ -165,8 +175,9 @@ static void print_table(const struct host *host, const struct device *device,
 	row(table, "Driver", xstrdup(device->driver ?: "none"));
 	row(table, "Driver override", xstrdup(device->override ?: "none"));
 	row(table, "Below", xprintf("%s, port %s%s", device->root,
-				    device->port ?: "none",
-				    device->below_switch ? ", a switch" : ""));
+				    root_port(device) ?: "none",
+				    is_below_switch(device) ? ", a switch" :
+							      ""));
 	row(table, "NUMA node", facts_index(device->numa_node));
 	row(table, "IOMMU group", facts_index(device->iommu_group));
 	row(table, "Reset methods",

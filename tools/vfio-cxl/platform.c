@@ -11,7 +11,6 @@
 #include <unistd.h>
 
 #include <linux/kvm.h>
-#include <pci/pci.h>
 
 #include "platform.h"
 #include "util.h"
@@ -94,28 +93,3 @@ const char *platform_uncached(uint64_t start, uint64_t end,
 	       "memory map does not call it System RAM";
 }
 #endif
-
-bool platform_port_number(const struct host *host, const struct device *device,
-			  long long *number)
-{
-	unsigned int bus, slot, function;
-	struct pci_dev *port;
-	struct pci_cap *cap;
-	unsigned int domain;
-
-	if (!device->port ||
-	    sscanf(device->port, "%x:%x:%x.%x", &domain, &bus, &slot,
-		   &function) != 4)
-		return false;
-	port = pci_get_dev(host->pci, (int)domain, (int)bus,
-			   (int)slot, (int)function);
-	if (!port)
-		return false;
-	cap = pci_find_cap(port, PCI_CAP_ID_EXP, PCI_CAP_NORMAL);
-	if (cap)
-		*number = (pci_read_long(port, (int)cap->addr +
-					 PCI_EXP_LNKCAP) & PCI_EXP_LNKCAP_PORT)
-			  >> 24;
-	pci_free_dev(port);
-	return cap;
-}

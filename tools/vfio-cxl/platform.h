@@ -5,7 +5,8 @@
 #ifndef PLATFORM_H
 #define PLATFORM_H
 
-#include "host.h"
+#include <stdbool.h>
+#include <stdint.h>
 
 /**
  * platform_has_memory_map() - does the kernel show the firmware's memory map?
@@ -34,16 +35,5 @@ char *platform_memory_type(uint64_t start, uint64_t end);
  */
 const char *platform_uncached(uint64_t start, uint64_t end,
 			      const char **advice);
-
-/**
- * platform_port_number() - Port Number of the root port above a device
- * @host: the host
- * @device: the device
- * @number: set to it
- *
- * Return: whether there is one.
- */
-bool platform_port_number(const struct host *host, const struct device *device,
-			  long long *number);
 
 #endif /* PLATFORM_H */

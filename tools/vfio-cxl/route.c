@@ -1,50 +1,148 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Decoders of host bridges: from the CXL core, or else from their registers
+ * Decoders of host bridges and switches: from their registers, or else from
+ * the CXL core
  */
-#include <string.h>
+#include <stdlib.h>
+
+#include <pci/pci.h>
 
 #include "core.h"
-#include "platform.h"
 #include "route.h"
+#include "util.h"
+
+/* Port Number of the Link Capabilities, which decoders have as their target */
+static bool port_number(const struct host *host, const char *address,
+			int *number)
+{
+	struct pci_dev *pci = address ? host_pci(host, address) : NULL;
+	struct pci_cap *cap;
+
+	cap = pci ? pci_find_cap(pci, PCI_CAP_ID_EXP, PCI_CAP_NORMAL) : NULL;
+	if (cap)
+		/* The register's highest byte */
+		*number = pci_read_byte(pci, (int)cap->addr + PCI_EXP_LNKCAP +
+					     3);
+	return cap;
+}
+
+/* They do not depend on HDM Decoder Enable, see struct hdm. */
+static const char *read_bridge(const struct host *host,
+			       const struct device *device, struct hdm *hdm)
+{
+	const struct cedt_bridge *bridge = device->uid < 0 ? NULL :
+		cedt_find_bridge(&host->cedt, (uint32_t)device->uid);
+
+	if (!bridge || !bridge->base)
+		return "ACPI CEDT has no CXL 2.0 host bridge there";
+	return hdm_read(hdm, "/dev/mem", (off_t)bridge->base);
+}
+
+static const char *read_switch(const struct host *host, const char *upstream,
+			       struct hdm *hdm)
+{
+	struct pci_dev *pci = host_pci(host, upstream);
+	struct component component;
+
+	if (!pci)
+		return "there is no such PCI function";
+	component = component_find(pci);
+	return component_read(pci, &component, hdm);
+}
+
+/* @core: name that the CXL core knows the component by */
+static void complete(const struct host *host, struct hop *hop,
+		     const char *core)
+{
+	if (hop->unknown && core_port(host, core, &hop->hdm))
+		hop->unknown = NULL;
+	if (!hop->unknown && !port_number(host, hop->port, &hop->number))
+		hop->unknown = "its port to the device is not known";
+}
 
 void route_read(const struct host *host, const struct device *device,
 		struct route *route)
 {
-	const struct cedt_bridge *bridge;
-	struct hdm hdm = { 0 };
-	unsigned int i;
+	struct hop *hop;
+	size_t i;
 
 	*route = (struct route){ 0 };
-	if (core_bridge(host, device, route))
-		return;
-	bridge = device->uid < 0 ? NULL :
-		 cedt_find_bridge(&host->cedt, (uint32_t)device->uid);
-	if (!bridge || !bridge->base) {
-		route->unknown = "ACPI CEDT has no CXL 2.0 host bridge there";
-		return;
+	hop = append(route->hops, route->nr);
+	hop->name = xprintf("host bridge %s", device->root);
+	hop->port = device->nr_ports ? device->ports[0] : NULL;
+	hop->unknown = read_bridge(host, device, &hop->hdm);
+	complete(host, hop, device->root);
+	/* Each switch has an upstream port and, below that, a downstream one */
+	for (i = 1; i < device->nr_ports; i += 2) {
+		hop = append(route->hops, route->nr);
+		hop->name = xprintf("switch %s", device->ports[i]);
+		hop->port = i + 1 < device->nr_ports ? device->ports[i + 1] :
+						       NULL;
+		hop->unknown = read_switch(host, device->ports[i], &hop->hdm);
+		complete(host, hop, device->ports[i]);
 	}
-	route->unknown = hdm_read(&hdm, "/dev/mem", (off_t)bridge->base);
-	for (i = 0; i < hdm.nr; i++)
-		if (hdm.decoders[i].committed)
-			route->decoders[route->nr++].decoder = hdm.decoders[i];
 }
 
-bool route_goes_to(const struct host *host, const struct device *device,
-		   const struct route_decoder *decoder)
+void route_free(struct route *route)
 {
-	long long number;
+	size_t i;
 
-	if (decoder->port)
-		return device->port && !strcmp(decoder->port, device->port);
-	return !platform_port_number(host, device, &number) ||
-	       number == decoder->decoder.target;
+	for (i = 0; i < route->nr; i++)
+		free(route->hops[i].name);
+	free(route->hops);
 }
 
-const struct hdm_decoder *route_memory(const struct host *host,
-				       const struct device *device,
+static bool overlap(const struct hdm_decoder *a, const struct hdm_decoder *b)
+{
+	return a->base - b->base < b->size || b->base - a->base < a->size;
+}
+
+enum routing hop_routing(const struct hop *hop,
+			 const struct hdm_decoder *memory,
+			 const struct hdm_decoder **decoder)
+{
+	const struct hdm_decoder *found = NULL;
+	unsigned int i;
+
+	if (hop->unknown)
+		return ROUTING_UNKNOWN;
+	for (i = 0; i < hop->hdm.nr; i++) {
+		const struct hdm_decoder *each = &hop->hdm.decoders[i];
+
+		if (!each->committed || !overlap(each, memory))
+			continue;
+		if (found)
+			return ROUTING_SEVERAL;
+		found = each;
+	}
+	if (!found)
+		return ROUTING_NONE;
+	*decoder = found;
+	if (found->base != memory->base || found->size != memory->size ||
+	    found->ways != 1)
+		return ROUTING_RANGE;
+	if (found->target < 0)
+		return ROUTING_UNKNOWN;
+	return found->target == hop->number ? ROUTING_EXACT : ROUTING_PORT;
+}
+
+static bool is_exact(const struct route *route,
+		     const struct hdm_decoder *memory)
+{
+	const struct hdm_decoder *decoder;
+	size_t i;
+
+	for (i = 0; i < route->nr; i++)
+		if (hop_routing(&route->hops[i], memory, &decoder) !=
+		    ROUTING_EXACT)
+			return false;
+	return true;
+}
+
+const struct hdm_decoder *route_memory(const struct device *device,
 				       const struct route *route)
 {
+	const struct hop *last = &route->hops[route->nr - 1];
 	const struct hdm_decoder *found = NULL;
 	unsigned int i;
 
@@ -52,18 +150,17 @@ const struct hdm_decoder *route_memory(const struct host *host,
 		return NULL;
 	if (device->hdm.decoders[0].committed)
 		return &device->hdm.decoders[0];
-	/* A switch may route a part of it to another device */
-	if (device->below_switch || !device->port)
+	if (last->unknown)
 		return NULL;
-	for (i = 0; i < route->nr; i++) {
-		const struct route_decoder *each = &route->decoders[i];
+	for (i = 0; i < last->hdm.nr; i++) {
+		const struct hdm_decoder *each = &last->hdm.decoders[i];
 
-		if (!route_goes_to(host, device, each))
+		if (!each->size || each->target != last->number)
 			continue;
-		if (found || each->decoder.ways != 1 ||
-		    each->decoder.size > device->capacity)
+		if (found || each->size > device->capacity ||
+		    !is_exact(route, each))
 			return NULL;
-		found = &each->decoder;
+		found = each;
 	}
 	return found;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What a device's host bridge routes to it
+ * What the components above a device route to it
  */
 #ifndef ROUTE_H
 #define ROUTE_H
@@ -8,60 +8,84 @@
 #include "host.h"
 
 /**
- * struct route_decoder - a decoder of a host bridge
- * @decoder: what it decodes
- * @port: PCI address of its first target, not to be freed, or NULL where only
- *	the port number of @decoder is known
+ * struct hop - a component between window and device that routes by decoders:
+ *	the host bridge, or a switch below it
+ * @name: what it is, and which one
+ * @port: PCI address of its port that leads to the device, or NULL
+ * @number: Port Number of that
+ * @unknown: why it is not known what it routes, of static storage duration, or
+ *	NULL
+ * @hdm: its decoders
  */
-struct route_decoder {
-	struct hdm_decoder decoder;
+struct hop {
+	char *name;
 	const char *port;
+	int number;
+	const char *unknown;
+	struct hdm hdm;
 };
 
 /**
- * struct route - decoders of a device's host bridge
- * @unknown: why they cannot be read, of static storage duration, or NULL
- * @nr: how many are committed
- * @decoders: these
+ * struct route - the way from the window to a device
+ * @hops: components on the way, from the host bridge on
+ * @nr: their number
  */
 struct route {
-	const char *unknown;
-	unsigned int nr;
-	struct route_decoder decoders[HDM_MAX_DECODERS];
+	struct hop *hops;
+	size_t nr;
 };
 
 /**
- * route_read() - read the decoders of a device's host bridge
+ * enum routing - what a component does with a range of memory
+ * @ROUTING_EXACT: one decoder routes exactly this range to the device
+ * @ROUTING_UNKNOWN: not known
+ * @ROUTING_NONE: no decoder routes any of it
+ * @ROUTING_SEVERAL: more than one decoder routes some of it
+ * @ROUTING_RANGE: the decoder routes another range, or is interleaved
+ * @ROUTING_PORT: the decoder routes the range to another port
+ */
+enum routing {
+	ROUTING_EXACT,
+	ROUTING_UNKNOWN,
+	ROUTING_NONE,
+	ROUTING_SEVERAL,
+	ROUTING_RANGE,
+	ROUTING_PORT,
+};
+
+/**
+ * route_read() - read the decoders of the components above a device
  * @host: the host
  * @device: the device
- * @route: filled in
+ * @route: filled in; to be freed by route_free()
  */
 void route_read(const struct host *host, const struct device *device,
 		struct route *route);
 
+void route_free(struct route *route);
+
 /**
- * route_goes_to() - does a decoder route to the root port above a device?
- * @host: the host
- * @device: the device
- * @decoder: of its host bridge
+ * hop_routing() - what does a component do with a range of memory?
+ * @hop: the component
+ * @memory: the range
+ * @decoder: set to the decoder, for @ROUTING_RANGE and @ROUTING_PORT
  *
- * Return: false where it is known to route elsewhere.
+ * Return: that.
  */
-bool route_goes_to(const struct host *host, const struct device *device,
-		   const struct route_decoder *decoder);
+enum routing hop_routing(const struct hop *hop,
+			 const struct hdm_decoder *memory,
+			 const struct hdm_decoder **decoder);
 
 /**
  * route_memory() - the range that a device's memory has, or had
- * @host: the host
  * @device: the device
- * @route: decoders of its host bridge
+ * @route: the way to it
  *
  * Return: what decoder 0 decodes; where it is not committed, the one range that
- * the host bridge routes to this device alone, so that the driver can commit it
- * again; or NULL.
+ * is routed to this device alone, so that the driver can commit it again; or
+ * NULL.
  */
-const struct hdm_decoder *route_memory(const struct host *host,
-				       const struct device *device,
+const struct hdm_decoder *route_memory(const struct device *device,
 				       const struct route *route);
 
 #endif /* ROUTE_H */

@@ -25,7 +25,7 @@ sys.path[0] = str(HERE.parent)
 
 # pylint: disable=wrong-import-position
 from guest import host, tap  # noqa: E402
-from tool.tool import NO, OK, TOOL, ToolCase, run  # noqa: E402
+from tool.tool import FAILED, NO, OK, TOOL, ToolCase, run  # noqa: E402
 
 OURS = host.OURS
 # What the kernel has for the other function
@@ -155,22 +155,11 @@ def decoders(words):
 
 
 def unlock(device):
-    """Commit a device's decoder and that of its bridge without a lock."""
-    for address in (bar(device), bridge(device)):
+    """Commit all decoders from window to device without a lock."""
+    for address in (bar(device), *(hop.registers for hop in hops(device))):
         with registers(address) as words:
             at = decoders(words)
             words[at + 8] = 0
-            words[at + 8] = host.COMMIT
-
-
-def unroute(device, size=0):
-    """Clear the decoder of a device's host bridge, or have it route less."""
-    with registers(bridge(device)) as words:
-        at = decoders(words)
-        words[at + 8] = 0
-        if size:
-            words[at + 6] = size & 0xFFFFFFFF
-            words[at + 7] = size >> 32
             words[at + 8] = host.COMMIT
 
 
@@ -190,14 +179,62 @@ def bridge(device):
     raise LookupError(f"CEDT has no host bridge {uid}")
 
 
+def port_number(bdf):
+    """Return the Port Number of a PCI Express port."""
+    config = sysfs(host.PciDevice(bdf), "config").read_bytes()
+    at = config[0x34]
+    while config[at] != 0x10:
+        at = config[at + 1]
+    return config[at + 0x0F]  # the highest byte of Link Capabilities
+
+
+@dataclasses.dataclass
+class Hop:
+    """A host bridge, or a switch, and its port that leads to a device."""
+
+    name: str  # as the tool has it
+    registers: int
+    port: str
+
+    def route(self, base, size, control=host.COMMIT, *, decoder=0,
+              target=None):
+        """Have a decoder route a range to the device, or to another port."""
+        if target is None:
+            target = port_number(self.port)
+        with registers(self.registers) as words:
+            at = decoders(words) + 8 * decoder
+            words[at + 8] = 0
+            for register, value in ((4, base), (6, size)):
+                words[at + register] = value & 0xFFFFFFFF
+                words[at + register + 1] = value >> 32
+            words[at + 9] = target
+            words[at + 8] = control
+
+
+def hops(device):
+    """Return the components that route to a device, from the window on."""
+    path = (host.PCI / "devices" / device.bdf).resolve()
+    root, *ports = path.parts[3:-1]
+    return [Hop(f"host bridge {root}", bridge(device), ports[0]),
+            *(Hop(f"switch {up}", bar(host.PciDevice(up)), down)
+              for up, down in zip(ports[1::2], ports[2::2]))]
+
+
+def route(device, size):
+    """Have all components above a device route so much to it."""
+    for hop in hops(device):
+        hop.route(device.base, size, host.COMMIT if size else 0)
+
+
 class MachineCase(ToolCase):
     """Each test begins with devices as firmware left them, and no driver."""
 
     def setUp(self):
         self.devices = host.devices()
-        # A memory device, one of an accelerator's class, and one that has
-        # another function.
-        self.memory, self.accelerator, self.pair = self.devices
+        # A memory device, one of an accelerator's class, one that has another
+        # function, and one below a switch.
+        (self.memory, self.accelerator, self.pair,
+         self.switched) = self.devices
         self.addCleanup(self.restore)
         self.restore()
 
@@ -219,19 +256,18 @@ class MachineCase(ToolCase):
         sysfs(other, "driver_override").write_text("\n")
         host.delete_regions()
         for device in self.devices:
-            with registers(bridge(device)) as words:
-                at = decoders(words)
-                words[at + 8] = 0
-                words[at + 4] = device.base & 0xFFFFFFFF
-                words[at + 5] = device.base >> 32
-                words[at + 6] = device.size & 0xFFFFFFFF
-                words[at + 7] = device.size >> 32
-                words[at + 8] = host.COMMIT | host.LOCK
+            self.restore_route(device)
             with registers(bar(device)) as words:
                 at = hdm(device)
                 for n in range(4):
                     words[at + 8 + 8 * n] = 0
             device.commit()
+
+    def restore_route(self, device):
+        """Let a device's memory be routed to it as firmware did."""
+        for hop in hops(device):
+            hop.route(0, 0, 0, decoder=1)
+            hop.route(device.base, device.size, host.COMMIT | host.LOCK)
 
     def sleep(self, device):
         """Wait until vfio-pci has put an idle device into D3hot."""
@@ -346,7 +382,7 @@ class Agreement(MachineCase):
         """a decoder that is not committed, and nothing is routed to it"""
         def change():
             self.poke(self.memory, 8, 0)()
-            unroute(self.memory)
+            route(self.memory, 0)
         self.agree(self.memory, "decoder", change)
 
     def test_not_enabled(self):
@@ -425,11 +461,6 @@ class Agreement(MachineCase):
         self.addCleanup(PARAMETER.write_text, "Y")
         self.agree(self.memory, "class", lambda: PARAMETER.write_text("N"))
 
-    def test_route(self):
-        """a host bridge that routes nothing, which the driver cannot see"""
-        unroute(self.memory)
-        self.assertEqual("no", self.checks(self.memory, NO)["route"])
-
     def test_no_reset(self):
         """no reset method is a warning"""
         path = sysfs(self.memory, "reset_method")
@@ -437,6 +468,115 @@ class Agreement(MachineCase):
         path.write_text("\n")
         self.addCleanup(path.write_text, before)
         self.assertEqual("warning", self.checks(self.memory)["reset"])
+
+
+class Route(MachineCase):
+    """What routes the memory, which the driver cannot see."""
+
+    def route(self, device, status=OK):
+        """Return what check says of it."""
+        found = self.ask("check", device.bdf, status=status)
+        line = next(each for each in found["checks"]
+                    if each["name"] == "route")
+        return line["outcome"], line["text"]
+
+    def each(self):
+        """Yield devices with each of the components that route to them."""
+        for device in (self.accelerator, self.switched):
+            for hop in hops(device):
+                yield device, hop
+                self.restore_route(device)
+
+    def wrong(self, device, text):
+        """See that check and bind refuse a device, and why."""
+        self.assertEqual(("no", text), self.route(device, NO))
+        self.refuse(NO, re.escape(text), "bind", device.bdf)
+
+    def test_right(self):
+        """each component routes exactly the memory to the device"""
+        first, second = hops(self.switched)
+        self.assertEqual(
+            ("ok", f"{first.name} routes exactly this range to port "
+             f"{first.port}, {second.name} to port {second.port}"),
+            self.route(self.switched))
+        info = self.ask("info", self.switched.bdf)
+        self.assertEqual((first.port, True),
+                         (info["root_port"], info["below_switch"]))
+        info = self.ask("info", self.accelerator.bdf)
+        self.assertEqual((hops(self.accelerator)[0].port, False),
+                         (info["root_port"], info["below_switch"]))
+
+    def test_nothing(self):
+        """a decoder that is not committed"""
+        for device, hop in self.each():
+            hop.route(device.base, device.size, 0)
+            self.wrong(device, f"no decoder of {hop.name} routes the memory")
+
+    def test_elsewhere(self):
+        """a decoder for another range"""
+        for device, hop in self.each():
+            hop.route(device.base + device.size, device.size)
+            self.wrong(device, f"no decoder of {hop.name} routes the memory")
+
+    def test_range(self):
+        """a part of the memory, more than that, or every second piece of it"""
+        for device, hop in self.each():
+            for base, size, ways in (
+                    (device.base, device.size // 2, 1),
+                    (device.base + device.size // 2, device.size // 2, 1),
+                    (device.base, 2 * device.size, 1),
+                    (device.base, device.size, 2)):
+                hop.route(base, size, host.COMMIT | (ways - 1) << 4)
+                self.wrong(device, f"{hop.name} routes {size:#x} bytes at "
+                           f"{base:#x}, interleaved {ways} ways, the device "
+                           f"decodes {device.size:#x} at {device.base:#x}")
+
+    def test_several(self):
+        """two decoders for the same range"""
+        for device, hop in self.each():
+            hop.route(device.base, device.size, decoder=1)
+            self.wrong(device,
+                       f"more than one decoder of {hop.name} routes the memory")
+
+    def test_other_port(self):
+        """a decoder that targets another port"""
+        for device, hop in self.each():
+            number = port_number(hop.port)
+            hop.route(device.base, device.size, target=number + 1)
+            self.wrong(device, f"{hop.name} routes the memory to port number "
+                       f"{number + 1}, the device is below number {number}")
+
+    def hidden(self, hop):
+        """Hide a component's registers for a while."""
+        if hop.name.startswith("switch "):
+            upstream = host.PciDevice(hop.name.split()[1])
+            return mounted("/dev/null", sysfs(upstream, "resource0"))
+        return mounted("/dev/null", "/dev/mem")
+
+    def test_unknown(self):
+        """registers that cannot be read"""
+        for device, hop in self.each():
+            with self.hidden(hop), mounted(tempfile.mkdtemp(), DECODERS):
+                self.assertEqual(
+                    ("unknown", f"it is not known what {hop.name} routes: a "
+                     "driver has claimed the registers"),
+                    self.route(device, FAILED))
+
+    def test_core(self):
+        """the CXL core has claimed the registers, and knows"""
+        modprobe(*MODULES)
+        # Loaded for the first time, they take devices at once.
+        self.restore()
+        for device in (self.memory, self.switched):
+            before = self.route(device)
+            self.assertEqual("ok", before[0])
+            device.bind("cxl_pci")
+            sysfs(device, "driver_override").write_text("\n")
+            wait(regions)
+            for hop in hops(device):
+                with self.hidden(hop):
+                    self.assertEqual(before, self.route(device))
+            self.restore()
 
 
 class Surroundings(MachineCase):
@@ -547,14 +687,21 @@ class Recovered(MachineCase):
         """the host bridge routes less than the device has"""
         device = self.accelerator
         device.reset()
-        unroute(device, device.size // 2)
+        route(device, device.size // 2)
         self.recover(device, device.size // 2)
 
     def test_more(self):
         """the host bridge routes more than the device has"""
         device = self.memory
         device.reset()
-        unroute(device, 2 * device.size)
+        route(device, 2 * device.size)
+        self.assertEqual("no", self.checks(device, NO)["decoder"])
+
+    def test_not_all_the_way(self):
+        """the switch routes a part of what the host bridge routes"""
+        device = self.switched
+        device.reset()
+        hops(device)[1].route(device.base, device.size // 2)
         self.assertEqual("no", self.checks(device, NO)["decoder"])
 
 
@@ -817,13 +964,15 @@ class Core(CoreCase, Undone):
 
     def test_region(self):
         """bind deletes the region, unbind brings it back"""
-        self.take()
-        before = state(self.device)
-        self.succeed("bind", self.device.bdf)
-        self.assertEqual((OURS, []), (driver(self.device), regions()))
-        self.succeed("unbind", self.device.bdf)
-        wait(regions)
-        self.assertEqual(before, state(self.device))
+        for self.device in (self.memory, self.switched):
+            self.take()
+            before = state(self.device)
+            self.succeed("bind", self.device.bdf)
+            self.assertEqual((OURS, []), (driver(self.device), regions()))
+            self.succeed("unbind", self.device.bdf)
+            wait(regions)
+            self.assertEqual(before, state(self.device))
+            self.restore()
 
     def test_unbound_by_hand(self):
         """the region outlives its driver, and bind deletes it"""
