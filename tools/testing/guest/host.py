@@ -130,7 +130,7 @@ class HostDevice(PciDevice):
 
     @contextmanager
     def opened(self):
-        """Keep it open in a context."""
+        """Keep it open in a context; yield its descriptor."""
         group = os.path.basename(os.readlink(self._sysfs("iommu_group")))
         with open("/dev/vfio/vfio", "r+b", buffering=0) as container, \
                 open(f"/dev/vfio/{group}", "r+b", buffering=0) as file:
@@ -140,7 +140,7 @@ class HostDevice(PciDevice):
             name = bytearray(self.bdf.encode() + b"\0")
             device = fcntl.ioctl(file, VFIO_GROUP_GET_DEVICE_FD, name, True)
             try:
-                yield
+                yield device
             finally:
                 os.close(device)
 

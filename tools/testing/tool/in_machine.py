@@ -7,10 +7,12 @@ what the driver does. Prints TAP.
 """
 
 import dataclasses
+import fcntl
 import mmap
 import os
 import pty
 import re
+import struct
 import subprocess
 import sys
 import tempfile
@@ -135,6 +137,14 @@ def bar(device):
 def hdm(device):
     """Return where a device's HDM decoder capability is, in dwords."""
     return host.hdm_offset(device.block()) // 4
+
+
+def memory_region(file):
+    """Return where the memory is in the file of a device."""
+    info = bytearray(struct.pack("<4I2Q", 32, 0, host.VFIO_PCI_NUM_REGIONS, 0,
+                                 0, 0))
+    fcntl.ioctl(file, host.VFIO_DEVICE_GET_REGION_INFO, info, True)
+    return struct.unpack("<4I2Q", info)[5]
 
 
 def wait(look, seconds=20):
@@ -722,6 +732,21 @@ class Bound(MachineCase):
             self.succeed("bind", device.bdf)
             self.succeed("unbind", device.bdf)
             self.assertEqual(before, state(device))
+
+    def test_memory(self):
+        """a user of a bound device reads and writes its memory"""
+        modprobe("vfio_iommu_type1")
+        for device in self.devices:
+            self.succeed("bind", device.bdf)
+            with device.opened() as file:
+                memory = memory_region(file)
+                for at in (0, device.size - 8):
+                    os.pwrite(file, b"a user's", memory + at)
+                    self.assertEqual(b"a user's", device.read(at, 8))
+                    device.write(at, b"device's")
+                    self.assertEqual(b"device's",
+                                     os.pread(file, 8, memory + at))
+            self.succeed("unbind", device.bdf)
 
     def test_stock_driver(self):
         """bind takes a device from vfio-pci, and unbind gives it back"""
