@@ -36,6 +36,7 @@ MODULES = ["cxl_acpi", "cxl_port", "cxl_mem", "cxl_pci"]
 DECODERS = Path("/sys/bus/cxl/devices")
 MEMORY = Path("/sys/devices/system/memory")
 DAX = Path("/sys/bus/dax/devices")
+HARD_OFFLINE = MEMORY / "hard_offline_page"
 PARAMETER = Path("/sys/module/vfio_cxl_pci/parameters/allow_unsafe_mailbox")
 
 
@@ -747,6 +748,25 @@ class Bound(MachineCase):
                     self.assertEqual(b"device's",
                                      os.pread(file, 8, memory + at))
             self.succeed("unbind", device.bdf)
+
+    def test_poison(self):
+        """info has the pages that the kernel was told are bad"""
+        device = self.memory
+        modprobe("vfio_iommu_type1")
+        self.succeed("bind", device.bdf)
+        pages = [mmap.PAGESIZE * n for n in (3, 5)]
+        with device.opened() as file, \
+                mmap.mmap(file, mmap.PAGESIZE, offset=memory_region(file)):
+            for number, page in enumerate(pages, 1):
+                HARD_OFFLINE.write_text(hex(device.base + page))
+                info = self.ask("info", device.bdf)
+                self.assertEqual(number, info["poisoned_pages"], info)
+            self.assertRegex(self.succeed("info", device.bdf),
+                             r"\nPoisoned pages +2\n")
+            self.assertRegex(info["last_message"],
+                             f"poison in the memory at offset {pages[1]:#x}")
+        # Clearing finds that they work.
+        wait(lambda: not self.ask("info", device.bdf)["poisoned_pages"])
 
     def test_stock_driver(self):
         """bind takes a device from vfio-pci, and unbind gives it back"""
