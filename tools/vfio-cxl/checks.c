@@ -208,6 +208,15 @@ static void check_decoder(struct context *context)
 		       "turn interleaving of this device off in platform firmware");
 		return;
 	}
+	if (decoder->back_invalidate || decoder->unordered) {
+		found(context, OUTCOME_NO,
+		      "HDM decoder 0 uses %s, which is not supported",
+		      !decoder->unordered ? "Back-Invalidate" :
+		      !decoder->back_invalidate ? "Unordered I/O" :
+		      "Back-Invalidate and Unordered I/O");
+		advise(context, "disable that in platform firmware");
+		return;
+	}
 	size = size_text(decoder->size);
 	if (!decoder->size || decoder->size % HDM_ALIGN) {
 		found(context, OUTCOME_NO,

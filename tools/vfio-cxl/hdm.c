@@ -34,6 +34,8 @@
 #define HDM_CTRL_LOCK		(1u << 8)
 #define HDM_CTRL_COMMITTED	(1u << 10)
 #define HDM_CTRL_HOST_ONLY	(1u << 12)
+#define HDM_CTRL_BI		(1u << 13)
+#define HDM_CTRL_UIO		(1u << 14)
 #define HDM_TARGETS		0x14
 
 static uint32_t read32(const volatile uint8_t *block, unsigned int offset)
@@ -100,6 +102,8 @@ static const char *parse(struct hdm *hdm, const volatile uint8_t *block)
 			.committed = true,
 			.locked = ctrl & HDM_CTRL_LOCK,
 			.host_only = ctrl & HDM_CTRL_HOST_ONLY,
+			.back_invalidate = ctrl & HDM_CTRL_BI,
+			.unordered = ctrl & HDM_CTRL_UIO,
 			.ways = decode_ways(HDM_CTRL_IW(ctrl)),
 			.base = read_pair(from, HDM_BASE_LOW),
 			.size = read_pair(from, HDM_SIZE_LOW),

@@ -16,6 +16,8 @@
  * @committed: it decodes; the rest is 0 otherwise
  * @locked: until the next reset
  * @host_only: memory that is host-only coherent, not device-coherent
+ * @back_invalidate: the device invalidates caches of the host
+ * @unordered: it takes Unordered I/O; the CXL core knows neither of both
  * @ways: of its interleave
  * @base: host physical address
  * @size: in bytes
@@ -26,6 +28,8 @@ struct hdm_decoder {
 	bool committed;
 	bool locked;
 	bool host_only;
+	bool back_invalidate;
+	bool unordered;
 	unsigned int ways;
 	uint64_t base;
 	uint64_t size;

@@ -63,12 +63,10 @@ static void look_at_dvsec(struct device *device)
 
 static void look_at_decoders(struct device *device)
 {
-	if (core_decoders(device)) {
-		device->from_core = true;
-		return;
-	}
 	device->no_decoders = component_read(device->pci, &device->component,
 					     &device->hdm);
+	if (device->no_decoders && core_decoders(device))
+		device->no_decoders = NULL;
 }
 
 /* /sys/devices/pci0000:20/0000:20:00.0/0000:21:00.0: what is above it? */

@@ -54,7 +54,6 @@ struct pci_dev;
  * @active: Memory_Active of range 1
  * @component: where the component registers are
  * @no_decoders: why the decoders are not known, or NULL
- * @from_core: @hdm is what the CXL core knows
  * @hdm: HDM decoders
  * @memdev: the CXL core's device, or NULL
  */
@@ -85,7 +84,6 @@ struct device {
 	bool active;
 	struct component component;
 	const char *no_decoders;
-	bool from_core;
 	struct hdm hdm;
 	struct cxl_memdev *memdev;
 };

@@ -157,6 +157,9 @@ const struct hdm_decoder *route_memory(const struct device *device,
 
 		if (!each->size || each->target != last->number)
 			continue;
+		/* The driver commits it with neither of both */
+		if (each->back_invalidate || each->unordered)
+			return NULL;
 		if (found || each->size > device->capacity ||
 		    !is_exact(route, each))
 			return NULL;

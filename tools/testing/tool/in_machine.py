@@ -122,6 +122,26 @@ def mounted(folder, place):
 
 
 @contextmanager
+def altered(function):
+    """Show the tool other component registers of a PCI function for a while.
+
+    Its driver does not see them. They are a copy, to be changed.
+    """
+    copy = Path(tempfile.mkdtemp(), "resource0")
+    copy.write_bytes(bytes(host.COMPONENT_SIZE))
+    first, end = (at // 4 for at in (
+        host.CACHE_MEM, host.CACHE_MEM + host.CACHE_MEM_SIZE))
+    with open(copy, "r+b") as file, \
+            mmap.mmap(file.fileno(), 0) as view, \
+            memoryview(view).cast("I") as words:
+        with registers(bar(function)) as real:
+            for at in range(first, end):
+                words[at] = real[at]
+        with mounted(copy, sysfs(function, copy.name)):
+            yield words
+
+
+@contextmanager
 def read_only(file):
     """Let nobody write to a file for a while."""
     with mounted(file, file):
@@ -453,18 +473,29 @@ class Agreement(MachineCase):
                 self.poke(self.memory, register, value)()
         self.agree(self.memory, "window", change)
 
+    def wrong(self, name, text):
+        """See that check finds something that only the tool is shown."""
+        self.assertEqual("no", self.checks(self.memory, NO)[name])
+        self.refuse(NO, re.escape(text), "bind", self.memory.bdf)
+
     def test_address_0(self):
         """a decoder at address 0, as with AMD's normalized addresses"""
-        # In a copy: the emulator would have the memory in place of its RAM.
-        block = bytearray(self.memory.block())
-        base = host.hdm_offset(block) + 0x10
-        block[base:base + 8] = bytes(8)
-        copy = Path(tempfile.mkdtemp(), "resource0")
-        copy.write_bytes(block)
-        with mounted(copy, sysfs(self.memory, copy.name)):
-            self.assertEqual("no", self.checks(self.memory, NO)["decoder"])
-            self.refuse(NO, "HDM decoder 0 begins at address 0", "bind",
-                        self.memory.bdf)
+        # The emulator would have the memory in place of its RAM.
+        with altered(self.memory) as words:
+            at = decoders(words)
+            words[at + 4] = words[at + 5] = 0
+            self.wrong("decoder", "HDM decoder 0 begins at address 0")
+
+    def test_extensions(self):
+        """a decoder that uses Back-Invalidate or Unordered I/O"""
+        # The emulator has neither.
+        for bits, text in ((1 << 13, "Back-Invalidate"),
+                           (1 << 14, "Unordered I/O"),
+                           (3 << 13, "Back-Invalidate and Unordered I/O")):
+            with altered(self.memory) as words:
+                words[decoders(words) + 8] |= bits
+                self.wrong("decoder", f"HDM decoder 0 uses {text}, which is "
+                           "not supported")
 
     def test_class(self):
         """a memory device, where the parameter is off"""
@@ -548,6 +579,16 @@ class Route(MachineCase):
             hop.route(device.base, device.size, decoder=1)
             self.wrong(device,
                        f"more than one decoder of {hop.name} routes the memory")
+
+    def test_not_recovered(self):
+        """a range that uses Back-Invalidate is not committed again"""
+        device = self.switched
+        device.reset()
+        up = host.PciDevice(hops(device)[1].name.split()[1])
+        with altered(up) as words:
+            self.assertEqual("todo", self.checks(device)["decoder"])
+            words[decoders(words) + 8] |= 1 << 13
+            self.assertEqual("no", self.checks(device, NO)["decoder"])
 
     def test_other_port(self):
         """a decoder that targets another port"""
@@ -1006,6 +1047,21 @@ class Core(CoreCase, Undone):
         found = self.checks(self.device)
         self.assertEqual(("todo", "todo", "ok"), (
             found["driver"], found["in-use"], found["route"]), found)
+
+    def test_extensions(self):
+        """the registers tell of Back-Invalidate, which the core does not"""
+        self.take()
+        with altered(self.device) as words:
+            self.assertEqual("ok", self.checks(self.device)["decoder"])
+            words[decoders(words) + 8] |= 1 << 13
+            self.assertEqual("no", self.checks(self.device, NO)["decoder"])
+
+    def test_hidden(self):
+        """the core knows the decoders where registers cannot be read"""
+        self.take()
+        before = self.ask("info", self.device.bdf)
+        with mounted("/dev/null", sysfs(self.device, "resource0")):
+            self.assertEqual(before, self.ask("info", self.device.bdf))
 
     def test_region(self):
         """bind deletes the region, unbind brings it back"""
