@@ -25,6 +25,9 @@
 #define HDM_ALIGN	(UINT64_C(256) << 20)
 #define MAX_MEMORY	(UINT64_C(1) << 40)
 
+#define NEEDS_CXL2 \
+	"CXL 2.0 or later is needed; update the device's firmware"
+
 #define PARAMETERS	"/sys/module/vfio_cxl_pci/parameters"
 
 /* @memory is NULL where it is not known: then there is nothing to say of it */
@@ -156,42 +159,43 @@ static void check_registers(struct context *context)
 {
 	const struct component *component = &context->device->component;
 
-	if (component->bar >= 0) {
+	if (component->bar < 0) {
+		found(context, OUTCOME_NO,
+		      "the Register Locator DVSEC has no component registers");
+		advise(context, NEEDS_CXL2);
+	} else if (!component->reachable) {
+		found(context, OUTCOME_NO,
+		      "the component registers lie outside any assigned memory BAR");
+		advise(context, "check the firmware's BAR assignment");
+	} else {
 		found(context, OUTCOME_OK, "in BAR %d at 0x%llx",
 		      component->bar, (unsigned long long)component->offset);
-		return;
 	}
-	found(context, OUTCOME_NO,
-	      "the Register Locator DVSEC has no component registers");
-	advise(context,
-	       "CXL 2.0 or later is needed; update the device's firmware");
 }
 
 static void check_decoder(struct context *context)
 {
 	const struct device *device = context->device;
 	const struct hdm_decoder *decoder = context->memory;
+	bool committed;
 	char *size;
 
 	if (device->no_decoders) {
-		found(context, OUTCOME_UNKNOWN,
+		found(context,
+		      device->hdm.absent ? OUTCOME_NO : OUTCOME_UNKNOWN,
 		      "HDM decoder 0 cannot be read: %s", device->no_decoders);
-		if (device->driver)
+		if (device->hdm.absent)
+			advise(context, NEEDS_CXL2);
+		else if (device->driver)
 			advise(context,
 			       "stop what uses %s, or look at the kernel's log",
 			       device->driver);
 		return;
 	}
-	if (decoder && !device->hdm.decoders[0].committed) {
-		size = size_text(decoder->size);
-		found(context, OUTCOME_TODO,
-		      "HDM decoder 0 is not committed: the driver has to commit it at 0x%llx, %s, which is routed to it",
-		      (unsigned long long)decoder->base, size);
-		free(size);
-		return;
-	}
-	if (!decoder || !device->hdm.enabled ||
-	    !(device->dvsec_control & DVSEC_MEM_ENABLE)) {
+	committed = device->hdm.decoders[0].committed;
+	if (!decoder || (committed && (!device->hdm.enabled ||
+				       !(device->dvsec_control &
+					 DVSEC_MEM_ENABLE)))) {
 		found(context, OUTCOME_NO, "HDM decoder 0 is not %s",
 		      !decoder ? "committed" :
 		      !device->hdm.enabled ? "enabled" :
@@ -230,6 +234,10 @@ static void check_decoder(struct context *context)
 		found(context, OUTCOME_NO,
 		      "HDM decoder 0 decodes %s, more than the 1 TiB that a VFIO region can hold",
 		      size);
+	} else if (!committed) {
+		found(context, OUTCOME_TODO,
+		      "HDM decoder 0 is not committed: the driver has to commit it at 0x%llx, %s, which is routed to it",
+		      (unsigned long long)decoder->base, size);
 	} else {
 		found(context, OUTCOME_OK,
 		      "HDM decoder 0 is committed%s at 0x%llx, %s",

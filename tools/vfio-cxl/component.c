@@ -25,6 +25,7 @@
 #define LOCATOR_BLOCK(low)	((low) >> 8 & 0xff)
 #define LOCATOR_COMPONENT	1
 #define LOCATOR_BAR(low)	((low) & 7)
+#define COMPONENT_SIZE		0x10000
 
 unsigned int dvsec_find(struct pci_dev *pci, unsigned int id)
 {
@@ -40,6 +41,18 @@ unsigned int dvsec_find(struct pci_dev *pci, unsigned int id)
 	return 0;
 }
 
+/* Bases and sizes of BARs are known since host_open(). */
+static bool is_reachable(const struct pci_dev *pci, unsigned int bar,
+			 uint64_t offset)
+{
+	if (bar >= ARRAY_SIZE(pci->base_addr) ||
+	    pci->base_addr[bar] & PCI_BASE_ADDRESS_SPACE_IO ||
+	    !(pci->base_addr[bar] & PCI_ADDR_MEM_MASK))
+		return false;
+	return offset <= pci->size[bar] &&
+	       pci->size[bar] - offset >= COMPONENT_SIZE;
+}
+
 struct component component_find(struct pci_dev *pci)
 {
 	unsigned int at = dvsec_find(pci, DVSEC_LOCATOR);
@@ -52,11 +65,14 @@ struct component component_find(struct pci_dev *pci)
 		uint32_t low = pci_read_long(pci, (int)entry);
 		uint32_t high = pci_read_long(pci, (int)entry + 4);
 
+		uint64_t offset = (uint64_t)high << 32 | (low & 0xffff0000);
+
 		if (LOCATOR_BLOCK(low) == LOCATOR_COMPONENT)
 			return (struct component){
 				.bar = (int)LOCATOR_BAR(low),
-				.offset = (uint64_t)high << 32 |
-					  (low & 0xffff0000),
+				.offset = offset,
+				.reachable = is_reachable(pci, LOCATOR_BAR(low),
+							  offset),
 			};
 	}
 	return (struct component){ .bar = -1 };
@@ -103,6 +119,9 @@ const char *component_read(struct pci_dev *pci,
 
 	if (component->bar < 0)
 		return "there are no component registers";
+	if (!component->reachable)
+		return "the component registers lie outside any assigned "
+		       "memory BAR";
 	address = pci_address(pci);
 	folder = xprintf(PCI_DEVICES "/%s", address);
 	path = xprintf("%s/power/control", folder);

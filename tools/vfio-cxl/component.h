@@ -6,6 +6,7 @@
 #ifndef COMPONENT_H
 #define COMPONENT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "hdm.h"
@@ -16,10 +17,12 @@ struct pci_dev;
  * struct component - where the component registers are
  * @bar: index of the BAR, -1 for nowhere
  * @offset: in that
+ * @reachable: that is a memory BAR, has an address, and contains them
  */
 struct component {
 	int bar;
 	uint64_t offset;
+	bool reachable;
 };
 
 /**

@@ -72,19 +72,19 @@ static unsigned int decode_ways(unsigned int encoded)
 static const char *parse(struct hdm *hdm, const volatile uint8_t *block)
 {
 	uint32_t header = read32(block, CACHE_MEM);
-	unsigned int i, at = 0;
+	unsigned int i, at = 0, nr;
 
 	if (header == UINT32_MAX)
 		return "the registers read as all ones";
-	if (CAP_ID(header) != CAP_ID_ARRAY)
-		return "there is no capability array";
-	for (i = 1; i <= ARRAY_SIZE_OF(header); i++) {
+	nr = CAP_ID(header) == CAP_ID_ARRAY ? ARRAY_SIZE_OF(header) : 0;
+	for (i = 1; i <= nr; i++) {
 		uint32_t cap = read32(block, CACHE_MEM + 4 * i);
 
 		if (CAP_ID(cap) == CAP_ID_HDM)
 			at = CAP_POINTER(cap);
 	}
-	if (!at || at % 4 || at + HDM_DECODER(0) > CACHE_MEM_SIZE)
+	hdm->absent = !at || at % 4 || at + HDM_DECODER(0) > CACHE_MEM_SIZE;
+	if (hdm->absent)
 		return "there is no HDM Decoder Capability";
 	block += CACHE_MEM + at;
 	hdm->nr = decode_count(read32(block, HDM_CAP));

@@ -40,18 +40,20 @@ struct hdm_decoder {
  * struct hdm - an HDM Decoder Capability
  * @enabled: HDM Decoder Enable of the global control, which only devices have:
  *	decoders of host bridges and switches need no more than a commit
+ * @absent: the component registers have no HDM Decoder Capability
  * @nr: decoders that it has
  * @decoders: these
  */
 struct hdm {
 	bool enabled;
+	bool absent;
 	unsigned int nr;
 	struct hdm_decoder decoders[HDM_MAX_DECODERS];
 };
 
 /**
  * hdm_read() - read the decoders of a block of component registers
- * @hdm: filled in on success
+ * @hdm: filled in on success; otherwise only whether it is absent
  * @path: file that the block can be mapped from
  * @offset: of the block in it
  *

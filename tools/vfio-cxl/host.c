@@ -65,7 +65,8 @@ static void look_at_decoders(struct device *device)
 {
 	device->no_decoders = component_read(device->pci, &device->component,
 					     &device->hdm);
-	if (device->no_decoders && core_decoders(device))
+	/* For a device without decoders the core makes some up. */
+	if (device->no_decoders && !device->hdm.absent && core_decoders(device))
 		device->no_decoders = NULL;
 }
 
@@ -192,6 +193,7 @@ static void find_devices(struct host *host)
 		unsigned int dvsec;
 
 		pci_fill_info(pci, PCI_FILL_IDENT | PCI_FILL_CLASS |
+				   PCI_FILL_BASES | PCI_FILL_SIZES |
 				   PCI_FILL_EXT_CAPS | PCI_FILL_NUMA_NODE);
 		dvsec = dvsec_find(pci, DVSEC_DEVICE);
 		if (!dvsec || !(pci_read_word(pci, (int)dvsec +

@@ -54,7 +54,9 @@ static const char *read_switch(const struct host *host, const char *upstream,
 static void complete(const struct host *host, struct hop *hop,
 		     const char *core)
 {
-	if (hop->unknown && core_port(host, core, &hop->hdm))
+	/* For a host bridge without decoders the core makes one up. */
+	if (hop->unknown && !hop->hdm.absent &&
+	    core_port(host, core, &hop->hdm))
 		hop->unknown = NULL;
 	if (!hop->unknown && !port_number(host, hop->port, &hop->number))
 		hop->unknown = "its port to the device is not known";

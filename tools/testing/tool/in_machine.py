@@ -497,6 +497,30 @@ class Agreement(MachineCase):
                 self.wrong("decoder", f"HDM decoder 0 uses {text}, which is "
                            "not supported")
 
+    def test_no_decoders(self):
+        """component registers without decoders"""
+        with altered(self.memory) as words:
+            header = host.CACHE_MEM // 4
+            for at in range(header + 1, header + 1 + (words[header] >> 24)):
+                if words[at] & 0xFFFF == host.CAP_HDM:
+                    words[at] = 0
+            self.wrong("decoder", "there is no HDM Decoder Capability")
+
+    def test_outside_of_a_bar(self):
+        """component registers that lie outside any assigned memory BAR"""
+        resource = sysfs(self.memory, "resource")
+        first, *others = resource.read_text().splitlines()
+        start, end, flags = (int(word, 16) for word in first.split())
+        copy = Path(tempfile.mkdtemp(), "resource")
+        for line in ((0, 0, flags),
+                     (start, end - (end - start + 1) // 2, flags),
+                     (0x1000, 0x1fff, 0x40101)):  # I/O ports
+            copy.write_text("".join(f"{text}\n" for text in (
+                " ".join(f"{number:#018x}" for number in line), *others)))
+            with mounted(copy, resource):
+                self.wrong("registers", "the component registers lie outside "
+                           "any assigned memory BAR")
+
     def test_class(self):
         """a memory device, where the parameter is off"""
         modprobe(OURS)
