@@ -139,12 +139,12 @@ static void check_class(struct context *context)
 	}
 	if (ok) {
 		found(context, OUTCOME_WARNING,
-		      "a memory device, class 0502h: what one user sets by mailbox commands, the next one finds");
+		      "a memory device, class 0502h: what one user changes by mailbox commands persists for the next");
 		advise(context,
 		       "give it only to guests that belong to one tenant");
 	} else {
 		found(context, OUTCOME_NO,
-		      "a memory device, class 0502h, without allow_unsafe_mailbox: what one user sets by mailbox commands, the next one finds");
+		      "a memory device, class 0502h, without allow_unsafe_mailbox: what one user changes by mailbox commands persists for the next");
 		advise(context, "if all guests belong to one tenant: %s",
 		       allowed ?
 		       "echo Y > " PARAMETERS "/allow_unsafe_mailbox" :
