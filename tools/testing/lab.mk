@@ -16,6 +16,7 @@ GUESTS	:= 512M,512M,256M,256M
 # another function, and one below a switch
 TOOL_DEVICES := 256M,512M:x-accel=on:x-pm=on
 TOOL_DEVICES := $(TOOL_DEVICES),256M:x-flr=on:companion=virtio-rng-pci
+TOOL_DEVICES := $(TOOL_DEVICES):passthrough=on
 TOOL_DEVICES := $(TOOL_DEVICES),512M:switch=on
 # The second one's memory is Soft Reserved, type 0xefffffff, in the memory map
 TOOL_MEMMAP := memmap=512M%0x1d0000000+0xefffffff

@@ -361,9 +361,13 @@ static void check_route(struct context *context)
 		return;
 	way = xstrdup("");
 	for (i = 0; i < route->nr; i++) {
-		more = xprintf(i ? "%s, %s to port %s" :
-				   "%s%s routes exactly this range to port %s",
-			       way, route->hops[i].name, route->hops[i].port);
+		const struct hop *hop = &route->hops[i];
+
+		more = xprintf("%s%s%s routes %s to port %s", way,
+			       i ? ", " : "", hop->name,
+			       hop->passthrough ? "everything" :
+						  "exactly this range",
+			       hop->port);
 		free(way);
 		way = more;
 	}

@@ -26,6 +26,32 @@ static bool port_number(const struct host *host, const char *address,
 	return cap;
 }
 
+static bool is_root_port(struct pci_dev *pci)
+{
+	struct pci_cap *cap = pci_find_cap(pci, PCI_CAP_ID_EXP, PCI_CAP_NORMAL);
+
+	return cap && (pci_read_word(pci, (int)cap->addr + PCI_EXP_FLAGS) &
+		       PCI_EXP_FLAGS_TYPE) >> 4 == PCI_EXP_TYPE_ROOT_PORT;
+}
+
+/*
+ * A host bridge with one root port need not have decoders; then it routes all
+ * that its windows contain to that port (CXL r3.1 8.2.4.20).
+ */
+static bool is_only_port(const struct host *host, const char *address)
+{
+	const struct pci_dev *port = address ? host_pci(host, address) : NULL;
+	struct pci_dev *each;
+
+	if (!port)
+		return false;
+	for (each = host->pci->devices; each; each = each->next)
+		if (each != port && each->domain == port->domain &&
+		    each->bus == port->bus && is_root_port(each))
+			return false;
+	return true;
+}
+
 /* They do not depend on HDM Decoder Enable, see struct hdm. */
 static const char *read_bridge(const struct host *host,
 			       const struct device *device, struct hdm *hdm)
@@ -73,6 +99,9 @@ void route_read(const struct host *host, const struct device *device,
 	hop->name = xprintf("host bridge %s", device->root);
 	hop->port = device->nr_ports ? device->ports[0] : NULL;
 	hop->unknown = read_bridge(host, device, &hop->hdm);
+	hop->passthrough = hop->hdm.absent && is_only_port(host, hop->port);
+	if (hop->passthrough)
+		hop->unknown = NULL;
 	complete(host, hop, device->root);
 	/* Each switch has an upstream port and, below that, a downstream one */
 	for (i = 1; i < device->nr_ports; i += 2) {
@@ -108,6 +137,8 @@ enum routing hop_routing(const struct hop *hop,
 
 	if (hop->unknown)
 		return ROUTING_UNKNOWN;
+	if (hop->passthrough)
+		return ROUTING_EXACT;
 	for (i = 0; i < hop->hdm.nr; i++) {
 		const struct hdm_decoder *each = &hop->hdm.decoders[i];
 

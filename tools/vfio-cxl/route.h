@@ -15,6 +15,7 @@
  * @number: Port Number of that
  * @unknown: why it is not known what it routes, of static storage duration, or
  *	NULL
+ * @passthrough: it has no decoders, and routes everything to its only port
  * @hdm: its decoders
  */
 struct hop {
@@ -22,6 +23,7 @@ struct hop {
 	const char *port;
 	int number;
 	const char *unknown;
+	bool passthrough;
 	struct hdm hdm;
 };
 
@@ -37,7 +39,8 @@ struct route {
 
 /**
  * enum routing - what a component does with a range of memory
- * @ROUTING_EXACT: one decoder routes exactly this range to the device
+ * @ROUTING_EXACT: one decoder routes exactly this range to the device, or
+ *	everything is routed to it
  * @ROUTING_UNKNOWN: not known
  * @ROUTING_NONE: no decoder routes any of it
  * @ROUTING_SEVERAL: more than one decoder routes some of it

@@ -165,7 +165,8 @@ def machine_options():
         help="memory sizes, each with properties of QEMU's cxl-type3, "
              "window=SIZE, companion=DEVICE of QEMU's that is function 1 "
              "beside it, sparse=on where little of the memory is written, "
-             "switch=on for one below a switch, or "
+             "switch=on for one below a switch, passthrough=on for a host "
+             "bridge without decoders, or "
              "integrated=on for an endpoint without a port, "
              "as 256M,2G:x-flr=on:window=4G (default: %(default)s)")
     parser.add_argument(

@@ -44,6 +44,8 @@ class Device:
     companion: str = ""
     # Below a switch, which is below the root port
     switch: bool = False
+    # The host bridge has no decoders, as is permitted with one root port.
+    passthrough: bool = False
     # Integrated into the root complex, as of CXL 1.1: no port is above it, no
     # window and no firmware. Such devices come last.
     integrated: bool = False
@@ -75,6 +77,7 @@ def parse_devices(text):
         sparse = False
         companion = ""
         switch = False
+        passthrough = False
         integrated = False
         own = []
         for entry in properties:
@@ -90,6 +93,8 @@ def parse_devices(text):
                 companion = value
             elif name == "switch":
                 switch = value == "on"
+            elif name == "passthrough":
+                passthrough = value == "on"
             elif name == "integrated":
                 integrated = value == "on"
             else:
@@ -102,7 +107,7 @@ def parse_devices(text):
         if devices and devices[-1].integrated and not integrated:
             raise RigError(f"{part}: integrated devices come last")
         devices.append(Device(index, size, window, own, sparse, companion,
-                              switch, integrated))
+                              switch, passthrough, integrated))
     if len(devices) > MAX_DEVICES:
         raise RigError(f"{len(devices)} devices: at most {MAX_DEVICES}")
     return devices

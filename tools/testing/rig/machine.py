@@ -105,10 +105,11 @@ def _device(device):
     if device.companion:
         properties += ",multifunction=on"
         companion = ["-device", f"{device.companion},bus={port},addr=0.1"]
+    decoders = "off" if device.passthrough else "on"
     return [
         *_memory(device),
         "-device", f"pxb-cxl,id=cxl-bridge{i},bus=pcie.0,"
-                   f"bus_nr={device.bus},hdm_for_passthrough=on",
+                   f"bus_nr={device.bus},hdm_for_passthrough={decoders}",
         "-device", f"cxl-rp,id=cxl-port{i},bus=cxl-bridge{i},port={i},"
                    f"chassis=0,slot={i + 1}",
         *switch,

@@ -179,10 +179,13 @@ def wait(look, seconds=20):
 
 
 def decoders(words):
-    """Return where HDM decoders are in component registers, in dwords."""
+    """Return where HDM decoders are in component registers, or None.
+
+    It is an offset in dwords.
+    """
     array = host.CACHE_MEM // 4
-    return next(array + (words[array + i] >> 20) // 4 for i in range(1, 16)
-                if words[array + i] & 0xFFFF == host.CAP_HDM)
+    return next((array + (words[array + i] >> 20) // 4 for i in range(1, 16)
+                 if words[array + i] & 0xFFFF == host.CAP_HDM), None)
 
 
 def unlock(device):
@@ -243,12 +246,14 @@ class Hop:
 
 
 def hops(device):
-    """Return the components that route to a device, from the window on."""
+    """Return what routes to a device by decoders, from the window on."""
     path = (host.PCI / "devices" / device.bdf).resolve()
     root, *ports = path.parts[3:-1]
-    return [Hop(f"host bridge {root}", bridge(device), ports[0]),
-            *(Hop(f"switch {up}", bar(host.PciDevice(up)), down)
-              for up, down in zip(ports[1::2], ports[2::2]))]
+    found = [Hop(f"host bridge {root}", bridge(device), ports[0]),
+             *(Hop(f"switch {up}", bar(host.PciDevice(up)), down)
+               for up, down in zip(ports[1::2], ports[2::2]))]
+    with registers(found[0].registers) as words:
+        return found[decoders(words) is None:]
 
 
 def route(device, size):
@@ -263,7 +268,7 @@ class MachineCase(ToolCase):
     def setUp(self):
         self.devices = host.devices()
         # A memory device, one of an accelerator's class, one that has another
-        # function, and one below a switch.
+        # function and a host bridge without decoders, and one below a switch.
         (self.memory, self.accelerator, self.pair,
          self.switched) = self.devices
         self.addCleanup(self.restore)
@@ -563,7 +568,8 @@ class Route(MachineCase):
         first, second = hops(self.switched)
         self.assertEqual(
             ("ok", f"{first.name} routes exactly this range to port "
-             f"{first.port}, {second.name} to port {second.port}"),
+             f"{first.port}, {second.name} routes exactly this range to port "
+             f"{second.port}"),
             self.route(self.switched))
         info = self.ask("info", self.switched.bdf)
         self.assertEqual((first.port, True),
@@ -571,6 +577,17 @@ class Route(MachineCase):
         info = self.ask("info", self.accelerator.bdf)
         self.assertEqual((hops(self.accelerator)[0].port, False),
                          (info["root_port"], info["below_switch"]))
+
+    def test_everything(self):
+        """a host bridge with one port and no decoders"""
+        path = (host.PCI / "devices" / self.pair.bdf).resolve()
+        self.assertEqual([], hops(self.pair))
+        self.assertEqual(
+            ("ok", f"host bridge {path.parts[3]} routes everything to port "
+             f"{path.parts[4]}"), self.route(self.pair))
+        # What is routed does not say where its own decoder was.
+        self.pair.reset()
+        self.assertEqual("no", self.checks(self.pair, NO)["decoder"])
 
     def test_nothing(self):
         """a decoder that is not committed"""
@@ -734,7 +751,7 @@ class Recovered(MachineCase):
 
     def test_cleared(self):
         """a reset has cleared it"""
-        for device in self.devices:
+        for device in filter(hops, self.devices):
             device.reset()
             self.assertEqual((0, 0), host.decoder0(device.block())[:2])
             self.recover(device, device.size)

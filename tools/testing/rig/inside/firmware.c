@@ -307,8 +307,8 @@ static volatile uint8_t *map_function(const struct config *config,
 	fail("no component registers");
 }
 
-/* The HDM decoder capability within component registers. */
-static volatile uint8_t *find_hdm(volatile uint8_t *regs)
+/* The HDM decoder capability within component registers, or NULL. */
+static volatile uint8_t *look_for_hdm(volatile uint8_t *regs)
 {
 	volatile uint8_t *cm = regs + COMPONENT_CACHE_MEM;
 	uint32_t header = reg_read(cm, 0);
@@ -323,7 +323,16 @@ static volatile uint8_t *find_hdm(volatile uint8_t *regs)
 		if ((entry & 0xffff) == CM_CAP_ID_HDM)
 			return cm + (entry >> 20);
 	}
-	fail("no HDM decoders");
+	return NULL;
+}
+
+static volatile uint8_t *find_hdm(volatile uint8_t *regs)
+{
+	volatile uint8_t *hdm = look_for_hdm(regs);
+
+	if (!hdm)
+		fail("no HDM decoders");
+	return hdm;
 }
 
 /* @targets: port numbers, or the DPA skip of a device */
@@ -382,10 +391,12 @@ static void route(uint32_t root_bus, char *const ports[], unsigned int nr,
 		  uint64_t base, uint64_t size)
 {
 	const struct chbs *bridge = find_bridge(root_bus);
+	volatile uint8_t *hdm = look_for_hdm(map("/dev/mem", bridge->base));
 	unsigned int i;
 
-	commit("host bridge", find_hdm(map("/dev/mem", bridge->base)), base,
-	       size, port_number(ports[0]));
+	/* Optional if there is one root port (8.2.4.20) */
+	if (hdm)
+		commit("host bridge", hdm, base, size, port_number(ports[0]));
 	for (i = 1; i < nr; i += 2) {
 		struct config config = open_config(ports[i]);
 

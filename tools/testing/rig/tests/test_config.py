@@ -56,6 +56,9 @@ class Devices(unittest.TestCase):
         device, = config.parse_devices("256M:switch=on")
         self.assertTrue(device.switch)
         self.assertEqual(device.properties, [])
+        device, = config.parse_devices("256M:passthrough=on")
+        self.assertTrue(device.passthrough)
+        self.assertEqual(device.properties, [])
         _, device = config.parse_devices("256M,256M:integrated=on")
         self.assertTrue(device.integrated)
 

@@ -71,6 +71,13 @@ class MachineCase(unittest.TestCase):
             "sn=1,multifunction=on",
             "edu,bus=cxl-port0,addr=0.1"])
 
+    def test_passthrough(self):
+        self.config = dataclasses.replace(
+            self.config, order=[0],
+            devices=config.parse_devices("256M:passthrough=on"))
+        self.assertIn("pxb-cxl,id=cxl-bridge0,bus=pcie.0,bus_nr=32,"
+                      "hdm_for_passthrough=off", self.options("-device"))
+
     def test_switch(self):
         self.config = dataclasses.replace(
             self.config, order=[0],
