@@ -30,6 +30,10 @@ def parse_size(text):
     return int(match[1]) * (MIB if match[2] == "M" else GIB)
 
 
+# Properties that are on or off, of Device
+FLAGS = ("sparse", "switch", "passthrough", "integrated")
+
+
 @dataclass
 class Device:
     """A memory device behind a host bridge and a window of its own."""
@@ -74,11 +78,8 @@ def parse_devices(text):
         size = parse_size(size)
         # As large as the device, rounded up to a GiB.
         window = -(-size // GIB) * GIB
-        sparse = False
         companion = ""
-        switch = False
-        passthrough = False
-        integrated = False
+        flags = dict.fromkeys(FLAGS, False)
         own = []
         for entry in properties:
             name, _, value = entry.partition("=")
@@ -87,16 +88,10 @@ def parse_devices(text):
                                "as x-flr=on")
             if name == "window":
                 window = parse_size(value)
-            elif name == "sparse":
-                sparse = value == "on"
             elif name == "companion":
                 companion = value
-            elif name == "switch":
-                switch = value == "on"
-            elif name == "passthrough":
-                passthrough = value == "on"
-            elif name == "integrated":
-                integrated = value == "on"
+            elif name in FLAGS:
+                flags[name] = value == "on"
             else:
                 own.append(entry)
         if not size or size % GRANULE or window % GRANULE:
@@ -104,10 +99,10 @@ def parse_devices(text):
                            "multiples of 256M")
         if window < size:
             raise RigError(f"{part}: the window is smaller than the device")
-        if devices and devices[-1].integrated and not integrated:
+        device = Device(index, size, window, own, companion=companion, **flags)
+        if devices and devices[-1].integrated and not device.integrated:
             raise RigError(f"{part}: integrated devices come last")
-        devices.append(Device(index, size, window, own, sparse, companion,
-                              switch, passthrough, integrated))
+        devices.append(device)
     if len(devices) > MAX_DEVICES:
         raise RigError(f"{len(devices)} devices: at most {MAX_DEVICES}")
     return devices
