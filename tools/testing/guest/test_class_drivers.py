@@ -3,7 +3,7 @@
 
 import re
 
-from guest import kernel, view
+from guest import view
 from guest.case import GuestCase
 
 
@@ -22,8 +22,7 @@ class ClassDrivers(GuestCase):
     @classmethod
     def load(cls):
         """Load the class drivers, and wait for the memory."""
-        cls.guest.run(kernel.modprobe(*kernel.CLASS_DRIVERS), 120)
-        cls.nodes = view.wait_nodes(cls.guest, [h.size for h in cls.hosts])
+        cls.nodes = view.load_nodes(cls.guest, [h.size for h in cls.hosts])
         # The output of use-node for each node since the guest started
         cls.used = []
 

@@ -47,9 +47,8 @@ class Disks(GuestCase):
             "virtio-scsi-pci,bus=pcie.0,id=scsi,disable-legacy=on",
             "scsi-hd,bus=scsi.0,drive=scsi"]
         cls.guest = cls.start(parts)
-        cls.guest.run(kernel.modprobe(*kernel.CLASS_DRIVERS, *kernel.DISKS),
-                      120)
-        cls.nodes = view.wait_nodes(cls.guest, [h.size for h in cls.hosts])
+        cls.nodes = view.load_nodes(cls.guest, [h.size for h in cls.hosts],
+                                    kernel.DISKS)
 
     def contents(self, node):
         """Return what a disk holds after inside.c has copied a node."""
@@ -105,9 +104,8 @@ class Folders(GuestCase):
         parts.more = ["virtio-9p-pci,bus=pcie.0,fsdev=folder,mount_tag=folder,"
                       "disable-legacy=on"]
         cls.guest = cls.start(parts)
-        cls.guest.run(
-            kernel.modprobe(*kernel.CLASS_DRIVERS, *kernel.FOLDERS), 120)
-        cls.nodes = view.wait_nodes(cls.guest, [h.size for h in cls.hosts])
+        cls.nodes = view.load_nodes(cls.guest, [h.size for h in cls.hosts],
+                                    kernel.FOLDERS)
         cls.guest.run("mkdir /mnt && mount -t 9p -o ro,trans=virtio,"
                       "version=9p2000.L folder /mnt")
 

@@ -4,6 +4,8 @@
 import re
 import struct
 
+from guest import kernel
+
 DECODERS = "/sys/bus/cxl/devices"
 # CXL r3.1 9.18.1: the CEDT and its host bridge structures
 CEDT_HEADER = 36
@@ -86,8 +88,13 @@ def nodes(running):
     return {int(n): int(kib) << 10 for n, kib in found if n != "0"}
 
 
-def wait_nodes(running, sizes):
-    """Wait until the nodes have the given sizes; return them."""
+def load_nodes(running, sizes, modules=()):
+    """Load the class drivers, and other modules.
+
+    Wait until the nodes have the given sizes; return them.
+    """
+    running.run(kernel.modprobe(*kernel.CLASS_DRIVERS, *modules), 120)
+
     def look():
         found = nodes(running)
         return found if sorted(found.values()) == sorted(sizes) else None
