@@ -197,10 +197,16 @@ def unlock(device):
             words[at + 8] = host.COMMIT
 
 
+def above(device):
+    """Return the PCI root above a device, and the ports from there on."""
+    *ports, root = (path.name for path in
+                    sysfs(device, "").resolve().parents[:-3])
+    return root, ports[::-1]
+
+
 def bridge(device):
     """Return the address of the component registers of its host bridge."""
-    path = (host.PCI / "devices" / device.bdf).resolve()
-    root = Path(*path.parts[:4])
+    root = Path("/sys/devices", above(device)[0])
     uid = int((root / "firmware_node/uid").read_text())
     table = Path("/sys/firmware/acpi/tables/CEDT").read_bytes()
     at = 36
@@ -226,13 +232,13 @@ def port_number(bdf):
 class Hop:
     """A host bridge, or a switch, and its port that leads to a device."""
 
-    name: str  # as the tool has it
+    name: str  # in the tool's messages
     registers: int
     port: str
 
     def route(self, base, size, control=host.COMMIT, *, decoder=0,
               target=None):
-        """Have a decoder route a range to the device, or to another port."""
+        """Make a decoder route a range to the device, or to another port."""
         if target is None:
             target = port_number(self.port)
         with registers(self.registers) as words:
@@ -247,8 +253,7 @@ class Hop:
 
 def hops(device):
     """Return what routes to a device by decoders, from the window on."""
-    path = (host.PCI / "devices" / device.bdf).resolve()
-    root, *ports = path.parts[3:-1]
+    root, ports = above(device)
     found = [Hop(f"host bridge {root}", bridge(device), ports[0]),
              *(Hop(f"switch {up}", bar(host.PciDevice(up)), down)
                for up, down in zip(ports[1::2], ports[2::2]))]
@@ -257,7 +262,7 @@ def hops(device):
 
 
 def route(device, size):
-    """Have all components above a device route so much to it."""
+    """Make all components above a device route this many bytes to it."""
     for hop in hops(device):
         hop.route(device.base, size, host.COMMIT if size else 0)
 
@@ -580,12 +585,12 @@ class Route(MachineCase):
 
     def test_everything(self):
         """a host bridge with one port and no decoders"""
-        path = (host.PCI / "devices" / self.pair.bdf).resolve()
+        root, (port,) = above(self.pair)
         self.assertEqual([], hops(self.pair))
         self.assertEqual(
-            ("ok", f"host bridge {path.parts[3]} routes everything to port "
-             f"{path.parts[4]}"), self.route(self.pair))
-        # What is routed does not say where its own decoder was.
+            ("ok", f"host bridge {root} routes everything to port {port}"),
+            self.route(self.pair))
+        # Nothing tells which range its own decoder had.
         self.pair.reset()
         self.assertEqual("no", self.checks(self.pair, NO)["decoder"])
 
@@ -832,7 +837,7 @@ class Bound(MachineCase):
             self.succeed("unbind", device.bdf)
 
     def test_poison(self):
-        """info has the pages that the kernel was told are bad"""
+        """info counts the pages that the kernel was told are bad"""
         device = self.memory
         modprobe("vfio_iommu_type1")
         self.succeed("bind", device.bdf)
@@ -1090,7 +1095,7 @@ class Core(CoreCase, Undone):
             found["driver"], found["in-use"], found["route"]), found)
 
     def test_extensions(self):
-        """the registers tell of Back-Invalidate, which the core does not"""
+        """the registers show Back-Invalidate, which the core does not"""
         self.take()
         with altered(self.device) as words:
             self.assertEqual("ok", self.checks(self.device)["decoder"])
@@ -1098,7 +1103,7 @@ class Core(CoreCase, Undone):
             self.assertEqual("no", self.checks(self.device, NO)["decoder"])
 
     def test_hidden(self):
-        """the core knows the decoders where registers cannot be read"""
+        """the core knows the decoders if registers cannot be read"""
         self.take()
         before = self.ask("info", self.device.bdf)
         with mounted("/dev/null", sysfs(self.device, "resource0")):
