@@ -30,7 +30,7 @@
 
 #define PARAMETERS	"/sys/module/vfio_cxl_pci/parameters"
 
-/* @memory is NULL where it is not known: then there is nothing to say of it */
+/* @memory is NULL if it is not known: then nothing can be said about it */
 struct context {
 	const struct host *host;
 	const struct device *device;
@@ -68,7 +68,7 @@ static bool is_ours(const struct device *device)
 
 /* The driver */
 
-/* What modprobe would load, with options; NULL where there is no module */
+/* What modprobe would load, with options; NULL if there is no module */
 static char *show_module(void)
 {
 	return command_output((const char *const[]){

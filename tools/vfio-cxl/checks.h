@@ -8,7 +8,7 @@
 #include "host.h"
 
 /**
- * enum outcome - of a check
+ * enum outcome - outcome of a check
  * @OUTCOME_OK: requirement met
  * @OUTCOME_TODO: handled by bind
  * @OUTCOME_WARNING: works with a restriction
@@ -25,10 +25,10 @@ enum outcome {
 
 /**
  * struct finding - the result of a check
- * @name: of the check, one word that does not change
- * @outcome: of it
+ * @name: name of the check, one word that does not change
+ * @outcome: its outcome
  * @text: what was found
- * @advice: what to do about it; NULL where there is nothing to do
+ * @advice: what to do about it; NULL if there is nothing to do
  */
 struct finding {
 	const char *name;
@@ -38,11 +38,11 @@ struct finding {
 };
 
 /**
- * struct findings - of all checks of a device
- * @each: these, in the order in which they matter
+ * struct findings - results of all checks of a device
+ * @each: the results, in the order in which they matter
  * @nr: their number
- * @memory: what decoder 0 decodes, or what it has to decode where it is not
- *	committed and a range is routed to it; size 0 where that is not known
+ * @memory: what decoder 0 decodes, or, if it is not committed, the range that
+ *	is routed to it and that it has to decode; size 0 if that is not known
  */
 struct findings {
 	struct finding *each;

@@ -64,7 +64,6 @@ struct component component_find(struct pci_dev *pci)
 	for (entry = at + LOCATOR_FIRST; entry + 8 <= end; entry += 8) {
 		uint32_t low = pci_read_long(pci, (int)entry);
 		uint32_t high = pci_read_long(pci, (int)entry + 4);
-
 		uint64_t offset = (uint64_t)high << 32 | (low & 0xffff0000);
 
 		if (LOCATOR_BLOCK(low) == LOCATOR_COMPONENT)
@@ -79,8 +78,8 @@ struct component component_find(struct pci_dev *pci)
 }
 
 /*
- * Without a driver memory decode may be off, and the registers need it: turn it
- * on as long as they are read, as the driver does.
+ * Without a driver, memory decode may be off, and the registers need it: turn
+ * it on while they are read, as the driver does.
  */
 static const char *read_decoding(struct pci_dev *pci, const char *folder,
 				 const struct component *component,

@@ -15,9 +15,9 @@ struct pci_dev;
 
 /**
  * struct component - where the component registers are
- * @bar: index of the BAR, -1 for nowhere
- * @offset: in that
- * @reachable: that is a memory BAR, has an address, and contains them
+ * @bar: index of the BAR, -1 if there are none
+ * @offset: their offset in the BAR
+ * @reachable: it is a memory BAR with an address, and contains all of them
  */
 struct component {
 	int bar;
@@ -28,7 +28,7 @@ struct component {
 /**
  * dvsec_find() - find a DVSEC of CXL
  * @pci: the function
- * @id: of the DVSEC
+ * @id: ID of the DVSEC
  *
  * Return: its offset in config space, or 0.
  */

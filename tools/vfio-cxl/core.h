@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What Linux's CXL core knows of a device, by libcxl
+ * What Linux's CXL core knows about a device, by libcxl
  */
 #ifndef CORE_H
 #define CORE_H

@@ -49,7 +49,7 @@ static uint64_t read_pair(const volatile uint8_t *block, unsigned int offset)
 	       (read32(block, offset) & 0xf0000000);
 }
 
-/* Decoder Count (8.2.4.20.1); 0 where the encoding is reserved */
+/* Decoder Count (8.2.4.20.1); 0 if the encoding is reserved */
 static unsigned int decode_count(uint32_t cap)
 {
 	unsigned int count = cap & 0xf;
@@ -61,7 +61,7 @@ static unsigned int decode_count(uint32_t cap)
 	return count <= 12 ? (count - 4) * 4 : 0;
 }
 
-/* Interleave Ways (8.2.4.20.7); 0 where the encoding is reserved */
+/* Interleave Ways (8.2.4.20.7); 0 if the encoding is reserved */
 static unsigned int decode_ways(unsigned int encoded)
 {
 	if (encoded <= 4)
@@ -125,7 +125,7 @@ const char *hdm_read(struct hdm *hdm, const char *path, off_t offset)
 	block = mmap(NULL, BLOCK_SIZE, PROT_READ, MAP_SHARED, fd, offset);
 	close(fd);
 	if (block == MAP_FAILED)
-		/* Of a BAR that a driver has claimed the answer is EINVAL. */
+		/* For a BAR that a driver has claimed, mmap() gives EINVAL. */
 		return errno == EPERM ? "the kernel is locked down, or a "
 					"driver has claimed the registers" :
 					"a driver has claimed the registers";

@@ -14,15 +14,15 @@
 /**
  * struct hdm_decoder - one decoder
  * @committed: it decodes; the rest is 0 otherwise
- * @locked: until the next reset
+ * @locked: it cannot be changed until the next reset
  * @host_only: memory that is host-only coherent, not device-coherent
  * @back_invalidate: the device invalidates caches of the host
- * @unordered: it takes Unordered I/O; the CXL core knows neither of both
- * @ways: of its interleave
+ * @unordered: it accepts Unordered I/O; the CXL core knows neither
+ * @ways: interleave ways
  * @base: host physical address
- * @size: in bytes
- * @target: of a host bridge or a switch: Port Number of the first target, -1
- *	where that is not known
+ * @size: size in bytes
+ * @target: Port Number of the first target of a host bridge or switch, -1 if it
+ *	is not known
  */
 struct hdm_decoder {
 	bool committed;
@@ -41,8 +41,8 @@ struct hdm_decoder {
  * @enabled: HDM Decoder Enable of the global control, which only devices have:
  *	decoders of host bridges and switches need no more than a commit
  * @absent: the component registers have no HDM Decoder Capability
- * @nr: decoders that it has
- * @decoders: these
+ * @nr: number of decoders
+ * @decoders: the decoders
  */
 struct hdm {
 	bool enabled;
@@ -55,7 +55,7 @@ struct hdm {
  * hdm_read() - read the decoders of a block of component registers
  * @hdm: filled in on success; otherwise only whether it is absent
  * @path: file that the block can be mapped from
- * @offset: of the block in it
+ * @offset: offset of the block in the file
  *
  * Return: NULL, or why they cannot be read, of static storage duration.
  */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The host: its CXL.mem devices, and what the kernel says of them
+ * The host: its CXL.mem devices, and what the kernel says about them
  */
 #ifndef HOST_H
 #define HOST_H
@@ -27,29 +27,29 @@ struct pci_dev;
 
 /**
  * struct device - a PCI device with a CXL Device DVSEC
- * @pci: libpci's
- * @address: in sysfs' form
+ * @pci: libpci's device
+ * @address: its address, in sysfs' form
  * @vendor: PCI vendor id
  * @id: PCI device id
  * @class: base class and sub-class
  * @name: vendor and device in words, or numbers
- * @driver: that it is bound to, or NULL
+ * @driver: driver that it is bound to, or NULL
  * @override: driver_override, or NULL
- * @companions: other functions of it
+ * @companions: its other functions
  * @nr_companions: their number
  * @reset_methods: as sysfs has them, "" for none, or NULL
  * @numa_node: of the device itself, -1 for none
  * @iommu_group: number, -1 for none
  * @root: PCI root above it, such as "pci0000:20"
- * @uid: ACPI's number of it, -1 where it is no CXL host bridge
- * @ports: PCI addresses of the ports above the device, from the root port on:
- *	those of switches, an upstream and a downstream one each, are below that
+ * @uid: ACPI's number of it, -1 if it is not a CXL host bridge
+ * @ports: PCI addresses of the ports above the device: the root port, followed
+ *	by the upstream and the downstream port of each switch
  * @nr_ports: their number
  * @dvsec: offset of the CXL Device DVSEC (8.1.3)
  * @dvsec_capability: its register of that name, and so on
  * @dvsec_control: with CXL.mem enable
  * @dvsec_lock: with CONFIG_LOCK
- * @capacity: of the memory as the DVSEC's ranges have it, in bytes
+ * @capacity: size of the memory according to the DVSEC's ranges, in bytes
  * @info_valid: Memory_Info_Valid of range 1
  * @active: Memory_Active of range 1
  * @component: where the component registers are
@@ -97,7 +97,7 @@ struct device {
  * struct host - what was found
  * @pci: libpci's state
  * @cxl: libcxl's state
- * @cedt: ACPI CEDT, empty where there is none
+ * @cedt: ACPI CEDT, empty if there is none
  * @iomem: /proc/iomem
  * @devices: by address, those without CXL.mem left out
  * @nr_devices: their number
@@ -112,7 +112,7 @@ struct host {
 };
 
 /**
- * host_open() - look at the host; exit where that is not possible
+ * host_open() - look at the host; exit if that is not possible
  * @host: filled in
  */
 void host_open(struct host *host);
@@ -120,7 +120,7 @@ void host_open(struct host *host);
 void host_close(struct host *host);
 
 /**
- * host_find() - find a device; exit where there is none
+ * host_find() - find a device; exit if there is none
  * @host: the host
  * @text: its address, with or without domain
  *
@@ -140,7 +140,7 @@ struct device *host_lookup(const struct host *host, const char *address);
 /**
  * host_pci() - find a PCI function
  * @host: the host
- * @address: in sysfs' form
+ * @address: its address, in sysfs' form
  *
  * Return: it, or NULL.
  */
@@ -150,13 +150,13 @@ struct pci_dev *host_pci(const struct host *host, const char *address);
  * pci_address() - address of a PCI function
  * @pci: the function
  *
- * Return: it in sysfs' form, to be freed.
+ * Return: the address in sysfs' form, to be freed.
  */
 char *pci_address(const struct pci_dev *pci);
 
 /**
  * device_override() - driver_override of a PCI device
- * @address: of it, in sysfs' form
+ * @address: its address, in sysfs' form
  *
  * Return: name of a driver, to be freed, or NULL.
  */
@@ -166,8 +166,8 @@ char *device_override(const char *address);
  * device_memory() - size of a device's memory
  * @device: the device
  *
- * Return: what decoder 0 decodes, or what the device has where that is not
- * known, in bytes.
+ * Return: what decoder 0 decodes, or what the device has if that is not known,
+ * in bytes.
  */
 uint64_t device_memory(const struct device *device);
 
@@ -176,8 +176,8 @@ uint64_t device_memory(const struct device *device);
  * @host: the host
  * @device: the device
  *
- * Return: the window that has all of it, or where decoder 0 decodes nothing the
- * first one that targets the device's host bridge, or NULL.
+ * Return: the window that has all of it; if decoder 0 decodes nothing, the
+ * first one that targets the device's host bridge; or NULL.
  */
 const struct cedt_window *device_window(const struct host *host,
 					const struct device *device);

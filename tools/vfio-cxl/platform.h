@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What platform, firmware and KVM make of a range of memory
+ * How platform, firmware and KVM treat a range of memory
  */
 #ifndef PLATFORM_H
 #define PLATFORM_H
@@ -16,7 +16,7 @@
 bool platform_has_memory_map(void);
 
 /**
- * platform_memory_type() - what the firmware's memory map says of a range
+ * platform_memory_type() - what the firmware's memory map says about a range
  * @start: first address
  * @end: its last
  *
@@ -31,7 +31,7 @@ char *platform_memory_type(uint64_t start, uint64_t end);
  * @end: its last
  * @advice: set to what to do about it, or what it means
  *
- * Return: why; NULL where it maps it cacheable.
+ * Return: why; NULL if KVM maps it cacheable.
  */
 const char *platform_uncached(uint64_t start, uint64_t end,
 			      const char **advice);

@@ -52,7 +52,7 @@ static bool is_only_port(const struct host *host, const char *address)
 	return true;
 }
 
-/* They do not depend on HDM Decoder Enable, see struct hdm. */
+/* A bridge's decoders do not depend on HDM Decoder Enable, see struct hdm. */
 static const char *read_bridge(const struct host *host,
 			       const struct device *device, struct hdm *hdm)
 {
@@ -76,7 +76,7 @@ static const char *read_switch(const struct host *host, const char *upstream,
 	return component_read(pci, &component, hdm);
 }
 
-/* @core: name that the CXL core knows the component by */
+/* @core: the CXL core's name for the component */
 static void complete(const struct host *host, struct hop *hop,
 		     const char *core)
 {
@@ -190,7 +190,7 @@ const struct hdm_decoder *route_memory(const struct device *device,
 
 		if (!each->size || each->target != last->number)
 			continue;
-		/* The driver commits it with neither of both */
+		/* The driver would commit it without either */
 		if (each->back_invalidate || each->unordered)
 			return NULL;
 		if (found || each->size > device->capacity ||

@@ -12,9 +12,9 @@
  *	the host bridge, or a switch below it
  * @name: what it is, and which one
  * @port: PCI address of its port that leads to the device, or NULL
- * @number: Port Number of that
- * @unknown: why it is not known what it routes, of static storage duration, or
- *	NULL
+ * @number: Port Number of that port
+ * @unknown: the reason if it is not known what it routes, of static storage
+ *	duration, or NULL
  * @passthrough: it has no decoders, and routes everything to its only port
  * @hdm: its decoders
  */
@@ -29,7 +29,7 @@ struct hop {
 
 /**
  * struct route - the way from the window to a device
- * @hops: components on the way, from the host bridge on
+ * @hops: components on the way, beginning with the host bridge
  * @nr: their number
  */
 struct route {
@@ -84,7 +84,7 @@ enum routing hop_routing(const struct hop *hop,
  * @device: the device
  * @route: the way to it
  *
- * Return: what decoder 0 decodes; where it is not committed, the one range that
+ * Return: what decoder 0 decodes; if it is not committed, the one range that
  * is routed to this device alone, so that the driver can commit it again; or
  * NULL.
  */

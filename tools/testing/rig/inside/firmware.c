@@ -282,7 +282,7 @@ static volatile uint8_t *map(const char *path, uint64_t offset)
 	return regs;
 }
 
-/* Of a device or of the upstream port of a switch */
+/* The component registers of a device or of a switch's upstream port */
 static volatile uint8_t *map_function(const struct config *config,
 				      const char *folder)
 {
@@ -369,7 +369,7 @@ static void enable_memory(const struct config *config)
 		     2);
 }
 
-/* By its folder in sysfs */
+/* @folder: of the port, in sysfs */
 static uint8_t port_number(const char *folder)
 {
 	struct config config = open_config(folder);
@@ -384,8 +384,8 @@ static uint8_t port_number(const char *folder)
 }
 
 /*
- * Have the host bridge and each switch route the memory to the port that leads
- * to the device. @ports: folders of these, from the root port on.
+ * Make the host bridge and each switch route the memory to the port that leads
+ * to the device. @ports: folders in sysfs, beginning with the root port's.
  */
 static void route(uint32_t root_bus, char *const ports[], unsigned int nr,
 		  uint64_t base, uint64_t size)
@@ -466,7 +466,7 @@ static void set_up(const char *name)
 
 	route(root_bus, ports, nr, base, size);
 	hdm = find_hdm(map_function(&config, folder));
-	/* Host bridges and switches decode always (8.2.4.20.2). */
+	/* Host bridges and switches always decode (8.2.4.20.2). */
 	reg_write(hdm, HDM_GLOBAL_CONTROL,
 		  reg_read(hdm, HDM_GLOBAL_CONTROL) | HDM_GLOBAL_ENABLE);
 	commit("device", hdm, base, size, 0);
