@@ -177,9 +177,14 @@ check_qemu_series() {
 	no_match 'ERROR:' "$work/qemu-checkpatch.log"
 }
 
+# The series for Linux drops and replaces sentences of documents, by their text.
+check_linux_series() {
+	tools/patches/make.py "$linux" "$work/patches"
+}
+
 kunit/overlay.sh "$linux" "$tree/linux" || exit 2
 checks=(sparse_and_W1 in_tree_W1 kconfig coccicheck checkpatch kernel_doc
-	shellcheck flake8 htmldocs links qemu_series)
+	shellcheck flake8 htmldocs links qemu_series linux_series)
 status=0
 echo "TAP version 13"
 echo "1..${#checks[@]}"
