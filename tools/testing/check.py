@@ -117,7 +117,10 @@ STEPS = (
     Step("build", make("lab-build"), 600, processors=PROCESSORS,
          prepares=True),
     Step("guest", make("guest", "SEED={seed}"), 1800,
-         make("guest", "LONG=1"), 3600),
+         make("guest", "LONG=1"), 5000),
+    # QEMU's own tests: two builds, plain and with the series. Meanwhile no
+    # other step can set up anything, and the next ones do not need to.
+    Step("qemu-qtests", make("qemu-qtests"), 7200, only_long=True),
     Step("selftests", selftests(["--timeout", "1500"]), 1800),
     Step("kunit", make("kunit"), 1800),
     Step("lint", make("lint"), 900),
@@ -133,7 +136,7 @@ STEPS = (
     Step("guest-arm64", make("guest-arm64", "SEED={seed}",
                              "TESTS=test_virt test_refused test_plan.Generate"
                              ), 800,
-         make("guest-arm64", "LONG=1"), 3600),
+         make("guest-arm64", "LONG=1"), 5000),
     Step("arm64", make("arm64", "KERNEL=debian"), 1100),
     Step("arm64-16k", make("arm64", "KERNEL=debian-16k"), 1100),
     Step("arm64-1T", make("arm64-1T"), 600),
@@ -190,8 +193,6 @@ STEPS = (
          only_long=True),
     # QEMU for hosts is built with all features, which takes long.
     Step("qemu", make("qemu-check"), 4800, only_long=True),
-    # QEMU's own tests: two builds, plain and with the series
-    Step("qemu-qtests", make("qemu-qtests"), 7200, only_long=True),
     # QEMU for hosts with few features, as in the rig, which takes long to
     # build
     Step("guest-dma", make("guest-dma"), 2400, only_long=True),

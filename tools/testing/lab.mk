@@ -30,6 +30,8 @@ KERNELS	:= debian-6.12 debian-7.2 debian
 KERNEL	?= debian
 # With the series for Debian 13's QEMU; qemu-guest-x86_64 is that of make qemu
 GUEST_QEMU ?= qemu-guest
+# What the tests with guests may take
+GUESTS_SECONDS := $(if $(LONG),4500,2400)
 # How long fuzz and torture run, and how often torture kills a VMM
 SECONDS	?= 60
 KILLS	?= 50
@@ -357,7 +359,8 @@ GUESTRUN = $(RIG) run --kernel $(KERNEL) --memory 5G
 guest: guest-image tool
 	@$(RIG) setup $(GUEST_QEMU:qemu-guest=qemu)
 	@$(RIG) modules --kernel $(KERNEL)
-	@$(GUESTRUN) --devices $(GUESTS) --timeout 2400 -- $(GUEST)/run.py \
+	@$(GUESTRUN) --devices $(GUESTS) --timeout $(GUESTS_SECONDS) -- \
+		$(GUEST)/run.py \
 		$(GUESTARGS) --tool $(O)/tool/vfio-cxl \
 		$(if $(LONG),--long,$(SEED:%=--seed %)) $(TESTS)
 
@@ -397,7 +400,7 @@ GUESTRUN_ARM64 = $(RIG) run --arch arm64 --kernel $(KERNEL) --memory 3G
 pages = $(or $(patsubst %k,%,$(filter %k,$(lastword $(subst -, ,$(1))))),4)
 
 guest-arm64: tool-arm64
-	@$(GUESTRUN_ARM64) --devices $(GUESTS) --timeout 2400 -- \
+	@$(GUESTRUN_ARM64) --devices $(GUESTS) --timeout $(GUESTS_SECONDS) -- \
 		$(GUEST)/run.py $(GUESTARGS_ARM64) \
 		--pages $(call pages,$(KERNEL)) $(call pages,$(GUEST_KERNEL)) \
 		--tool $(O)/arm64/vfio-cxl/vfio-cxl \
