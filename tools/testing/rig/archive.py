@@ -51,6 +51,13 @@ def _addresses(options=()):
                    if line.startswith(prefix)})
 
 
+def files_of(dsc):
+    """Return the names and hashes of the files that a .dsc file lists."""
+    section = re.search(r"^Checksums-Sha256:\n((?: .*\n)+)", dsc, re.MULTILINE)
+    return [(name, digest) for digest, _, name in
+            map(str.split, section[1].splitlines())]
+
+
 class Archive:
     """The Debian archive that the machine installs from."""
 
@@ -91,6 +98,33 @@ class Archive:
     def source(self, suite):
         """Return a suite as a line of apt's sources."""
         return f"deb [signed-by={KEYRING}] {self.address} {suite} main"
+
+    def pool_source(self, package, version, sha256, target):
+        """Download a source package that no list has; return its .dsc file.
+
+        An archive keeps some versions for longer than its lists name them. The
+        hash of the .dsc file stands for the signature of a list.
+        """
+        shutil.rmtree(target, ignore_errors=True)
+        target.mkdir(parents=True)
+        pool = f"{self.address.rstrip('/')}/pool/main/{package[0]}/{package}"
+        # File names have no epoch.
+        dsc = target / f"{package}_{version.split(':')[-1]}.dsc"
+        self.step.phase(f"downloading the source of {package} {version}")
+        try:
+            self._fetch(f"{pool}/{dsc.name}", dsc, sha256)
+        except RigError as error:
+            raise RigError(f"the archive has no source of {package} {version} "
+                           "any more: change the version in rig/parts.py to "
+                           f"one that it has ({error})") from error
+        for name, digest in files_of(dsc.read_text("utf-8")):
+            self._fetch(f"{pool}/{name}", target / name, digest)
+        return dsc
+
+    def _fetch(self, address, file, sha256):
+        """Let apt download a file and check its hash."""
+        process.logged(["/usr/lib/apt/apt-helper", "download-file", address,
+                        file, f"SHA256:{sha256}"], self.log, self.step)
 
 
 class Suite:

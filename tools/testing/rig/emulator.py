@@ -73,27 +73,37 @@ DEPENDS = """
 """
 
 
-class Meson(Fetched):
-    """The meson that QEMU wants: newer than the machine's may be."""
+class PythonPackages(Fetched):
+    """Python packages that a build of QEMU wants, unpacked.
 
-    name = "meson"
+    The machine's may be older.
+    """
+
+    def __init__(self, name, suite, *packages):
+        self.name = name
+        self.suite = suite
+        self.packages = packages
 
     def make(self, work, step, log):
-        """Fetch and unpack the package."""
+        """Fetch and unpack the packages."""
         empty(work)
-        suite = Archive(step, log).suite(SUITE)
-        version = suite.require("meson")
-        if self.choose(version):
+        suite = Archive(step, log).suite(self.suite)
+        versions = [suite.require(package) for package in self.packages]
+        if self.choose("_".join(versions)):
             return
-        download = work.with_name("meson.download")
-        deb = suite.download("meson", version, download)
-        process.logged(["dpkg-deb", "-x", deb, work], log, step)
+        download = work.with_name(f"{self.name}.download")
+        for package, version in zip(self.packages, versions):
+            deb = suite.download(package, version, download)
+            process.logged(["dpkg-deb", "-x", deb, work], log, step)
         shutil.rmtree(download)
 
+    def variable(self):
+        """Return the variable by which Python finds them."""
+        return f"PYTHONPATH={self.path()}/usr/lib/python3/dist-packages"
+
     def environment(self):
-        """Return an environment in which Python finds it."""
-        python = self.path() / "usr/lib/python3/dist-packages"
-        return {**os.environ, "PYTHONPATH": str(python)}
+        """Return an environment with it."""
+        return {**os.environ, **dict([self.variable().split("=", 1)])}
 
 
 class QemuSource(Fetched):
@@ -105,15 +115,22 @@ class QemuSource(Fetched):
         self.name = name
         self.suite = suite
 
+    def find(self, archive):
+        """Return its version, and a function that downloads it to a directory
+        and returns the .dsc file.
+        """
+        suite = archive.suite(self.suite)
+        version = suite.require("qemu", "Sources")
+        return version, lambda to: suite.download_source("qemu", version, to)
+
     def make(self, work, step, log):
         """Fetch and unpack the package."""
         empty(work)
-        suite = Archive(step, log).suite(self.suite)
-        version = suite.require("qemu", "Sources")
+        version, fetch = self.find(Archive(step, log))
         if self.choose(version):
             return
         download = work.with_name(f"{self.name}.download")
-        dsc = suite.download_source("qemu", version, download)
+        dsc = fetch(download)
         step.phase(f"unpacking the source of qemu {version}")
         work.rmdir()
         process.logged(["dpkg-source", "--no-check", "--no-copy", "-x", dsc,
@@ -154,9 +171,23 @@ class QemuSource(Fetched):
             known = sorted(file.parent.name for file in SERIES.glob("*/series"))
             raise RigError(f"no patches for QEMU {self.upstream()} of suite "
                            f"{self.suite}; {SERIES} has them for "
-                           f"{' and '.join(known)}")
+                           f"{', '.join(known)}")
         return [folder / name for name in
                 (folder / "series").read_text("ascii").split()]
+
+
+class PoolQemuSource(QemuSource):
+    """The source of a given version, whether or not a suite has it."""
+
+    def __init__(self, name, version, sha256):
+        super().__init__(name, "none")
+        self.version = version
+        self.sha256 = sha256
+
+    def find(self, archive):
+        """Return the version, and what downloads it."""
+        return self.version, lambda to: archive.pool_source(
+            "qemu", self.version, self.sha256, to)
 
 
 class BuiltQemu(Item):
@@ -349,15 +380,17 @@ class GuestQemuX86(GuestQemu):
 class GuestQemuArm64(GuestQemu):
     """That of the arm64 machine, built for that."""
 
-    name = "qemu-guest-arm64"
     target = "qemu-system-aarch64"
     options = OPTIONS_ARM64
 
-    def __init__(self, source, tree, root):
-        super().__init__(source, tree, root)
-        # Where the compiler is, and the libraries.
+    def __init__(self, name, source, tree, root, python=None):
+        self.name = name
+        super().__init__(source, tree, root, *[python] * bool(python))
+        # Where the compiler is, the libraries, and what its build wants of
+        # Python, unless the tree has that.
         self.tree = tree
         self.root = root
+        self.python_packages = python
 
     def configure(self):
         """Add where headers and libraries are."""
@@ -368,10 +401,12 @@ class GuestQemuArm64(GuestQemu):
     def command(self, argv):
         """Return a command in the tree, with pkg-config in the root."""
         root = self.root.path()
-        return self.tree.chroot([
-            "env", "PKG_CONFIG=pkg-config", f"PKG_CONFIG_SYSROOT_DIR={root}",
-            f"PKG_CONFIG_LIBDIR={root}/usr/lib/aarch64-linux-gnu/pkgconfig",
-            *argv])
+        variables = [
+            "PKG_CONFIG=pkg-config", f"PKG_CONFIG_SYSROOT_DIR={root}",
+            f"PKG_CONFIG_LIBDIR={root}/usr/lib/aarch64-linux-gnu/pkgconfig"]
+        if self.python_packages:
+            variables.append(self.python_packages.variable())
+        return self.tree.chroot(["env", *variables, *argv])
 
 
 class HostTree(Tree):

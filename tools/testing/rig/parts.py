@@ -6,7 +6,8 @@ from rig.arch import ARM64, X86_64
 from rig.cache import Fetched
 from rig.debian import DebianKernel
 from rig.emulator import (DebianQemu, GuestQemuArm64, GuestQemuX86, HostQemu,
-                          HostTree, Meson, Qemu, QemuSource, QemuTests)
+                          HostTree, PoolQemuSource, PythonPackages, Qemu,
+                          QemuSource, QemuTests)
 from rig.initramfs import Initramfs
 from rig.linux import BuiltKernel, Headers, LinuxSource
 from rig.sparse import Sparse
@@ -20,9 +21,16 @@ class Parts:
 
     def __init__(self):
         linux = LinuxSource()
-        meson = Meson()
+        meson = PythonPackages("meson", SUITE, "meson")
         qemu_source = QemuSource("qemu-source", SUITE)
         qemu_next = QemuSource("qemu-source-sid", "sid")
+        # The newest of 11.1 whose source can be had
+        qemu_11 = PoolQemuSource(
+            "qemu-source-11.1", "1:11.1.1+ds-1",
+            "dfd4fbdd38517e2467002091bbcd938bbff8b2c851cc3f56b019236c7d1f21da")
+        python_11 = PythonPackages("qemu-python-11.1", "forky", "meson",
+                                   "python3-pip", "python3-pycotap",
+                                   "python3-qemu-qmp", "python3-wheel")
         self.sparse = Sparse()
         # Trees with the compilers, and the root of the emulated machine
         self.tree = Tree("tree", X86_64.debian,
@@ -65,18 +73,21 @@ class Parts:
         )}
         self.emulators = {X86_64: Qemu(qemu_source, meson, self.tree),
                           ARM64: DebianQemu()}
+        arm64 = self.tree, self.roots[ARM64]
         guest_qemus = (GuestQemuX86(qemu_next, meson),
-                       GuestQemuArm64(qemu_next, self.tree, self.roots[ARM64]))
+                       GuestQemuArm64("qemu-guest-arm64", qemu_next, *arm64),
+                       GuestQemuArm64("qemu-guest-arm64-11.1", qemu_11, *arm64,
+                                      python_11))
         # The tree in which those for real hosts are built
         host_tree = HostTree(qemu_next)
         self.initramfs = {arch: Initramfs(arch, root, self.tree)
                           for arch, root in self.roots.items()}
         self.items = {item.name: item for item in (
             linux, *self.roots.values(), *self.trees.values(), *kernels,
-            Headers(linux, ARM64), self.sparse, meson, qemu_source, qemu_next,
-            *guest_qemus, host_tree, HostQemu(qemu_next, host_tree),
-            QemuTests(qemu_next, host_tree), *self.emulators.values(),
-            *self.initramfs.values())}
+            Headers(linux, ARM64), self.sparse, meson, python_11, qemu_source,
+            qemu_next, qemu_11, *guest_qemus, host_tree,
+            HostQemu(qemu_next, host_tree), QemuTests(qemu_next, host_tree),
+            *self.emulators.values(), *self.initramfs.values())}
         self._paths = {name: (item, path) for item in self.items.values()
                        for name, path in item.paths().items()}
         self._paths["cache"] = None, cache.root

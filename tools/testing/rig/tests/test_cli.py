@@ -160,6 +160,8 @@ class CommandLine(FolderCase):
              "qemu": ["qemu-source", "meson"], "headers-arm64": ["linux"],
              "qemu-guest-x86_64": ["qemu-source-sid", "meson"],
              "qemu-guest-arm64": ["qemu-source-sid", "tree", "tree-arm64"],
+             "qemu-guest-arm64-11.1": ["qemu-source-11.1", "tree",
+                                       "tree-arm64", "qemu-python-11.1"],
              "tree-qemu": ["qemu-source-sid"],
              "qemu-host": ["qemu-source-sid", "tree-qemu"],
              "qemu-qtests": ["qemu-source-sid", "tree-qemu"],
