@@ -196,6 +196,8 @@ STEPS = (
     # QEMU for hosts with few features, as in the rig, which takes long to
     # build
     Step("guest-dma", make("guest-dma"), 2400, only_long=True),
+    # QEMU 11.1 is built first.
+    Step("guest-smmu", make("guest-smmu"), 4800, only_long=True),
     Step("guest-10.2", make("guest", "GUEST_QEMU=qemu-guest-x86_64"), 4800,
          only_long=True),
     # In a separate directory: other steps build packages and QEMU, too.

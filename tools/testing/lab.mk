@@ -41,8 +41,8 @@ KILLS	?= 50
 	rig-check tool-check tool-machine \
 	rig-modules kernels kernels-table selftests selftests-debian \
 	selftests-arm64 arm64 arm64-1T torture-program torture torture-kcsan \
-	guest-image guest guest-dma guest-image-arm64 tool-arm64 guest-arm64 \
-	demo-arm64 htmldocs svg patches patches-check deb deb-check rpm \
+	guest-image guest guest-dma guest-smmu guest-image-arm64 tool-arm64 \
+	guest-arm64 demo-arm64 htmldocs svg patches patches-check deb deb-check rpm \
 	libvirt-check
 
 help-lab:
@@ -79,6 +79,7 @@ help-lab:
 	@echo '             GUEST_QEMU=qemu-guest-x86_64 uses the QEMU that'
 	@echo '             make qemu builds'
 	@echo '  guest-dma  DMA by other devices, through iommufd'
+	@echo '  guest-smmu  guests with accelerated SMMUv3s, on QEMU 11.1'
 	@echo '  guest-arm64  guest on arm64, with guests on QEMU virt; KERNEL= and'
 	@echo '             GUEST_KERNEL=, such as 64k, select other page sizes'
 	@echo 'Also:'
@@ -332,11 +333,12 @@ guest-image: setup-demo
 # The same on arm64: a guest on QEMU's virt. The two levels may have kernels with
 # pages of different sizes.
 GUEST_KERNEL ?= debian
+GUEST_QEMU_ARM64 ?= qemu-guest-arm64
 GUEST_ARM64 = $(O)/guest-arm64-$(GUEST_KERNEL)
 guest-image-arm64:
 	@$(RIG) setup tree kernel-arm64-$(KERNEL) \
 		kernel-arm64-$(GUEST_KERNEL) qemu-arm64 initramfs-arm64 \
-		qemu-guest-arm64
+		$(sort qemu-guest-arm64 $(GUEST_QEMU_ARM64))
 	@$(RIG) modules --arch arm64 --kernel $(KERNEL)
 	@$(RIG) modules --arch arm64 --kernel $(GUEST_KERNEL)
 	@$(RIG) modules --arch arm64 --kernel $(GUEST_KERNEL) \
@@ -390,7 +392,7 @@ tool-arm64: guest-image-arm64
 			AR=aarch64-linux-gnu-ar all || exit; \
 	done
 
-GUESTARGS_ARM64 = --qemu $$($(RIG) path qemu-guest-arm64) \
+GUESTARGS_ARM64 = --qemu $$($(RIG) path $(GUEST_QEMU_ARM64)) \
 	--python $$($(RIG) path qemu-guest-arm64-python) \
 	--kernel $$($(RIG) path image-arm64-$(GUEST_KERNEL)) \
 	--initrd $(GUEST_ARM64)/initramfs.cpio
@@ -405,6 +407,13 @@ guest-arm64: tool-arm64
 		--pages $(call pages,$(KERNEL)) $(call pages,$(GUEST_KERNEL)) \
 		--tool $(O)/arm64/vfio-cxl/vfio-cxl \
 		$(if $(LONG),--long,$(SEED:%=--seed %)) $(TESTS)
+
+# SMMUv3s with accel=on, of a newer QEMU and a kernel with IOMMUFD
+guest-smmu:
+	@$(RIG) setup kernel-arm64-64k
+	@$(RIG) modules --arch arm64 --kernel 64k tools/testing/selftests/modules
+	@$(MAKE) --no-print-directory guest-arm64 KERNEL=64k TESTS=test_virt \
+		GUEST_QEMU_ARM64=qemu-guest-arm64-11.1
 
 demo-arm64: guest-image-arm64
 	@$(GUESTRUN_ARM64) --devices $(GUESTS) -- $(GUEST)/demo.py \

@@ -289,6 +289,14 @@ def has_iommufd():
     return os.path.exists("/dev/iommu")
 
 
+def say_canwbs():
+    """Say that DMA is always coherent, as the IORT of a server does.
+
+    QEMU's IORT does not. Without that iommufd has no nested domains.
+    """
+    subprocess.run(["modprobe", "canwbs"], check=True)
+
+
 def find_edu():
     """Return QEMU's device for DMA, or None if the machine lacks it."""
     for device in (PCI / "devices").iterdir():

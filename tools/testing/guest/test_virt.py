@@ -16,26 +16,24 @@ WINDOW = 256 << 30
 SMMUS = (44, 52)
 
 
-class Virt(GuestCase):
-    """Four devices, and two host bridges with an SMMUv3 each."""
+def smmu_of(guest, device):
+    """Return the SMMUv3 that translates for a device of a guest, if any, and
+    the type of the device's domain.
+    """
+    smmu, kind = guest.run(f"cd /sys/bus/pci/devices/{device}; "
+                           "readlink iommu; cat iommu_group/type").split()
+    tap.comment(f"{device}: {smmu}, {kind}")
+    return smmu, kind
+
+
+class Devices:
+    """Tests of a guest with all devices, which the class has started."""
 
     @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        if cls.config.board is not VIRT:
-            raise unittest.SkipTest("of the board virt")
+    def boot(cls, parts):
+        """Start the guest and its drivers."""
         for h in cls.hosts:
             h.clear(MIB)
-        parts = topology.large(cls.hosts)
-        if host.has_iommufd():
-            parts.use_iommufd()
-        for bus in SMMUS:
-            parts.bridges.append(topology.Bridge(f"smmu{bus}", number=bus))
-            parts.more += [f"arm-smmuv3,primary-bus=smmu{bus},id=smmuv3.{bus}",
-                           f"virtio-serial-pci,bus=smmu{bus}.0,"
-                           f"id=serial{bus},disable-legacy=on,"
-                           "iommu_platform=on",
-                           f"virtserialport,bus=serial{bus}.0,name=on-{bus}"]
         cls.guest = cls.start(parts)
         cls.guest.run(kernel.modprobe(*kernel.CXL_BUS))
         cls.status = cls.guest.status(f"modprobe accel use={MIB}", 120)
@@ -95,25 +93,115 @@ class Virt(GuestCase):
         for h in self.hosts:
             self.assertTrue(h.starts_with(h.serial, MIB), h.bdf)
 
+
+class Virt(Devices, GuestCase):
+    """Four devices, and two host bridges with an SMMUv3 each."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        if cls.config.board is not VIRT:
+            raise unittest.SkipTest("of the board virt")
+        parts = topology.large(cls.hosts)
+        if host.has_iommufd():
+            parts.use_iommufd()
+        for bus in SMMUS:
+            parts.bridges.append(topology.Bridge(f"smmu{bus}", number=bus))
+            parts.more += [f"arm-smmuv3,primary-bus=smmu{bus},id=smmuv3.{bus}",
+                           f"virtio-serial-pci,bus=smmu{bus}.0,"
+                           f"id=serial{bus},disable-legacy=on,"
+                           "iommu_platform=on",
+                           f"virtserialport,bus=serial{bus}.0,name=on-{bus}"]
+        cls.boot(parts)
+
     def test_smmu(self):
         """a device below a host bridge with an SMMUv3 is translated by it"""
         found = set()
         for bus in SMMUS:
             pci = self.guest.run("cd /sys/bus/pci/devices; "
                                  f"ls -d 0000:{bus + 1:02x}:*")
-            smmu, kind, *rest = self.guest.run(
-                f"cd /sys/bus/pci/devices/{pci}; readlink iommu; "
-                "cat iommu_group/type; basename $(readlink driver); "
-                "ls iommu_group/devices; "
-                # The name of the port, which QEMU wrote by DMA.
-                "cat virtio*/virtio-ports/*/name").split()
-            tap.comment(f"{pci}: {smmu}")
+            smmu, kind = smmu_of(self.guest, pci)
             self.assertIn("arm-smmu-v3", smmu)
             found.add(smmu)
             # Strict or not
             self.assertRegex(kind, "^DMA")
-            self.assertEqual(["virtio-pci", pci, f"on-{bus}"], rest)
+            self.assertEqual(["virtio-pci", pci, f"on-{bus}"], self.guest.run(
+                f"cd /sys/bus/pci/devices/{pci}; basename $(readlink driver); "
+                "ls iommu_group/devices; "
+                # The name of the port, which QEMU wrote by DMA.
+                "cat virtio*/virtio-ports/*/name").split())
         self.assertEqual(len(SMMUS), len(found))
+
+
+class AcceleratedCase(GuestCase):
+    """Guests with SMMUv3s with accel=on.
+
+    The SMMUv3 of the machine walks the tables that the guest writes.
+    """
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        if cls.config.board is not VIRT:
+            raise unittest.SkipTest("of the board virt")
+        if not host.has_iommufd():
+            raise unittest.SkipTest("needs a kernel with IOMMUFD")
+        if not vm.has_property(cls.config, "arm-smmuv3", "accel"):
+            raise unittest.SkipTest("needs QEMU 11.1")
+        host.say_canwbs()
+
+    @classmethod
+    def parts(cls, properties):
+        """Return the topology, given other properties of each SMMUv3."""
+        parts = topology.large(cls.hosts)
+        parts.use_iommufd()
+        parts.more = [f"arm-smmuv3,primary-bus={bridge.name},"
+                      f"id=smmuv3.{bridge.name},accel=on,{properties}"
+                      for bridge in parts.bridges]
+        return parts
+
+
+class Accelerated(Devices, AcceleratedCase):
+    """Four devices, each below an SMMUv3 of its own."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.boot(cls.parts("ril=on"))
+
+    def test_smmu(self):
+        """each device is translated by the SMMUv3 of its host bridge"""
+        found = set()
+        for device in self.guest.run(
+                "ls /sys/bus/pci/drivers/accel | grep ^0000").split():
+            smmu, kind = smmu_of(self.guest, device)
+            self.assertIn("arm-smmu-v3", smmu)
+            self.assertRegex(kind, "^DMA")
+            found.add(smmu)
+        self.assertEqual(len(self.hosts), len(found))
+
+
+class Capabilities(AcceleratedCase):
+    """What the machine's SMMUv3 lacks, and so the guest's cannot have."""
+
+    def refused(self, properties, message):
+        """Start a guest that QEMU refuses with a message."""
+        status, text = vm.refusal(self.config, self.parts(properties))
+        tap.comment(text)
+        self.assertEqual(1, status, text)
+        self.assertRegex(text, message)
+
+    def test_ats(self):
+        """ats=on is refused, with a reason"""
+        self.refused("ats=on", "doesn't support Address Translation Services")
+
+    def test_oas(self):
+        """oas=48 is refused, with a reason"""
+        self.refused("oas=48", "supports only 44-bit IPA")
+
+    def test_ssidsize(self):
+        """ssidsize=20 is refused, with a reason"""
+        self.refused("ssidsize=20", "SSIDSIZE not compatible")
 
 
 class Nested(GuestCase):

@@ -41,6 +41,14 @@ def refusal(config, topology, extra=()):
     return result.returncode, result.stdout.decode(errors="replace")
 
 
+def has_property(config, device, name):
+    """Tell whether a device of QEMU's has a property."""
+    text = subprocess.run([config.qemu, "-device", f"{device},help"],
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          text=True, check=True).stdout
+    return f"  {name}=<" in text
+
+
 def start(config, topology):
     """Start and end a guest that may be refused; return the same."""
     result = subprocess.run(
