@@ -97,13 +97,13 @@ class PythonPackages(Fetched):
             process.logged(["dpkg-deb", "-x", deb, work], log, step)
         shutil.rmtree(download)
 
-    def variable(self):
-        """Return the variable by which Python finds them."""
-        return f"PYTHONPATH={self.path()}/usr/lib/python3/dist-packages"
+    def folder(self):
+        """Return the directory in which Python finds them."""
+        return self.path() / "usr/lib/python3/dist-packages"
 
     def environment(self):
-        """Return an environment with it."""
-        return {**os.environ, **dict([self.variable().split("=", 1)])}
+        """Return an environment in which Python finds them."""
+        return {**os.environ, "PYTHONPATH": str(self.folder())}
 
 
 class QemuSource(Fetched):
@@ -405,7 +405,7 @@ class GuestQemuArm64(GuestQemu):
             "PKG_CONFIG=pkg-config", f"PKG_CONFIG_SYSROOT_DIR={root}",
             f"PKG_CONFIG_LIBDIR={root}/usr/lib/aarch64-linux-gnu/pkgconfig"]
         if self.python_packages:
-            variables.append(self.python_packages.variable())
+            variables.append(f"PYTHONPATH={self.python_packages.folder()}")
         return self.tree.chroot(["env", *variables, *argv])
 
 
