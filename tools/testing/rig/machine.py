@@ -14,6 +14,8 @@ ARGUMENTS = """
     vfio_cxl_pci.allow_unsafe_mailbox=1
 """.split()
 LEAKS = ["kmemleak=on"]
+# Where QEMU writes that a processor was reset, and why, in the run's folder
+PROCESSOR_LOG = "processors.log"
 
 
 def size_text(size):
@@ -37,6 +39,7 @@ def options(config, kernel, root, initrd):
         for n, device in enumerate(ordered) if not device.integrated)
     argv = [
         "-nodefaults", "-no-user-config", "-no-reboot",
+        "-d", "cpu_reset", "-D", PROCESSOR_LOG,
         "-display", "none", "-vga", "none", "-nic", "none",
         "-accel", "tcg,thread=multi", "-machine", f"{arch.machine}{windows}",
         "-smp", str(config.cpus), "-m", size_text(config.memory),

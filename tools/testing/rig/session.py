@@ -7,6 +7,7 @@ import os
 import selectors
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -231,14 +232,26 @@ def say(text):
     print(f"rig: {text}", file=sys.stderr, flush=True)
 
 
-def verdict(config, folder, ended, errors):
-    """Return the run's exit status, and the reason if it is the rig's."""
+def death(folder, code):
+    """Return why a machine ended that did not end its command first."""
+    if code < 0:
+        return f"QEMU was ended by {signal.Signals(-code).name}"
+    if "Triple fault" in read(folder / machine.PROCESSOR_LOG):
+        return "a processor of the machine had a triple fault"
+    return "the machine ended without a status"
+
+
+def verdict(config, folder, code, errors):
+    """Return the run's exit status, and the reason if it is the rig's.
+
+    code is QEMU's as Popen.returncode has it, None if the time was up.
+    """
     console = read(folder / "console.log")
     kernel_log = read(folder / "share/dmesg") or console
     status = read(folder / "share/status").strip()
     result = int(status) if status else None
 
-    if not ended:
+    if code is None:
         say(f"the command ran past {config.timeout} s, the machine was ended")
         result = TIMED_OUT
     elif result is None:
@@ -251,7 +264,7 @@ def verdict(config, folder, ended, errors):
             say(f"QEMU failed: {errors or 'it printed nothing'}")
             return FAILED
         else:
-            say("the machine ended without a status; its last lines:")
+            say(f"{death(folder, code)}; its last lines:")
             print("\n".join(console.splitlines()[-30:]), file=sys.stderr)
             if errors:
                 print(errors, file=sys.stderr)
@@ -289,15 +302,15 @@ def run(config, parts):
                 preexec_fn=process.killed_with_parent)
         deadline = (time.monotonic() + config.timeout if config.timeout
                     else None)
-        ended = False
+        code = None
         try:
             with Terminal(interactive):
                 ended = relay(child, interactive, deadline)
             if ended:
-                child.wait()
+                code = child.wait()
         finally:
             if child.poll() is None:
                 child.kill()
                 child.wait()
-        return verdict(config, folder, ended,
+        return verdict(config, folder, code,
                        read(folder / "qemu.log").strip())

@@ -3,11 +3,12 @@
 
 import dataclasses
 import os
+import signal
 import subprocess
 import unittest
 from unittest import mock
 
-from rig import config, session, splats
+from rig import config, machine, session, splats
 from rig.cache import CHECKOUT
 from rig.config import GIB
 from rig.errors import RigError
@@ -34,11 +35,11 @@ class Verdict(FolderCase):
         self.run_folder = self.folder / "run"
         (self.run_folder / "share").mkdir(parents=True)
 
-    def verdict(self, files, ended=True, errors="", **kwargs):
+    def verdict(self, files, code=0, errors="", **kwargs):
         """Return the result of a run that left files."""
         for name, text in files.items():
             (self.run_folder / name).write_text(text, "utf-8")
-        return session.verdict(run_of(**kwargs), self.run_folder, ended,
+        return session.verdict(run_of(**kwargs), self.run_folder, code,
                                errors)
 
     def test_the_commands_status(self):
@@ -58,7 +59,7 @@ class Verdict(FolderCase):
         self.assertEqual(self.verdict(files, known="KASAN"), 0)
 
     def test_time_was_up(self):
-        result = self.verdict({"console.log": BUG}, ended=False)
+        result = self.verdict({"console.log": BUG}, code=None)
         self.assertEqual(result, session.TIMED_OUT)
         self.assertIn("ran past 5 s", self.said())
         self.assertIn(BUG, self.said())
@@ -68,6 +69,18 @@ class Verdict(FolderCase):
                          session.MACHINE_DIED)
         self.assertIn("last words", self.said())
         self.assertEqual(self.kept.read_text("utf-8"), "last words\n")
+
+    def test_why_it_died(self):
+        for code, log, reason in (
+                (0, "CPU Reset (CPU 0)\n", "ended without a status"),
+                (0, "CPU Reset (CPU 0)\nTriple fault\n", "triple fault"),
+                (-signal.SIGKILL, "", "QEMU was ended by SIGKILL")):
+            with self.subTest(reason):
+                self.assertEqual(
+                    self.verdict({"console.log": "last words\n",
+                                  machine.PROCESSOR_LOG: log}, code),
+                    session.MACHINE_DIED)
+                self.assertIn(reason, self.said())
 
     def test_what_the_first_stage_says(self):
         self.assertEqual(self.verdict(
