@@ -26,6 +26,16 @@ def smmu_of(guest, device):
     return smmu, kind
 
 
+class VirtCase(GuestCase):
+    """Guests on QEMU's virt."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        if cls.config.board is not VIRT:
+            raise unittest.SkipTest("of the board virt")
+
+
 class Devices:
     """Tests of a guest with all devices, which the class has started."""
 
@@ -94,14 +104,12 @@ class Devices:
             self.assertTrue(h.starts_with(h.serial, MIB), h.bdf)
 
 
-class Virt(Devices, GuestCase):
+class Virt(Devices, VirtCase):
     """Four devices, and two host bridges with an SMMUv3 each."""
 
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        if cls.config.board is not VIRT:
-            raise unittest.SkipTest("of the board virt")
         parts = topology.large(cls.hosts)
         if host.has_iommufd():
             parts.use_iommufd()
@@ -133,7 +141,7 @@ class Virt(Devices, GuestCase):
         self.assertEqual(len(SMMUS), len(found))
 
 
-class AcceleratedCase(GuestCase):
+class AcceleratedCase(VirtCase):
     """Guests with SMMUv3s with accel=on.
 
     The SMMUv3 of the machine walks the tables that the guest writes.
@@ -142,8 +150,6 @@ class AcceleratedCase(GuestCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        if cls.config.board is not VIRT:
-            raise unittest.SkipTest("of the board virt")
         if not host.has_iommufd():
             raise unittest.SkipTest("needs a kernel with IOMMUFD")
         if not vm.has_property(cls.config, "arm-smmuv3", "accel"):
@@ -204,13 +210,11 @@ class Capabilities(AcceleratedCase):
         self.refused("ssidsize=20", "SSIDSIZE not compatible")
 
 
-class Nested(GuestCase):
+class Nested(VirtCase):
     """A host device below an SMMUv3 that only QEMU emulates."""
 
     def test_refused(self):
         """a host device is refused there, with a reason"""
-        if self.config.board is not VIRT:
-            self.skipTest("of the board virt")
         parts = topology.large(self.hosts[:1])
         parts.more.append("arm-smmuv3,primary-bus=cxl.0,id=smmuv3")
         status, text = vm.refusal(self.config, parts)
@@ -219,7 +223,7 @@ class Nested(GuestCase):
         self.assertIn("MAP notifier", text)
 
 
-class Uncacheable(GuestCase):
+class Uncacheable(VirtCase):
     """KVM of older kernels, which maps such memory as device memory."""
 
     MESSAGE = "KVM cannot map CXL memory cacheable"
@@ -227,8 +231,6 @@ class Uncacheable(GuestCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        if cls.config.board is not VIRT:
-            raise unittest.SkipTest("of the board virt")
         if host.maps_cacheable():
             raise unittest.SkipTest("KVM maps the memory cacheable")
         cls.topology = topology.simple(cls.hosts[:1])
