@@ -247,7 +247,7 @@ static void check_decoder(struct context *context)
 	free(size);
 }
 
-/* Firmware may have committed decoders of size 0, so that nobody uses them */
+/* Firmware may have committed decoders of size 0: they are left alone */
 static void check_others(struct context *context)
 {
 	const struct device *device = context->device;
