@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from pathlib import Path
 
 # Output, terminated by the record separator and a word: the command's exit
 # status, or "ready" after a start.
@@ -58,6 +59,16 @@ def start(config, topology):
         input=b"quit\n", stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         timeout=config.seconds(BOOT_SECONDS), check=False)
     return result.returncode, result.stdout.decode(errors="replace")
+
+
+def stacks(pid):
+    """Describe in which functions of the kernel a process's threads wait."""
+    lines = []
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        calls = (task / "stack").read_text().split("\n")[:6]
+        lines.append(f"{(task / 'comm').read_text().strip()}: " + " ".join(
+            call.partition("] ")[2].partition("+")[0] for call in calls))
+    return "\n".join(lines)
 
 
 class Console:
@@ -182,6 +193,7 @@ class Guest(Console):
     def state(self):
         # Two samples distinguish a guest that hangs from a slow one.
         first = self.monitor("info registers")
+        waiting = stacks(self.vm.get_pid())
         time.sleep(1)
         return "\n".join((
             f"; QEMU's status: {self.vm.cmd('query-status')}; its console:",
@@ -189,6 +201,7 @@ class Guest(Console):
             f"its output: {self.pending[-2000:]!r}",
             *(look.split("\nFCW")[0] for look in
               (first, self.monitor("info registers"))),
+            f"its threads:\n{waiting}", stacks(self.vm.get_pid()),
             self.monitor("info lapic"), self.log()[-4000:]))
 
     def reset(self):
