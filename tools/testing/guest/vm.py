@@ -2,6 +2,7 @@
 """A guest of the machine: QEMU that runs it, and a console to it."""
 
 import asyncio
+import contextlib
 import importlib
 import os
 import re
@@ -65,9 +66,11 @@ def stacks(pid):
     """Describe in which functions of the kernel a process's threads wait."""
     lines = []
     for task in Path(f"/proc/{pid}/task").iterdir():
-        calls = (task / "stack").read_text().split("\n")[:6]
-        lines.append(f"{(task / 'comm').read_text().strip()}: " + " ".join(
-            call.partition("] ")[2].partition("+")[0] for call in calls))
+        # A thread may end meanwhile.
+        with contextlib.suppress(OSError):
+            calls = (task / "stack").read_text().splitlines()[:6]
+            lines.append(f"{(task / 'comm').read_text().strip()}: " + " ".join(
+                call.partition("] ")[2].partition("+")[0] for call in calls))
     return "\n".join(lines)
 
 
@@ -190,19 +193,21 @@ class Guest(Console):
         """Return the output of a command of QEMU's human monitor."""
         return self.vm.cmd("human-monitor-command", command_line=command)
 
+    def sample(self):
+        """Return the processor's registers, and what QEMU's threads do."""
+        return (self.monitor("info registers").split("\nFCW")[0] + "\n" +
+                stacks(self.vm.get_pid()))
+
     def state(self):
         # Two samples distinguish a guest that hangs from a slow one.
-        first = self.monitor("info registers")
-        waiting = stacks(self.vm.get_pid())
+        first = self.sample()
         time.sleep(1)
         return "\n".join((
             f"; QEMU's status: {self.vm.cmd('query-status')}; its console:",
             self._file("console")[-2000:],
             f"its output: {self.pending[-2000:]!r}",
-            *(look.split("\nFCW")[0] for look in
-              (first, self.monitor("info registers"))),
-            f"its threads:\n{waiting}", stacks(self.vm.get_pid()),
-            self.monitor("info lapic"), self.log()[-4000:]))
+            first, self.sample(), self.monitor("info lapic"),
+            self.log()[-4000:]))
 
     def reset(self):
         """Reset the guest from outside, and wait until it is up again."""

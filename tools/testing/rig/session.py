@@ -233,7 +233,7 @@ def say(text):
 
 
 def death(folder, code):
-    """Return why a machine ended that did not end its command first."""
+    """Return why a machine ended before its command did."""
     if code < 0:
         return f"QEMU was ended by {signal.Signals(-code).name}"
     if "Triple fault" in read(folder / machine.PROCESSOR_LOG):
